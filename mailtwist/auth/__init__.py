@@ -1,0 +1,1 @@
+"""The portal: realm, chain of checkers, throttle, SASL conversations."""

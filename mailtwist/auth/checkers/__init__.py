@@ -1,0 +1,1 @@
+"""Sources of passwords and keys."""

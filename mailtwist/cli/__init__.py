@@ -1,0 +1,1 @@
+"""The mailtwist command, one file per subcommand."""

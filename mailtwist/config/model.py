@@ -1,0 +1,309 @@
+"""The configuration as frozen values: default, limits and manual in one place.
+
+`docs/config.md` is printed from the `help` of each option, `load` checks a TOML file
+against these classes.  Units stand in the names: `_s` seconds, `_octets` octets.  A
+value in the file may carry a unit ("5 min", "25 MiB"); here it is a plain number.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import ge, in_, matches_re
+
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+KIB, MIB = 1024, 1024 * 1024
+
+Network = IPv4Network | IPv6Network
+
+
+def option(default: Any, help: str, *checks: Any, **metadata: Any) -> Any:
+    """An option with its default; `help` is a sentence or two of Markdown."""
+    return field(
+        default=default, validator=list(checks), metadata={"help": help, **metadata}
+    )
+
+
+def required(help: str, *checks: Any, **metadata: Any) -> Any:
+    """An option that the file must give."""
+    return field(validator=list(checks), metadata={"help": help, **metadata})
+
+
+def listing(section: type, help: str) -> Any:
+    """A list of tables, `[[...]]`."""
+    return field(factory=tuple, metadata={"help": help, "of": section})
+
+
+def section(kind: type, help: str) -> Any:
+    """A table, `[...]`."""
+    return field(factory=kind, metadata={"help": help, "of": kind})
+
+
+PROTOCOLS = ("smtp", "submission", "pop3", "imap4")
+TLS_MODES = ("implicit", "starttls", "none")
+
+
+@frozen(kw_only=True)
+class Server:
+    """Names and places."""
+
+    hostname: str = option(
+        "",
+        "Name of this host in greetings, Received fields and message ids; the system's "
+        "fully qualified name if empty.",
+    )
+    data: str = option(
+        "/var/lib/mailtwist",
+        "Folder of everything that is kept: accounts, mail, keys. A relative path is "
+        "taken from the folder of the configuration file.",
+        path=True,
+    )
+    postmaster: str = option(
+        "",
+        "Account that gets mail for postmaster of every local domain when no such "
+        "account exists; the first account if empty.",
+    )
+
+
+@frozen(kw_only=True)
+class Domain:
+    """A domain whose mail is delivered here."""
+
+    name: str = required("The domain; UTF-8 or A-labels.", domain=True)
+
+
+@frozen(kw_only=True)
+class Listener:
+    """A socket and the service behind it."""
+
+    protocol: str = required("What is spoken.", in_(PROTOCOLS))
+    endpoint: str = required(
+        "Twisted endpoint string of the socket: `tcp:25`, `tcp6:25:interface=\\:\\:1`, "
+        "`unix:/run/mail.sock`, `systemd:...`. `ssl:` and `haproxy:` strings are "
+        "accepted and translated into `tls` and `proxy_protocol`."
+    )
+    tls: str = option(
+        "starttls",
+        "`implicit` (TLS from the first octet), `starttls` (offered) or `none`.",
+        in_(TLS_MODES),
+    )
+    proxy_protocol: bool = option(
+        False, "The peer is a proxy that sends a PROXY header (version 1 or 2) first."
+    )
+
+
+@frozen(kw_only=True)
+class Tls:
+    """Certificate and what is negotiated with it."""
+
+    certificate: str = option(
+        "",
+        "PEM file with the certificate and its chain; if empty, a self-signed one is "
+        "made in the data folder on first start.",
+        path=True,
+    )
+    key: str = option(
+        "", "PEM file with the private key; the certificate's file if empty.", path=True
+    )
+    minimum: str = option("1.2", "Lowest TLS version spoken.", in_(("1.2", "1.3")))
+    check_renewed_s: float = option(
+        10.0, "How often the files are looked at for a renewed certificate.", ge(1.0)
+    )
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What one peer may take."""
+
+    connections: int = option(2000, "Connections at once, all services.", ge(1))
+    connections_per_network: int = option(
+        200, "Connections at once from one IPv4 address or one IPv6 /64.", ge(1)
+    )
+    stop_grace_s: float = option(
+        10.0, "How long sessions may finish their command when the server stops.", ge(0)
+    )
+
+
+@frozen(kw_only=True)
+class Smtp:
+    """ESMTP on port 25 and on the submission ports."""
+
+    message_octets: int = option(
+        50 * MIB, "Largest message (SIZE, RFC 1870).", ge(64 * KIB)
+    )
+    recipients: int = option(
+        1000, "Recipients of one message; RFC 5321 §4.5.3.1.8 asks for 100.", ge(100)
+    )
+    messages: int = option(10000, "Messages in one connection.", ge(1))
+    errors: int = option(
+        20, "Wrong commands in one connection before 421 closes it.", ge(1)
+    )
+    command_s: float = option(
+        5 * MINUTE_S, "Wait for a command; RFC 5321 §4.5.3.2.7 asks for 5 min.", ge(1)
+    )
+    data_s: float = option(
+        3 * MINUTE_S, "Wait for more of a message (RFC 5321 §4.5.3.2.5).", ge(1)
+    )
+    bare_lf: str = option(
+        "refuse",
+        "A line end without CR: `refuse`, or `normalize` for `bare_lf_networks` only. "
+        "Type with `ncat -C` and it is not needed.",
+        in_(("refuse", "normalize")),
+    )
+    bare_lf_networks: tuple[Network, ...] = option(
+        (), "Networks for which `bare_lf` may be `normalize`.", networks=True
+    )
+    received_tls: bool = option(True, "Name TLS version and cipher in Received.")
+    received_login: bool = option(
+        False, "Name the login in Received of submitted messages."
+    )
+    received_client: bool = option(
+        True, "Name the address of a submitting client in Received."
+    )
+    vrfy: bool = option(
+        False,
+        "Answer VRFY with the truth for local addresses; otherwise 252 "
+        "(RFC 5321 §3.5.3).",
+    )
+
+
+@frozen(kw_only=True)
+class Pop3:
+    """POP3 (RFC 1939)."""
+
+    idle_s: float = option(
+        10 * MINUTE_S, "Autologout timer; RFC 1939 §3 asks for 10 min.", ge(1)
+    )
+    errors: int = option(20, "Wrong commands before the connection is closed.", ge(1))
+    login_delay_s: int = option(0, "LOGIN-DELAY told by CAPA (RFC 2449 §6.5).", ge(0))
+    expire: str = option(
+        "NEVER",
+        "EXPIRE told by CAPA: days or `NEVER` (RFC 2449 §6.7).",
+        matches_re(r"NEVER|\d{1,5}"),
+    )
+    lock: bool = option(
+        True,
+        "One POP3 session at a time for a maildrop (RFC 1939 §3); others get [IN-USE].",
+    )
+
+
+@frozen(kw_only=True)
+class Imap4:
+    """IMAP4rev1 (RFC 3501)."""
+
+    idle_s: float = option(
+        30 * MINUTE_S, "Autologout timer; RFC 3501 §5.4 asks for 30 min.", ge(1)
+    )
+    login_s: float = option(MINUTE_S, "Time to log in after connect.", ge(1))
+    line_octets: int = option(
+        64 * KIB, "Longest command line without its literals.", ge(1000)
+    )
+    literal_octets: int = option(
+        64 * KIB, "Largest literal that is not a message.", ge(1000)
+    )
+    message_octets: int = option(100 * MIB, "Largest message in APPEND.", ge(64 * KIB))
+    errors: int = option(50, "BAD answers before the connection is closed.", ge(1))
+    delimiter: str = option(
+        "/", "Hierarchy delimiter shown to clients; `.` for Courier homes.", in_("/.")
+    )
+    poll_s: float = option(
+        1.0,
+        "How often an idle session looks at its folder for what other programs did.",
+        ge(0.1),
+    )
+
+
+@frozen(kw_only=True)
+class Auth:
+    """Logging in."""
+
+    plaintext_without_tls: bool = option(
+        False,
+        "Accept passwords on connections without TLS. Leave it off but for tests.",
+    )
+    default_domain: str = option(
+        "", "Added to login names without @; none if empty.", domain=True
+    )
+    scram_iterations: int = option(
+        120_000, "Iterations of SCRAM-SHA-256 keys made from now on.", ge(100_000)
+    )
+    scram_sha1: bool = option(False, "Keep SCRAM-SHA-1 keys too (old clients).")
+    argon2_memory_kib: int = option(
+        19_456, "Memory of an argon2id hash (RFC 9106 §4).", ge(8192)
+    )
+    argon2_passes: int = option(2, "Passes of an argon2id hash.", ge(1))
+    failure_delay_s: float = option(
+        1.0, "Delay of the first failed login; doubles with each more.", ge(0)
+    )
+    most_delay_s: float = option(
+        5.0, "Longest delay by the counter of an account.", ge(0)
+    )
+    failures_per_network: int = option(
+        50,
+        "Failed logins from one IPv4 address or IPv6 /64 within an hour before its "
+        "logins are refused for the rest of it.",
+        ge(3),
+    )
+    threads: int = option(2, "Threads that check passwords.", ge(1))
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """Local delivery."""
+
+    subaddress_separator: str = option(
+        "+", "Separates user and detail in user+detail; off if empty."
+    )
+    delivered_to: bool = option(True, "Write Delivered-To.")
+    delivery_date: bool = option(True, "Write Delivery-Date.")
+    sync: str = option(
+        "auto",
+        "How a batch of files is made durable: `fsync` each, one `syncfs`, or `auto` "
+        "(whichever is safe and gains).",
+        in_(("auto", "fsync", "syncfs")),
+    )
+    memory_octets: int = option(
+        256 * KIB,
+        "A message up to this size waits in memory; a larger one streams to disk.",
+        ge(4 * KIB),
+    )
+
+
+@frozen(kw_only=True)
+class Log:
+    """Where events are told."""
+
+    to: str = option(
+        "stdout", "`stdout`, `syslog` (facility mail) or the path of a file."
+    )
+    format: str = option(
+        "human", "One line for people, or JSON.", in_(("human", "json"))
+    )
+    level: str = option(
+        "info", "Least level told.", in_(("debug", "info", "warn", "error"))
+    )
+
+
+@frozen(kw_only=True)
+class Config:
+    """The whole file."""
+
+    server: Server = section(Server, "Names and places.")
+    domain: tuple[Domain, ...] = listing(Domain, "Local domains.")
+    listener: tuple[Listener, ...] = listing(Listener, "Sockets.")
+    trusted_networks: tuple[Network, ...] = option(
+        (),
+        "Networks whose hosts may send mail anywhere without logging in, as typed by "
+        "hand: addresses without brackets are taken too.",
+        networks=True,
+    )
+    tls: Tls = section(Tls, "Certificate.")
+    limits: Limits = section(Limits, "What one peer may take.")
+    smtp: Smtp = section(Smtp, "ESMTP and submission.")
+    pop3: Pop3 = section(Pop3, "POP3.")
+    imap4: Imap4 = section(Imap4, "IMAP4.")
+    auth: Auth = section(Auth, "Logging in.")
+    delivery: Delivery = section(Delivery, "Local delivery.")
+    log: Log = section(Log, "Logs.")

@@ -1,0 +1,1 @@
+"""Who exists: domains and accounts, whatever source they come from."""

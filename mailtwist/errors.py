@@ -1,0 +1,205 @@
+"""Faults a client may be told about, named by their RFC 3463 status.
+
+A fault carries its status and one public sentence; the cause stays in the log.  Three
+places turn faults into protocol: `smtp.reply.reply_for`, `pop3.response.err_for` and
+`imap4.response.no_for`.  A fault that none of them knows is temporary: mail waits, it
+never bounces for a mistake of ours.
+"""
+
+from __future__ import annotations
+
+
+class MailError(Exception):
+    """A fault with a status code and a public sentence.
+
+    `status` is an RFC 3463 code ("4.x.y" temporary, "5.x.y" permanent); `public` is
+    one sentence of printable ASCII without a secret in it.
+    """
+
+    status = "4.3.0"
+    public = "Internal error, try again later"
+
+    def __init__(self, public: str | None = None, *, status: str | None = None) -> None:
+        if public is not None:
+            self.public = public
+        if status is not None:
+            self.status = status
+        super().__init__(self.public)
+
+    @property
+    def temporary(self) -> bool:
+        """True if the same request may succeed later."""
+        return self.status.startswith("4")
+
+
+# -- what the peer said -----------------------------------------------------------
+
+
+class SyntaxFault(MailError):
+    """The peer broke the grammar; `at` is the offset in octets of the first bad one."""
+
+    status = "5.5.2"
+
+    def __init__(self, expected: str, at: int) -> None:
+        self.expected, self.at = expected, at
+        super().__init__(f"Expected {expected} at octet {at}")
+
+
+class LineTooLong(MailError):
+    """A command line over the limit; the rest of that line was skipped."""
+
+    status, public = "5.5.2", "Line too long"
+
+
+class BadSequence(MailError):
+    status, public = "5.5.1", "Bad sequence of commands"
+
+
+class UnknownCommand(MailError):
+    status, public = "5.5.1", "Command not recognized"
+
+
+class BadParameter(MailError):
+    """A known command with a parameter that is unknown or not implemented."""
+
+    status, public = "5.5.4", "Parameter not recognized"
+
+
+# -- who it is --------------------------------------------------------------------
+
+
+class AuthFailed(MailError):
+    """Wrong user, wrong password or a proof that does not hold; never says which."""
+
+    status, public = "5.7.8", "Authentication failed"
+
+
+class AuthUnavailable(MailError):
+    """A source of accounts could not be asked; never means a wrong password."""
+
+    status, public = "4.7.0", "Cannot check the password now, try again later"
+
+
+class AuthThrottled(MailError):
+    """Too many failures from this address or network."""
+
+    status, public = "4.7.0", "Too many failed logins, try again later"
+
+
+class EncryptionNeeded(MailError):
+    status, public = "5.7.0", "Use TLS first"
+
+
+class AuthNeeded(MailError):
+    status, public = "5.7.0", "Authentication required"
+
+
+class NotPermitted(MailError):
+    """The login may not do this (RFC 5530 NOPERM)."""
+
+    status, public = "5.7.1", "Not permitted"
+
+
+# -- addresses and messages -------------------------------------------------------
+
+
+class BadAddress(MailError):
+    status, public = "5.1.3", "Bad address syntax"
+
+
+class NoSuchUser(MailError):
+    status, public = "5.1.1", "No such user here"
+
+
+class RelayDenied(MailError):
+    status, public = "5.7.1", "Relay access denied"
+
+
+class NoRoute(MailError):
+    """A recipient elsewhere while this server has no way to send mail there."""
+
+    status, public = "5.4.4", "No route to that domain from here"
+
+
+class SenderRefused(MailError):
+    """The reverse-path does not belong to the login (RFC 6409 §6.1)."""
+
+    status, public = "5.7.1", "Sender address does not belong to this login"
+
+
+class TooManyRecipients(MailError):
+    status, public = "4.5.3", "Too many recipients"
+
+
+class MessageTooBig(MailError):
+    status, public = "5.3.4", "Message is larger than this server takes"
+
+
+class BadMessage(MailError):
+    """The octets of the message break a rule no reader could agree on."""
+
+    status, public = "5.6.0", "Message is malformed"
+
+
+class OverQuota(MailError):
+    status, public = "4.2.2", "Mailbox full"
+
+
+class StorageFull(MailError):
+    status, public = "4.3.1", "Out of storage, try again later"
+
+
+class SystemBusy(MailError):
+    status, public = "4.3.2", "Too busy, try again later"
+
+
+# -- mailboxes --------------------------------------------------------------------
+
+
+class MailboxFault(MailError):
+    """Something is wrong with a mailbox by name."""
+
+    status, public = "5.2.0", "Mailbox cannot be used"
+
+
+class NoSuchMailbox(MailboxFault):
+    public = "No such mailbox"
+
+
+class MailboxExists(MailboxFault):
+    public = "Mailbox exists already"
+
+
+class BadMailboxName(MailboxFault):
+    public = "That mailbox name cannot be used"
+
+
+class MailboxNotSelectable(MailboxFault):
+    public = "Mailbox holds no messages, only other mailboxes"
+
+
+class MailboxHasChildren(MailboxFault):
+    public = "Mailbox has inferior mailboxes"
+
+
+class MailboxReadOnly(MailboxFault):
+    public = "Mailbox is read-only here"
+
+
+class MailboxInUse(MailboxFault):
+    """Another session holds what this one needs (RFC 2449 IN-USE)."""
+
+    status, public = "4.2.0", "Mailbox is in use by another session"
+
+
+class MessageGone(MailboxFault):
+    """The message was expunged by someone else meanwhile."""
+
+    status, public = "4.2.0", "Message is gone"
+
+
+# -- our own side -----------------------------------------------------------------
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; says file, key, what was found, what may be."""

@@ -1,0 +1,1 @@
+"""What IMAP commands do, one file per family."""

@@ -1,0 +1,112 @@
+"""One method per event of a mail's life; one line in the log each.
+
+`session` follows a connection, `message` a mail from DATA into the mailbox.  Nothing
+here takes a password, a SASL response or message text.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from ..errors import MailError
+
+log = Logger("mailtwist")
+
+
+def connected(session: str, protocol: str, peer: str, tls: bool) -> None:
+    log.info(
+        "{protocol} {session} connect from {peer}{how}",
+        session=session,
+        protocol=protocol,
+        peer=peer,
+        tls=tls,
+        how=" over TLS" if tls else "",
+    )
+
+
+def disconnected(session: str, protocol: str, why: str) -> None:
+    log.info(
+        "{protocol} {session} disconnect: {why}",
+        session=session,
+        protocol=protocol,
+        why=why,
+    )
+
+
+def tls_started(session: str, protocol: str, version: str, cipher: str) -> None:
+    log.info(
+        "{protocol} {session} TLS {version} {cipher}",
+        session=session,
+        protocol=protocol,
+        version=version,
+        cipher=cipher,
+    )
+
+
+def logged_in(session: str, protocol: str, login: str, mechanism: str) -> None:
+    log.info(
+        "{protocol} {session} login {login} by {mechanism}",
+        session=session,
+        protocol=protocol,
+        login=login,
+        mechanism=mechanism,
+    )
+
+
+def login_failed(
+    session: str, protocol: str, login: str, mechanism: str, peer: str, why: str
+) -> None:
+    log.warn(
+        "{protocol} {session} login failed {login!r} by {mechanism} from {peer}: {why}",
+        session=session,
+        protocol=protocol,
+        login=login,
+        mechanism=mechanism,
+        peer=peer,
+        why=why,
+    )
+
+
+def refused(session: str, protocol: str, what: str, fault: MailError) -> None:
+    """A command that was answered with a fault worth a line (RCPT, DATA, AUTH)."""
+    log.warn(
+        "{protocol} {session} refused {what!r}: {status} {public}",
+        session=session,
+        protocol=protocol,
+        what=what,
+        status=fault.status,
+        public=fault.public,
+    )
+
+
+def accepted(
+    session: str, message: str, sender: str, recipients: int, octets: int
+) -> None:
+    log.info(
+        "smtp {session} {message} accepted from <{sender}> for {recipients}, "
+        "{octets} octets",
+        session=session,
+        message=message,
+        sender=sender,
+        recipients=recipients,
+        octets=octets,
+    )
+
+
+def delivered(message: str, recipient: str, mailbox: str) -> None:
+    log.info(
+        "{message} delivered to <{recipient}> in {mailbox}",
+        message=message,
+        recipient=recipient,
+        mailbox=mailbox,
+    )
+
+
+def not_delivered(message: str, recipient: str, fault: MailError) -> None:
+    log.warn(
+        "{message} not delivered to <{recipient}>: {status} {public}",
+        message=message,
+        recipient=recipient,
+        status=fault.status,
+        public=fault.public,
+    )

@@ -1,0 +1,165 @@
+"""The values that cross between sessions and stores.
+
+A *path* is a tuple of unicode components, ("INBOX",) or ("Lists", "python"); the
+delimiter and the wire's encoding are the protocol's affair.  The first component INBOX
+is always in upper case.  UIDs and MODSEQs are positive ints.  Message tables are
+columns (parallel lists), because a mailbox of 100,000 rows of objects is slow to make.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import field, frozen
+
+from ..flags import Flags
+
+Path = tuple[str, ...]
+
+INBOX: Path = ("INBOX",)
+
+# Special uses (RFC 6154 §2) as LIST prints them.
+SPECIAL_USES = (
+    "\\All",
+    "\\Archive",
+    "\\Drafts",
+    "\\Flagged",
+    "\\Junk",
+    "\\Sent",
+    "\\Trash",
+)
+
+
+@frozen
+class MailboxInfo:
+    """One name in the account's tree."""
+
+    path: Path
+    object_id: str  # stable over renames; "" if the name exists only by its children
+    selectable: bool = True
+    exists: bool = True  # False: only a subscription of that name is left
+    subscribed: bool = False
+    special_uses: frozenset[str] = frozenset()
+    marked: bool = False  # has messages nobody has looked at (new/ is not empty)
+
+
+@frozen
+class MailboxStatus:
+    """The figures of STATUS and SELECT (RFC 3501 §6.3.10, RFC 7162 §3.1.2)."""
+
+    messages: int
+    recent: int
+    unseen: int
+    deleted: int
+    octets: int  # sum of RFC822.SIZE
+    uid_next: int
+    uid_validity: int
+    highest_modseq: int
+
+
+@frozen
+class MessageRows:
+    """Columns of messages in ascending UID order; all lists have the same length.
+
+    `octets` is RFC822.SIZE: with CRLF line ends whatever the file has.
+    `internal_dates` are seconds since 1970 UTC.
+    """
+
+    uids: list[int] = field(factory=list)
+    modseqs: list[int] = field(factory=list)
+    flags: list[Flags] = field(factory=list)
+    octets: list[int] = field(factory=list)
+    internal_dates: list[int] = field(factory=list)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+
+@frozen
+class Changes:
+    """What happened in a mailbox after a MODSEQ.
+
+    `rows` holds the messages that are new or changed; `vanished` the UIDs expunged,
+    ascending.  A UID is in at most one of them.
+    """
+
+    highest_modseq: int
+    rows: MessageRows
+    vanished: list[int]
+
+
+class Column(Enum):
+    """Rendered octets the cache keeps (architecture: index, do not parse again)."""
+
+    ENVELOPE = "envelope"  # the parenthesized list of RFC 3501 §7.4.2
+    BODY = "body"  # BODY without extension data
+    BODYSTRUCTURE = "bodystructure"
+    FIELDS = "fields"  # octets of the header fields in mime.index.KEPT_FIELDS
+    PARTS = "parts"  # mime.part.Part.encode(): the tree with its octet ranges
+
+
+@frozen
+class Range:
+    """Octets `start` to `start + count` of a message; count None means to the end.
+
+    Offsets count CRLF line ends, as RFC822.SIZE does.
+    """
+
+    uid: int
+    start: int = 0
+    count: int | None = None
+
+
+class FlagAction(Enum):
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@frozen
+class FlagChange:
+    action: FlagAction
+    flags: Flags
+
+
+@frozen
+class Stored:
+    """What a flag change did.
+
+    `rows`: the messages as they are now (also those that had the flags already).
+    `modified`: UIDs left alone because their MODSEQ was above UNCHANGEDSINCE.
+    """
+
+    rows: MessageRows
+    modified: list[int]
+    highest_modseq: int
+
+
+@frozen
+class Copied:
+    """UIDs in the source and, in the same order, in the target (RFC 4315 COPYUID)."""
+
+    uid_validity: int
+    source_uids: list[int]
+    target_uids: list[int]
+
+
+@frozen
+class Appended:
+    uid_validity: int
+    uids: list[int]
+
+
+@frozen
+class Expunged:
+    uids: list[int]
+    highest_modseq: int
+
+
+@frozen
+class Usage:
+    """Octets and messages of a whole account; the limit None is no limit."""
+
+    octets: int
+    messages: int
+    limit_octets: int | None

@@ -1,0 +1,1 @@
+"""Internet messages (RFC 5322, MIME): read without losing an octet, never rewritten."""

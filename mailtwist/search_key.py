@@ -1,0 +1,131 @@
+"""What a search asks for: RFC 3501 §6.4.4 as values, free of any protocol.
+
+The IMAP grammar makes these, `mailbox.search` answers them.  Needles are str, already
+decoded from the client's charset.  Dates are `datetime.date` without zone, as the RFC
+disregards time and zone.  NEW, OLD, SEEN and the like are combinations of these keys.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import Enum
+
+from attrs import frozen
+
+from .seqset import SequenceSet
+
+
+@frozen
+class All:
+    """Every message."""
+
+
+@frozen
+class HasFlag:
+    """`flag` as stored: "\\\\Seen", "\\\\Recent" or a keyword."""
+
+    flag: str
+
+
+@frozen
+class InSequence:
+    """Message sequence numbers; only a session can answer it."""
+
+    numbers: SequenceSet
+
+
+@frozen
+class InUid:
+    uids: SequenceSet
+
+
+class When(Enum):
+    BEFORE = "before"
+    ON = "on"
+    SINCE = "since"
+
+
+@frozen
+class InternalDate:
+    when: When
+    day: date
+
+
+@frozen
+class SentDate:
+    """The Date: header field, disregarding time and zone."""
+
+    when: When
+    day: date
+
+
+@frozen
+class Larger:
+    octets: int
+
+
+@frozen
+class Smaller:
+    octets: int
+
+
+@frozen
+class Header:
+    """The field `name` holds `needle`; an empty needle asks for the field alone."""
+
+    name: str
+    needle: str
+
+
+@frozen
+class Body:
+    needle: str
+
+
+@frozen
+class Text:
+    """Header or body holds `needle`."""
+
+    needle: str
+
+
+@frozen
+class ModSeq:
+    """MODSEQ of at least `least` (RFC 7162 §3.1.5)."""
+
+    least: int
+
+
+@frozen
+class Not:
+    key: SearchKey
+
+
+@frozen
+class Or:
+    left: SearchKey
+    right: SearchKey
+
+
+@frozen
+class And:
+    keys: tuple[SearchKey, ...]
+
+
+SearchKey = (
+    All
+    | HasFlag
+    | InSequence
+    | InUid
+    | InternalDate
+    | SentDate
+    | Larger
+    | Smaller
+    | Header
+    | Body
+    | Text
+    | ModSeq
+    | Not
+    | Or
+    | And
+)

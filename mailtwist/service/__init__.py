@@ -1,0 +1,1 @@
+"""From configuration to running sockets; the only room that builds across rooms."""

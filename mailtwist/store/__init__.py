@@ -1,0 +1,1 @@
+"""Where mail lies: implementations of `interfaces.IStore`."""

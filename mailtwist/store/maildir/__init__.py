@@ -1,0 +1,1 @@
+"""Maildir with state and cache beside it."""

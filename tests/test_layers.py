@@ -1,0 +1,136 @@
+"""The floors of docs/architecture.md, kept true: imports only point down."""
+
+import ast
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).parent.parent / "mailtwist"
+
+# Longest prefix wins.  A module may import its own floor and those below.
+FLOORS = {
+    "__init__": 0,
+    "errors": 0,
+    "wire": 0,
+    "address": 0,
+    "seqset": 0,
+    "flags": 0,
+    "secret": 0,
+    "search_key": 0,
+    "config": 0,
+    "config.load": 4,
+    "config.reference": 4,
+    "mailbox.model": 0,
+    "directory.model": 0,
+    "delivery.model": 0,
+    "sasl.model": 0,
+    "mime": 1,
+    "smtp": 1,
+    "smtp.engine": 2,
+    "smtp.data": 2,
+    "smtp.server": 4,
+    "pop3": 1,
+    "pop3.engine": 2,
+    "pop3.server": 4,
+    "imap4": 1,
+    "imap4.engine": 2,
+    "imap4.selected": 2,
+    "imap4.cmd": 3,
+    "imap4.server": 4,
+    "sasl": 2,
+    "interfaces": 3,
+    "log": 3,
+    "log.setup": 4,
+    "auth": 3,
+    "auth.checkers": 4,
+    "mailbox": 3,
+    "delivery": 3,
+    "directory": 4,
+    "store": 4,
+    "service": 5,
+    "tap": 6,
+    "cli": 6,
+    "testing": 6,
+}
+IO = {
+    "asyncio",
+    "os",
+    "random",
+    "select",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "twisted",
+    "OpenSSL",
+}
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[:-1] else parts)
+
+
+def floor_of(module):
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        floor = FLOORS.get(".".join(parts[:length]))
+        if floor is not None:
+            return floor
+    raise AssertionError(f"{module} stands on no floor: name it in FLOORS")
+
+
+def imports(path):
+    """(our module or None, other top-level name or None) for each import of a file."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            module = [*base, node.module] if node.module else [*base]
+            for alias in node.names:
+                yield ours([*module, alias.name]), None
+        elif isinstance(node, ast.ImportFrom):
+            if node.module.split(".")[0] == "mailtwist":
+                yield from (
+                    (ours([*node.module.split(".")[1:], a.name]), None)
+                    for a in node.names
+                )
+            else:
+                yield None, node.module.split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from ((None, a.name.split(".")[0]) for a in node.names)
+
+
+def ours(parts):
+    """The module that `from ...parts[:-1] import parts[-1]` reads."""
+    for length in (len(parts), len(parts) - 1):
+        path = ROOT.joinpath(*parts[:length])
+        if path.with_suffix(".py").exists() or (path / "__init__.py").exists():
+            return ".".join(parts[:length]) or "__init__"
+    return "__init__"
+
+
+class LayerTests(SynchronousTestCase):
+    def test_imports_point_down(self):
+        for path in sorted(ROOT.rglob("*.py")):
+            me = name_of(path)
+            for module, _ in imports(path):
+                if module is not None and module != "__init__":
+                    self.assertGreaterEqual(
+                        floor_of(me), floor_of(module), f"{me} imports {module}"
+                    )
+
+    def test_floors_0_to_2_do_no_io(self):
+        for path in sorted(ROOT.rglob("*.py")):
+            me = name_of(path)
+            if floor_of(me) <= 2:
+                for _, theirs in imports(path):
+                    self.assertNotIn(theirs, IO, f"{me} imports {theirs}")
+
+    def test_a_file_is_one_idea(self):
+        for path in sorted(ROOT.rglob("*.py")):
+            lines = len(path.read_text().splitlines())
+            self.assertLessEqual(lines, 500, f"{name_of(path)} is two ideas")
