@@ -11,7 +11,8 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import ge, in_, matches_re
+
+from .checks import Check, ge, in_, matches_re
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
 KIB, MIB = 1024, 1024 * 1024
@@ -19,16 +20,16 @@ KIB, MIB = 1024, 1024 * 1024
 Network = IPv4Network | IPv6Network
 
 
-def option(default: Any, help: str, *checks: Any, **metadata: Any) -> Any:
+def option(default: Any, help: str, *checks: Check, **metadata: Any) -> Any:
     """An option with its default; `help` is a sentence or two of Markdown."""
-    return field(
-        default=default, validator=list(checks), metadata={"help": help, **metadata}
-    )
+    metadata |= {"help": help, "checks": checks}
+    return field(default=default, validator=checks or None, metadata=metadata)
 
 
-def required(help: str, *checks: Any, **metadata: Any) -> Any:
+def required(help: str, *checks: Check, **metadata: Any) -> Any:
     """An option that the file must give."""
-    return field(validator=list(checks), metadata={"help": help, **metadata})
+    metadata |= {"help": help, "checks": checks}
+    return field(validator=checks or None, metadata=metadata)
 
 
 def listing(section: type, help: str) -> Any:
@@ -181,7 +182,7 @@ class Pop3:
     expire: str = option(
         "NEVER",
         "EXPIRE told by CAPA: days or `NEVER` (RFC 2449 §6.7).",
-        matches_re(r"NEVER|\d{1,5}"),
+        matches_re(r"NEVER|\d{1,5}", '"NEVER" or a number of days'),
     )
     lock: bool = option(
         True,

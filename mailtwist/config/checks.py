@@ -1,0 +1,39 @@
+"""What a value in the configuration may be, said once for errors and the manual."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import Attribute, frozen
+
+
+@frozen
+class Check:
+    """An attrs validator that can say what it allows."""
+
+    allowed: str
+    holds: Callable[[Any], bool]
+
+    def __call__(self, instance: object, option: Attribute[Any], value: Any) -> None:
+        if not self.holds(value):
+            raise ValueError(self.allowed)
+
+
+def ge(least: float) -> Check:
+    """A number of at least `least`."""
+    return Check(f"{least:g} or more", lambda value: value >= least)
+
+
+def in_(choices: Iterable[str]) -> Check:
+    """One of these words."""
+    words = tuple(choices)
+    told = ", ".join(f'"{word}"' for word in words[:-1]) + f' or "{words[-1]}"'
+    return Check(told, words.__contains__)
+
+
+def matches_re(pattern: str, told: str | None = None) -> Check:
+    """A str that `pattern` matches in full."""
+    rule = re.compile(pattern)
+    return Check(told or f"like {pattern}", lambda value: bool(rule.fullmatch(value)))
