@@ -1,0 +1,458 @@
+"""What an IMAP client asked for, as values: one class per command (RFC 3501 §6).
+
+The grammar makes them, `engine` hands them out, `cmd/` answers them.  Mailboxes are
+`mailbox.model.Path`; flags are str in the spelling of `flags.canonical`; octets that
+go back to the client as it wrote them (header field names) are bytes.  `uid` on a
+command says that it came as `UID <command>`: its sequence set holds UIDs and its FETCH
+responses carry UID (RFC 3501 §6.4.8).  A sequence set may hold `seqset.STAR`; resolve
+it with `selected.Selected.uids_of`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import field, frozen
+
+from ..flags import Flags
+from ..mailbox.model import FlagChange, Path
+from ..search_key import SearchKey
+from ..secret import Secret
+from ..seqset import SequenceSet
+
+# -- any state --------------------------------------------------------------------
+
+
+@frozen
+class Capability:
+    """CAPABILITY (§6.1.1)."""
+
+
+@frozen
+class Noop:
+    """NOOP (§6.1.2)."""
+
+
+@frozen
+class Logout:
+    """LOGOUT (§6.1.3): untagged BYE, then OK, then the connection is closed."""
+
+
+@frozen
+class Id:
+    """ID (RFC 2971 §3.1): the client's fields in its order, at most 30; () for NIL."""
+
+    fields: tuple[tuple[str, str | None], ...] = ()
+
+
+# -- not authenticated ------------------------------------------------------------
+
+
+@frozen
+class StartTls:
+    """STARTTLS (§6.2.1): nothing was behind it in the same segment."""
+
+
+@frozen
+class Authenticate:
+    """AUTHENTICATE (§6.2.2); `mechanism` in upper case.
+
+    `initial` is the decoded initial response (RFC 4959), Secret(b"") for "=", None if
+    the client gave none.
+    """
+
+    mechanism: str
+    initial: Secret | None = None
+
+
+@frozen
+class Login:
+    """LOGIN (§6.2.3): octets of the password as sent, the user name from UTF-8."""
+
+    user: str
+    password: Secret
+
+
+# -- authenticated ----------------------------------------------------------------
+
+
+@frozen
+class Enable:
+    """ENABLE (RFC 5161): names in upper case, also those nobody knows."""
+
+    capabilities: tuple[str, ...]
+
+
+@frozen
+class Select:
+    """SELECT (§6.3.1), with `condstore` if the client wrote (CONDSTORE)."""
+
+    path: Path
+    condstore: bool = False
+
+
+@frozen
+class Examine:
+    """EXAMINE (§6.3.2): as Select, read-only."""
+
+    path: Path
+    condstore: bool = False
+
+
+@frozen
+class Create:
+    """CREATE (§6.3.3) with USE (RFC 6154 §3); uses spelled as in SPECIAL_USES.
+
+    `only_children`: the name ended with the delimiter, so only names under it are
+    wanted; a plain mailbox does as well.
+    """
+
+    path: Path
+    special_uses: frozenset[str] = frozenset()
+    only_children: bool = False
+
+
+@frozen
+class Delete:
+    path: Path
+
+
+@frozen
+class Rename:
+    old: Path
+    new: Path
+
+
+@frozen
+class Subscribe:
+    path: Path
+
+
+@frozen
+class Unsubscribe:
+    path: Path
+
+
+class StatusItem(Enum):
+    """status-att; the value is its spelling on the wire."""
+
+    MESSAGES = "MESSAGES"
+    RECENT = "RECENT"
+    UIDNEXT = "UIDNEXT"
+    UIDVALIDITY = "UIDVALIDITY"
+    UNSEEN = "UNSEEN"
+    HIGHESTMODSEQ = "HIGHESTMODSEQ"  # RFC 7162 §3.1.7
+
+
+class ListSelect(Enum):
+    """list-select-opt (RFC 5258 §3.1, RFC 6154 §2)."""
+
+    SUBSCRIBED = "SUBSCRIBED"
+    REMOTE = "REMOTE"
+    RECURSIVEMATCH = "RECURSIVEMATCH"
+    SPECIAL_USE = "SPECIAL-USE"
+
+
+class ListReturn(Enum):
+    """return-option (RFC 5258 §3.2, RFC 5819, RFC 6154)."""
+
+    SUBSCRIBED = "SUBSCRIBED"
+    CHILDREN = "CHILDREN"
+    SPECIAL_USE = "SPECIAL-USE"
+    STATUS = "STATUS"
+
+
+@frozen
+class List:
+    """LIST (§6.3.8, RFC 5258): match with `names.Matcher(reference, patterns)`.
+
+    `reference` and `patterns` are str, already decoded from modified UTF-7.  A sole
+    pattern "" asks for delimiter and root of `reference`.  `extended` is True if the
+    command had any part of RFC 5258.  `status` holds the items of RETURN (STATUS
+    (...)).  RECURSIVEMATCH never comes without SUBSCRIBED or SPECIAL-USE.
+    """
+
+    reference: str
+    patterns: tuple[str, ...]
+    select: frozenset[ListSelect] = frozenset()
+    returns: frozenset[ListReturn] = frozenset()
+    status: tuple[StatusItem, ...] = ()
+    extended: bool = False
+
+
+@frozen
+class Lsub:
+    """LSUB (§6.3.9)."""
+
+    reference: str
+    pattern: str
+
+
+@frozen
+class Status:
+    """STATUS (§6.3.10): the items once each, in the client's order."""
+
+    path: Path
+    items: tuple[StatusItem, ...]
+
+
+@frozen
+class Append:
+    """APPEND (§6.3.11) up to its literal; the octets come as engine events.
+
+    `internal_date` is seconds since 1970 UTC, None for now.  `synchronizing`: the
+    client waits for "+" before it sends.
+    """
+
+    path: Path
+    flags: Flags
+    internal_date: int | None
+    octets: int
+    synchronizing: bool = True
+
+
+@frozen
+class Namespace:
+    """NAMESPACE (RFC 2342)."""
+
+
+@frozen
+class Idle:
+    """IDLE (RFC 2177)."""
+
+
+# -- selected ---------------------------------------------------------------------
+
+
+@frozen
+class Check:
+    pass
+
+
+@frozen
+class Close:
+    """CLOSE (§6.4.2): expunges silently unless the mailbox is read-only."""
+
+
+@frozen
+class Unselect:
+    """UNSELECT (RFC 3691): as CLOSE without expunging."""
+
+
+@frozen
+class Expunge:
+    """EXPUNGE (§6.4.3), or UID EXPUNGE of `uids` (RFC 4315 §2.1)."""
+
+    uids: SequenceSet | None = None
+
+
+class SearchReturn(Enum):
+    """search-return-opt (RFC 4731 §3.1)."""
+
+    MIN = "MIN"
+    MAX = "MAX"
+    ALL = "ALL"
+    COUNT = "COUNT"
+
+
+@frozen
+class Search:
+    """SEARCH (§6.4.4).
+
+    `returns` is None for the answer `* SEARCH`, else what `* ESEARCH` shall say
+    (RETURN () comes as {ALL}).  `uses_modseq`: a MODSEQ key is somewhere in `key`, so
+    the answer carries the highest MODSEQ of the result (RFC 7162 §3.1.5).
+    """
+
+    key: SearchKey
+    returns: frozenset[SearchReturn] | None = None
+    uses_modseq: bool = False
+    uid: bool = False
+
+
+@frozen
+class Store:
+    """STORE (§6.4.6) with UNCHANGEDSINCE (RFC 7162 §3.1.3); `silent` for .SILENT."""
+
+    sequence_set: SequenceSet
+    change: FlagChange
+    silent: bool = False
+    unchanged_since: int | None = None
+    uid: bool = False
+
+
+@frozen
+class Copy:
+    """COPY (§6.4.7)."""
+
+    sequence_set: SequenceSet
+    path: Path
+    uid: bool = False
+
+
+@frozen
+class Move:
+    """MOVE (RFC 6851)."""
+
+    sequence_set: SequenceSet
+    path: Path
+    uid: bool = False
+
+
+# -- FETCH ------------------------------------------------------------------------
+
+
+@frozen
+class FetchEnvelope:
+    """ENVELOPE."""
+
+
+@frozen
+class FetchFlags:
+    """FLAGS."""
+
+
+@frozen
+class FetchInternalDate:
+    """INTERNALDATE."""
+
+
+@frozen
+class FetchSize:
+    """RFC822.SIZE."""
+
+
+@frozen
+class FetchUid:
+    """UID."""
+
+
+@frozen
+class FetchModSeq:
+    """MODSEQ (RFC 7162 §3.1.4.2)."""
+
+
+@frozen
+class FetchStructure:
+    """BODYSTRUCTURE, or BODY (without extension data) if not `extensible`."""
+
+    extensible: bool = True
+
+
+class SectionText(Enum):
+    """What of the part: all of it, or section-text; the value is the wire's word."""
+
+    ALL = ""
+    HEADER = "HEADER"
+    FIELDS = "HEADER.FIELDS"
+    FIELDS_NOT = "HEADER.FIELDS.NOT"
+    TEXT = "TEXT"
+    MIME = "MIME"
+
+
+@frozen
+class Section:
+    """section (§6.4.5): part numbers from the root, () for the message itself.
+
+    `fields` are field names in the client's spelling and order, for FIELDS and
+    FIELDS_NOT.  MIME never comes with an empty `part`.
+    """
+
+    part: tuple[int, ...] = ()
+    text: SectionText = SectionText.ALL
+    fields: tuple[bytes, ...] = ()
+
+
+@frozen
+class Partial:
+    """<start.count>: octets from `start` (0 or more), at most `count` (1 or more)."""
+
+    start: int
+    count: int
+
+
+@frozen
+class FetchBody:
+    """BODY[section]<partial>, BODY.PEEK if `peek`: else it sets \\Seen."""
+
+    section: Section = field(factory=Section)
+    peek: bool = False
+    partial: Partial | None = None
+
+
+@frozen
+class FetchRfc822:
+    """RFC822: as BODY[], answered under its own name; sets \\Seen."""
+
+
+@frozen
+class FetchRfc822Header:
+    """RFC822.HEADER: as BODY.PEEK[HEADER], answered under its own name."""
+
+
+@frozen
+class FetchRfc822Text:
+    """RFC822.TEXT: as BODY[TEXT], answered under its own name; sets \\Seen."""
+
+
+FetchAttribute = (
+    FetchEnvelope
+    | FetchFlags
+    | FetchInternalDate
+    | FetchSize
+    | FetchUid
+    | FetchModSeq
+    | FetchStructure
+    | FetchBody
+    | FetchRfc822
+    | FetchRfc822Header
+    | FetchRfc822Text
+)
+
+
+@frozen
+class Fetch:
+    """FETCH (§6.4.5): attributes once each, macros expanded, in the client's order.
+
+    UID FETCH has FetchUid among them.  `changed_since` is RFC 7162 §3.1.4.1, and brings
+    FetchModSeq with it.
+    """
+
+    sequence_set: SequenceSet
+    attributes: tuple[FetchAttribute, ...]
+    changed_since: int | None = None
+    uid: bool = False
+
+
+Command = (
+    Capability
+    | Noop
+    | Logout
+    | Id
+    | StartTls
+    | Authenticate
+    | Login
+    | Enable
+    | Select
+    | Examine
+    | Create
+    | Delete
+    | Rename
+    | Subscribe
+    | Unsubscribe
+    | List
+    | Lsub
+    | Status
+    | Append
+    | Namespace
+    | Idle
+    | Check
+    | Close
+    | Unselect
+    | Expunge
+    | Search
+    | Fetch
+    | Store
+    | Copy
+    | Move
+)
