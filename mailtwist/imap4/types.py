@@ -169,7 +169,7 @@ class List:
     `reference` and `patterns` are str, already decoded from modified UTF-7.  A sole
     pattern "" asks for delimiter and root of `reference`.  `extended` is True if the
     command had any part of RFC 5258.  `status` holds the items of RETURN (STATUS
-    (...)).  RECURSIVEMATCH never comes without SUBSCRIBED or SPECIAL-USE.
+    (...)).  RECURSIVEMATCH never comes without SUBSCRIBED.
     """
 
     reference: str
