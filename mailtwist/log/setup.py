@@ -1,0 +1,168 @@
+"""Where the events go: standard output, a file or syslog; for people or as JSON.
+
+One event is one line.  Octets that a client sent cannot start a line of their own or
+move a terminal's cursor: control characters are written as escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TextIO
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    formatEvent,
+)
+from zope.interface import implementer
+
+from ..config.model import Log
+
+SYSLOG_SOCKET = "/dev/log"
+FACILITY_MAIL = 2 << 3  # RFC 5424 §6.2.1
+SEVERITY = {
+    LogLevel.debug: 7,
+    LogLevel.info: 6,
+    LogLevel.warn: 4,
+    LogLevel.error: 3,
+    LogLevel.critical: 2,
+}
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Render = Callable[[dict[str, Any]], str]
+
+
+def observer(config: Log) -> ILogObserver:
+    """The log observer this configuration asks for; opens its file or socket now."""
+    render = as_json if config.format == "json" else for_people
+    sink: ILogObserver
+    if config.to == "stdout":
+        sink = LineObserver(sys.stdout, render)
+    elif config.to.startswith("syslog"):
+        _, _, path = config.to.partition(":")
+        sink = SyslogObserver(path or SYSLOG_SOCKET, config.format == "json")
+    else:
+        sink = FileObserver(config.to, render)
+    level = LogLevel.lookupByName(config.level)
+    return FilteringLogObserver(sink, [LogLevelFilterPredicate(level)])
+
+
+def text_of(event: dict[str, Any]) -> str:
+    """The event as one line of text without time and level."""
+    text = formatEvent(event) or ""
+    failure = event.get("log_failure")
+    if failure is not None:
+        text = f"{text}\n{failure.getTraceback()}".lstrip()
+    return _CONTROL.sub(_escaped, text.rstrip())
+
+
+def _escaped(control: re.Match[str]) -> str:
+    return "\\n" if control[0] == "\n" else f"\\x{ord(control[0]):02x}"
+
+
+def for_people(event: dict[str, Any]) -> str:
+    when = datetime.fromtimestamp(event["log_time"]).astimezone()
+    level = event["log_level"].name
+    mark = "" if level == "info" else f"{level}: "
+    return f"{when:%Y-%m-%dT%H:%M:%S.%f%z} {mark}{text_of(event)}\n"
+
+
+def as_json(event: dict[str, Any]) -> str:
+    """Time, level, text and the plain fields of the event."""
+    when = datetime.fromtimestamp(event["log_time"]).astimezone()
+    row = {
+        "time": when.isoformat(),
+        "level": event["log_level"].name,
+        "text": text_of(event),
+    }
+    row.update(
+        (key, value)
+        for key, value in event.items()
+        if not key.startswith("log_") and isinstance(value, str | int | float | bool)
+    )
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+@implementer(ILogObserver)
+class LineObserver:
+    """Writes lines to an open text stream."""
+
+    def __init__(self, stream: TextIO, render: Render) -> None:
+        self._stream, self._render = stream, render
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self._stream.write(self._render(event))
+        self._stream.flush()
+
+
+@implementer(ILogObserver)
+class FileObserver:
+    """Appends to a file, readable by its owner and group.
+
+    A file that was moved away (logrotate) is noticed and opened anew.
+    """
+
+    def __init__(self, path: str, render: Render) -> None:
+        self._path, self._render = path, render
+        self._open()
+
+    def _open(self) -> None:
+        opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        self._stream = os.fdopen(opened, "a", encoding="utf-8", errors="replace")
+        self._second, self._inode = 0, os.fstat(opened).st_ino
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if (second := int(event["log_time"])) != self._second:  # at most one look a s
+            self._second = second
+            self._follow()
+        self._stream.write(self._render(event))
+        self._stream.flush()
+
+    def _follow(self) -> None:
+        try:
+            moved = os.stat(self._path).st_ino != self._inode
+        except FileNotFoundError:
+            moved = True
+        if moved:
+            self._stream.close()
+            self._open()
+
+
+@implementer(ILogObserver)
+class SyslogObserver:
+    """Datagrams to the local syslog, facility mail (RFC 3164 form, as syslog(3)).
+
+    A syslog that is away loses lines; it never stops the mail.
+    """
+
+    def __init__(self, path: str, json_lines: bool) -> None:
+        self._path, self._json = path, json_lines
+        self._socket: socket.socket | None = None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        text = as_json(event).rstrip() if self._json else text_of(event)
+        priority = FACILITY_MAIL | SEVERITY[event["log_level"]]
+        line = f"<{priority}>mailtwist[{os.getpid()}]: {text}".encode()
+        for _ in range(2):  # once more when syslogd was restarted meanwhile
+            try:
+                if self._socket is None:
+                    self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                    self._socket.setblocking(False)
+                    self._socket.connect(self._path)
+                self._socket.send(line)
+                return
+            except BlockingIOError:
+                return
+            except OSError:
+                if self._socket is not None:
+                    self._socket.close()
+                self._socket = None

@@ -1,0 +1,117 @@
+"""How many connections may be open at once, in all and from one network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.protocol import Factory, Protocol
+
+from ..config.model import Limits
+
+REFUSED_S = 5.0  # a refused peer that does not read is cut off after this
+
+
+def network_of(address: Any) -> str:
+    """The IPv4 address or IPv6 /64 of a peer; "local" for a Unix socket."""
+    host = getattr(address, "host", None)
+    if not isinstance(host, str):
+        return "local"
+    try:
+        parsed = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if parsed.version == 4:
+        return host
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{parsed.exploded[:19]}::/64"
+
+
+class Gate:
+    """Counts the connections of all services."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._networks = limits, Counter[str]()
+        self.connections = 0
+
+    def admits(self, network: str) -> bool:
+        return self.connections < self._limits.connections and (
+            network == "local"
+            or self._networks[network] < self._limits.connections_per_network
+        )
+
+    def entered(self, network: str) -> None:
+        self.connections += 1
+        self._networks[network] += 1
+
+    def left(self, network: str) -> None:
+        self.connections -= 1
+        self._networks[network] -= 1
+        if not self._networks[network]:
+            del self._networks[network]
+
+
+class Sessions(set[Any]):
+    """A factory's live sessions; adding and discarding one counts at the gate."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+        self._network: dict[int, str] = {}
+
+    def add(self, session: Any) -> None:
+        if session not in self:
+            network = network_of(session.transport.getPeer())
+            self._network[id(session)] = network
+            self._gate.entered(network)
+            super().add(session)
+
+    def discard(self, session: Any) -> None:
+        if session in self:
+            super().discard(session)
+            self._gate.left(self._network.pop(id(session)))
+
+    def remove(self, session: Any) -> None:
+        if session not in self:
+            raise KeyError(session)
+        self.discard(session)
+
+
+class Refusal(Protocol):
+    """Says one line to a peer too many, then closes."""
+
+    def __init__(self, reactor: Any, line: bytes) -> None:
+        self._reactor, self._line = reactor, line
+
+    def connectionMade(self) -> None:
+        self._late = self._reactor.callLater(
+            REFUSED_S, self.transport.abortConnection
+        )
+        self.transport.write(self._line)
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason: object = None) -> None:
+        if self._late.active():
+            self._late.cancel()
+
+
+class GatedFactory(Factory):
+    """Lets peers through to `inner` while the gate admits them."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any, gate: Gate, inner: Any, line: bytes) -> None:
+        self._reactor, self._gate, self._inner, self._line = reactor, gate, inner, line
+
+    def doStart(self) -> None:
+        self._inner.doStart()
+
+    def doStop(self) -> None:
+        self._inner.doStop()
+
+    def buildProtocol(self, addr: Any) -> Any:
+        if self._gate.admits(network_of(addr)):
+            return self._inner.buildProtocol(addr)
+        return Refusal(self._reactor, self._line)

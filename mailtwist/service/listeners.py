@@ -1,0 +1,74 @@
+"""One service a listener: socket, PROXY header, gate, TLS, protocol - in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.application.internet import StreamServerEndpointService
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from ..config.listener import translated
+from ..config.model import Listener
+from ..errors import ConfigError
+from .gate import Gate, GatedFactory, Sessions
+from .proxy import ProxyProtocolFactory
+from .tls import ServerTls
+
+BACKLOG = 511
+
+
+class ListenerService(StreamServerEndpointService):  # type: ignore[misc]
+    """A listening socket; one that cannot be had stops the start with a clear word."""
+
+    def __init__(self, reactor: Any, listener: Listener, factory: Any) -> None:
+        self.listener = listener
+        endpoint = serverFromString(reactor, with_backlog(listener.endpoint))
+        super().__init__(endpoint, factory)
+        self._raiseSynchronously = True
+
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except (CannotListenError, OSError) as fault:
+            cause = getattr(fault, "socketError", fault)
+            raise ConfigError(
+                f"cannot listen on {self.listener.endpoint}: "
+                f"{getattr(cause, 'strerror', None) or cause}"
+            ) from fault
+
+
+def with_backlog(endpoint: str) -> str:
+    kind = endpoint.partition(":")[0]
+    if kind in ("tcp", "tcp6", "unix") and ":backlog=" not in endpoint:
+        return f"{endpoint}:backlog={BACKLOG}"
+    return endpoint
+
+
+def listener_services(
+    reactor: Any,
+    listeners: tuple[Listener, ...],
+    factories: Mapping[tuple[str, str], Any],
+    gate: Gate,
+    tls: ServerTls,
+) -> list[ListenerService]:
+    """The services of all listeners, on factories by (protocol, tls)."""
+    services = []
+    for given in listeners:
+        listener = translated(given)
+        core = factories[listener.protocol, listener.tls]
+        implicit = listener.tls == "implicit"
+        inner = TLSMemoryBIOFactory(tls, False, core) if implicit else core
+        line = b"" if implicit else core.too_many
+        outer: Any = GatedFactory(reactor, gate, inner, line)
+        if listener.proxy_protocol:
+            outer = ProxyProtocolFactory(reactor, outer)
+        services.append(ListenerService(reactor, listener, outer))
+    return services
+
+
+def count_sessions(factory: Any, gate: Gate) -> None:
+    """Let the gate see this factory's sessions."""
+    factory.sessions = Sessions(gate)

@@ -1,0 +1,192 @@
+"""The server's certificate: from files, or self-signed on the first start.
+
+A renewed file is picked up while running; one that cannot be used leaves the old
+certificate in service and says so in the log.  TLS 1.2 and up, forward secrecy and
+AEAD ciphers only (RFC 9325).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL, crypto
+from twisted.application.internet import TimerService
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ..address import ascii_domain
+from ..config.model import Config, Tls
+from ..errors import ConfigError
+
+log = Logger()
+
+CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
+    "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:"
+    "ECDHE+AESGCM:ECDHE+CHACHA20"
+)
+SELF_SIGNED_DAYS = 3650
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTls:
+    """Hands out connections with the newest certificate that can be used."""
+
+    def __init__(self, certificate: Path, key: Path, minimum: str) -> None:
+        self._certificate, self._key, self._minimum = certificate, key, minimum
+        self._context: SSL.Context | None = None
+        self._stamp: object = None
+
+    def load(self) -> None:
+        """Read the files; raises ConfigError if there is nothing usable in them."""
+        stamp = self._files_stamp()
+        try:
+            self._context = self._read()
+        except (OSError, ValueError, crypto.Error, SSL.Error) as fault:
+            raise ConfigError(
+                f"tls.certificate = {self._certificate}, tls.key = {self._key}: "
+                f"cannot be used: {why(fault)}"
+            ) from fault
+        self._stamp = stamp
+
+    def reload_if_renewed(self) -> None:
+        """Read the files again if they changed; on a fault the old ones stay."""
+        stamp = self._files_stamp()
+        if stamp == self._stamp:
+            return
+        try:
+            self.load()
+        except ConfigError as fault:
+            self._stamp = stamp  # told once for each change
+            log.error("renewed certificate not used: {fault}", fault=fault)
+        else:
+            log.info("certificate {path} read", path=str(self._certificate))
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        if self._context is None:
+            self.load()
+        return SSL.Connection(self._context, None)
+
+    def _files_stamp(self) -> object:
+        stamps = []
+        for path in (self._certificate, self._key):
+            try:
+                seen = path.stat()
+                stamps.append((seen.st_ino, seen.st_mtime_ns, seen.st_size))
+            except OSError:
+                stamps.append((0, 0, 0))
+        return stamps
+
+    def _read(self) -> SSL.Context:
+        chain = x509.load_pem_x509_certificates(self._certificate.read_bytes())
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, self._key.read_bytes())
+        certificates = [crypto.X509.from_cryptography(one) for one in chain]
+        options = CertificateOptions(
+            privateKey=key,
+            certificate=certificates[0],
+            extraCertChain=certificates[1:],
+            acceptableCiphers=CIPHERS,
+            raiseMinimumTo=TLSVersion.TLSv1_3
+            if self._minimum == "1.3"
+            else TLSVersion.TLSv1_2,
+        )
+        context: SSL.Context = options.getContext()
+        context.check_privatekey()
+        return context
+
+
+def server_tls(config: Config, hostname: str) -> ServerTls:
+    """The TLS of this configuration; makes the self-signed certificate if needed."""
+    tls = config.tls
+    if tls.certificate:
+        certificate = Path(tls.certificate)
+        return ServerTls(certificate, Path(tls.key or certificate), tls.minimum)
+    folder = Path(config.server.data, "tls")
+    certificate, key = folder / "self-signed.crt", folder / "self-signed.key"
+    if not (certificate.exists() and key.exists()):
+        names = [hostname, *(domain.name for domain in config.domain), "localhost"]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_self_signed(certificate, key, [*names, "127.0.0.1", "::1"])
+        log.info("made the self-signed certificate {path}", path=str(certificate))
+    return ServerTls(certificate, key, tls.minimum)
+
+
+def renewal_watch(tls: ServerTls, config: Tls, reactor: Any) -> TimerService:
+    """The service that looks for a renewed certificate."""
+    watch = TimerService(config.check_renewed_s, tls.reload_if_renewed)
+    watch.clock = reactor
+    return watch
+
+
+def write_self_signed(certificate: Path, key: Path, names: Sequence[str]) -> None:
+    """A P-256 certificate of its own for these host names and addresses."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [x509.NameAttribute(x509.NameOID.COMMON_NAME, ascii_domain(names[0])[:64])]
+    )
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=SELF_SIGNED_DAYS))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                list(dict.fromkeys(general_name(name) for name in names))
+            ),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    write_new(key, pem, 0o600)
+    write_new(certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(ascii_domain(name))
+
+
+def write_new(path: Path, octets: bytes, mode: int) -> None:
+    """The file whole or not at all, never readable by more than `mode` allows."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def why(fault: Exception) -> str:
+    """A fault of OpenSSL or the system in a few words."""
+    if isinstance(fault, OSError) and fault.strerror:
+        return f"{fault.strerror} ({fault.filename})"
+    reasons = fault.args[0] if fault.args else None
+    if isinstance(reasons, list) and reasons:
+        return str(reasons[0][-1])
+    return str(fault) or type(fault).__name__

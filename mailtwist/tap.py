@@ -1,0 +1,68 @@
+"""What `twistd mailtwist` reads: its options and how they become a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.logger import ILogObserver
+from twisted.python import usage
+
+from . import __version__
+from .config.load import load
+from .config.model import Config
+from .errors import ConfigError
+from .log import setup
+
+NO_FILE = """give a configuration: twistd mailtwist --config FILE
+
+A commented sample is etc/mailtwist.toml in the source; `mailtwist config sample` prints
+it.  `make run` in a checkout starts a whole server on loopback ports to try."""
+
+
+class Options(usage.Options):  # type: ignore[misc]
+    """--config FILE, read and checked before anything is opened."""
+
+    synopsis = "[options]"
+    longdesc = "Runs the mail server that a TOML file describes."
+    optParameters = [["config", "c", None, "The TOML file that describes the server."]]
+    parsed: Config
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        print(f"mailtwist {__version__}")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        if self["config"] is None:
+            raise usage.UsageError(NO_FILE)
+        try:
+            self.parsed = load(self["config"])
+        except ConfigError as fault:
+            raise usage.UsageError(str(fault)) from fault
+        self._choose_log()
+
+    def _choose_log(self) -> None:
+        """Give twistd our observer, unless its own options ask for another."""
+        twistd: Any = self.parent
+        if twistd is None:
+            return
+        asked = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
+        lost = self.parsed.log.to == "stdout" and not twistd.get("nodaemon")
+        if not asked and not lost:
+            twistd["logger"] = observer_factory(self.parsed)
+
+
+def observer_factory(config: Config) -> Callable[[], ILogObserver]:
+    """twistd calls it after the fork, so that files belong to the daemon."""
+    return lambda: setup.observer(config.log)
+
+
+def makeService(options: Options) -> IService:
+    """The whole server, not started; opens nothing before startService."""
+    from twisted.internet import reactor
+
+    from .service.build import build
+
+    return build(options.parsed, reactor=reactor)
