@@ -1,0 +1,244 @@
+"""The store in memory: the reference of what every store does.
+
+Used by tests and by `mailtwist.testing`.  Nothing here outlives the process; apart from
+that it keeps every promise of `interfaces.IStore`, and `tests/store/contract.py` holds
+the other stores to the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from zope.interface import implementer
+
+from ..directory.model import Account
+from ..errors import (
+    BadMailboxName,
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxNotSelectable,
+    MailError,
+    NoSuchMailbox,
+    NotPermitted,
+    OverQuota,
+)
+from ..flags import Flags
+from ..interfaces import IMailboxes, IStore, IUpload
+from ..mailbox.model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
+from .memory_delivery import MemoryDelivery, MemoryUpload
+from .memory_folder import Folder, NewMessage
+from .memory_mailbox import MemoryMailbox
+
+MOST_PATH_OCTETS = 4096  # a path with its delimiters, in UTF-8
+
+
+@implementer(IStore)
+class MemoryStore:
+    """See IStore.  `clock` gives seconds since 1970."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._trees: dict[str, MemoryMailboxes] = {}
+        self._delivery = MemoryDelivery(self)
+
+    def mailboxes(self, account: Account) -> MemoryMailboxes:
+        tree = self._trees.get(account.name)
+        if tree is None:
+            tree = self._trees[account.name] = MemoryMailboxes(self, account)
+        tree.account = account  # its limits may be newer
+        return tree
+
+    def delivery(self) -> MemoryDelivery:
+        return self._delivery
+
+    def now(self) -> int:
+        return int(self._clock())
+
+
+@implementer(IMailboxes)
+class MemoryMailboxes:
+    """See IMailboxes."""
+
+    def __init__(self, store: MemoryStore, account: Account) -> None:
+        self.account = account
+        self._store = store
+        self._folders: dict[Path, Folder] = {}
+        self._subscribed: set[Path] = set()
+        self._last_uid_validity = store.now() - 1
+        self._made = 0
+        self._make(INBOX, frozenset())
+
+    # -- the tree ---------------------------------------------------------------
+
+    async def listed(self) -> list[MailboxInfo]:
+        names = set(self._folders) | self._subscribed
+        for path in self._folders:
+            names.update(path[:depth] for depth in range(1, len(path)))
+        return [self._info(path) for path in sorted(names, key=_order)]
+
+    def _info(self, path: Path) -> MailboxInfo:
+        folder = self._folders.get(path)
+        if folder is None:
+            return MailboxInfo(
+                path,
+                "",
+                selectable=False,
+                exists=self._has_children(path),
+                subscribed=path in self._subscribed,
+            )
+        return MailboxInfo(
+            path,
+            folder.object_id,
+            subscribed=path in self._subscribed,
+            special_uses=folder.special_uses,
+            marked=folder.recent_from < folder.uid_next and folder.status().recent > 0,
+        )
+
+    async def create(
+        self, path: Path, special_uses: frozenset[str] = frozenset()
+    ) -> str:
+        check_path(path)
+        if path in self._folders:
+            raise MailboxExists()
+        self._make_parents(path)
+        return self._make(path, special_uses).object_id
+
+    async def delete(self, path: Path) -> None:
+        if path == INBOX:
+            raise NotPermitted("INBOX cannot be deleted")
+        folder = self._folders.get(path)
+        if folder is None:
+            if self._has_children(path):
+                raise MailboxHasChildren()
+            raise NoSuchMailbox()
+        del self._folders[path]
+        folder.remove(list(folder.messages))
+        folder.deleted = True
+        folder.publish()
+
+    async def rename(self, old: Path, new: Path) -> None:
+        children = self._children(old)
+        if old not in self._folders and not children:
+            raise NoSuchMailbox()
+        check_path(new)
+        if new in self._folders or self._has_children(new):
+            raise MailboxExists()
+        if old == INBOX:
+            self._make_parents(new)
+            self._make(new, frozenset())
+            inbox = await self.open(INBOX)
+            await inbox.move(list(self._folders[INBOX].messages), new)
+            return
+        if new[: len(old)] == old:
+            raise BadMailboxName("A mailbox cannot be moved into itself")
+        renamed = {path: new + path[len(old) :] for path in children}
+        if old in self._folders:
+            renamed[old] = new
+        for path in renamed.values():
+            check_path(path)
+        self._make_parents(new)
+        folders = {renamed[path]: self._folders.pop(path) for path in renamed}
+        self._folders.update(folders)
+
+    async def subscribe(self, path: Path) -> None:
+        check_path(path)
+        self._subscribed.add(path)
+
+    async def unsubscribe(self, path: Path) -> None:
+        self._subscribed.discard(path)
+
+    def _children(self, path: Path) -> list[Path]:
+        depth = len(path)
+        return [p for p in self._folders if len(p) > depth and p[:depth] == path]
+
+    def _has_children(self, path: Path) -> bool:
+        return bool(self._children(path))
+
+    def _make_parents(self, path: Path) -> None:
+        for depth in range(1, len(path)):
+            if path[:depth] not in self._folders:
+                self._make(path[:depth], frozenset())
+
+    def _make(self, path: Path, special_uses: frozenset[str]) -> Folder:
+        """A new mailbox; no two of an account ever have the same UIDVALIDITY."""
+        self._last_uid_validity = max(self._last_uid_validity + 1, self._store.now())
+        self._made += 1
+        folder = Folder(f"m{self._made}", self._last_uid_validity, special_uses)
+        self._folders[path] = folder
+        return folder
+
+    # -- what is in it ----------------------------------------------------------
+
+    def folder(self, path: Path) -> Folder:
+        """The mailbox; raises NoSuchMailbox, MailboxNotSelectable."""
+        folder = self._folders.get(path)
+        if folder is None:
+            if self._has_children(path):
+                raise MailboxNotSelectable()
+            raise NoSuchMailbox()
+        return folder
+
+    async def status(self, path: Path) -> MailboxStatus:
+        return self.folder(path).status()
+
+    async def open(self, path: Path, *, read_only: bool = False) -> MemoryMailbox:
+        return MemoryMailbox(self, self.folder(path), path, read_only)
+
+    def upload(self) -> MemoryUpload:
+        return MemoryUpload()
+
+    async def append(
+        self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
+    ) -> Appended:
+        folder = self.folder(path)
+        new = [
+            NewMessage(
+                _message(upload), flags, self._store.now() if date is None else date
+            )
+            for upload, flags, date in messages
+        ]
+        self.need_room(sum(len(message.octets) for message in new))
+        uids = folder.add(new)
+        for upload, _, _ in messages:
+            upload.abort()
+        return Appended(folder.uid_validity, uids)
+
+    async def usage(self) -> Usage:
+        return Usage(
+            sum(folder.octets for folder in self._folders.values()),
+            sum(len(folder.messages) for folder in self._folders.values()),
+            self.account.storage_limit_octets,
+        )
+
+    def need_room(self, octets: int) -> None:
+        """Raises OverQuota if `octets` more do not fit."""
+        limit = self.account.storage_limit_octets
+        if limit is None or not octets:
+            return
+        if sum(f.octets for f in self._folders.values()) + octets > limit:
+            raise OverQuota()
+
+
+def check_path(path: Path) -> None:
+    """Raises BadMailboxName for a path that no store has to keep."""
+    if not path or not all(path):
+        raise BadMailboxName("A part of the mailbox name is empty")
+    if path[0] != "INBOX" and path[0].upper() == "INBOX":
+        raise BadMailboxName("INBOX is written in upper case")
+    try:
+        octets = len("/".join(path).encode())
+    except UnicodeEncodeError as bad:
+        raise BadMailboxName() from bad
+    if octets > MOST_PATH_OCTETS:
+        raise BadMailboxName("Mailbox name is too long")
+
+
+def _message(upload: IUpload) -> bytes:
+    if not isinstance(upload, MemoryUpload):
+        raise MailError("The octets were uploaded to another store")
+    return upload.message()
+
+
+def _order(path: Path) -> tuple[bool, Path]:
+    return path[:1] != INBOX, path

@@ -1,0 +1,139 @@
+"""One session's hold on a mailbox in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from ..errors import MailboxReadOnly, NoSuchMailbox
+from ..flags import DELETED
+from ..interfaces import IMailbox
+from ..mailbox.model import (
+    Changes,
+    Column,
+    Copied,
+    Expunged,
+    FlagChange,
+    MailboxStatus,
+    MessageRows,
+    Path,
+    Range,
+    Stored,
+)
+from .memory_folder import Folder, NewMessage
+
+if TYPE_CHECKING:
+    from .memory import MemoryMailboxes
+
+
+@implementer(IMailbox)
+class MemoryMailbox:
+    """See IMailbox.  Once the mailbox was deleted every method raises NoSuchMailbox."""
+
+    def __init__(
+        self, tree: MemoryMailboxes, folder: Folder, path: Path, read_only: bool
+    ) -> None:
+        self.path, self.object_id = path, folder.object_id
+        self.uid_validity, self.read_only = folder.uid_validity, read_only
+        self._tree, self._folder = tree, folder
+        self._ends: list[Callable[[], None]] = []
+
+    async def status(self) -> MailboxStatus:
+        return self._readable().status()
+
+    async def rows(self, uids: Sequence[int] | None = None) -> MessageRows:
+        return self._readable().rows(uids)
+
+    async def changes(self, modseq: int) -> Changes:
+        return self._readable().changes(modseq)
+
+    async def take_recent(self) -> int:
+        return self._readable().take_recent(read_only=self.read_only)
+
+    async def rendered(
+        self, uids: Sequence[int], columns: Sequence[Column]
+    ) -> list[tuple[bytes, ...] | None]:
+        from ..mime.index import index
+
+        found: list[tuple[bytes, ...] | None] = []
+        messages = self._readable().messages
+        for uid in uids:
+            message = messages.get(uid)
+            if message is None:
+                found.append(None)
+                continue
+            if message.columns is None:
+                message.columns = index(message.octets)
+            found.append(tuple(message.columns[column] for column in columns))
+        return found
+
+    async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        messages = self._readable().messages
+        return [
+            None
+            if (message := messages.get(r.uid)) is None
+            else _cut(message.octets, r)
+            for r in ranges
+        ]
+
+    async def store_flags(
+        self,
+        uids: Sequence[int],
+        change: FlagChange,
+        *,
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        return self._writable().store_flags(uids, change, unchanged_since)
+
+    async def copy(self, uids: Sequence[int], target: Path) -> Copied:
+        source, into = self._readable(), self._tree.folder(target)
+        uids = source.present(uids)
+        copies = _copies(source, uids)
+        self._tree.need_room(sum(len(copy.octets) for copy in copies))
+        return Copied(into.uid_validity, uids, into.add(copies))
+
+    async def move(self, uids: Sequence[int], target: Path) -> Copied:
+        source, into = self._writable(), self._tree.folder(target)
+        uids = source.present(uids)
+        moved = into.add(_copies(source, uids))
+        source.remove(uids)
+        return Copied(into.uid_validity, uids, moved)
+
+    async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
+        folder = self._writable()
+        if uids is None:
+            uids = [u for u, m in folder.messages.items() if DELETED in m.flags]
+        gone = folder.remove(uids)
+        return Expunged(gone, folder.highest_modseq)
+
+    def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
+        end = self._folder.watch(changed)
+        self._ends.append(end)
+        return end
+
+    async def close(self) -> None:
+        """Also ends what `watch` began."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+
+    def _readable(self) -> Folder:
+        if self._folder.deleted:
+            raise NoSuchMailbox()
+        return self._folder
+
+    def _writable(self) -> Folder:
+        if self.read_only:
+            raise MailboxReadOnly()
+        return self._readable()
+
+
+def _cut(octets: bytes, part: Range) -> bytes:
+    return octets[part.start : None if part.count is None else part.start + part.count]
+
+
+def _copies(folder: Folder, uids: Sequence[int]) -> list[NewMessage]:
+    messages = (folder.messages[uid] for uid in uids)
+    return [NewMessage(m.octets, m.flags, m.internal_date) for m in messages]
