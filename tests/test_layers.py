@@ -50,7 +50,6 @@ FLOORS = {
     "service": 5,
     "tap": 6,
     "cli": 6,
-    "testing": 6,
 }
 IO = {
     "asyncio",

@@ -82,13 +82,13 @@ class Sessions(set[Any]):
 class Refusal(Protocol):
     """Says one line to a peer too many, then closes."""
 
+    transport: Any
+
     def __init__(self, reactor: Any, line: bytes) -> None:
         self._reactor, self._line = reactor, line
 
     def connectionMade(self) -> None:
-        self._late = self._reactor.callLater(
-            REFUSED_S, self.transport.abortConnection
-        )
+        self._late = self._reactor.callLater(REFUSED_S, self.transport.abortConnection)
         self.transport.write(self._line)
         self.transport.loseConnection()
 

@@ -20,7 +20,7 @@ from .tls import ServerTls
 BACKLOG = 511
 
 
-class ListenerService(StreamServerEndpointService):  # type: ignore[misc]
+class ListenerService(StreamServerEndpointService):
     """A listening socket; one that cannot be had stops the start with a clear word."""
 
     def __init__(self, reactor: Any, listener: Listener, factory: Any) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.haproxy._exceptions import InvalidProxyHeader
@@ -23,7 +22,7 @@ HEADER_S = 10.0  # a proxy sends its header at once
 MOST_HEADER = 4096  # octets; version 2 with generous TLVs
 
 
-class ProxyProtocol(ProtocolWrapper):  # type: ignore[misc]
+class ProxyProtocol(ProtocolWrapper):
     """Reads one header, then is a transparent wrapper with the client's address."""
 
     def __init__(self, factory: ProxyProtocolFactory) -> None:
@@ -104,12 +103,12 @@ class ProxyProtocol(ProtocolWrapper):  # type: ignore[misc]
         return destination or self._outer.getHost()
 
 
-class ProxyProtocolFactory(WrappingFactory):  # type: ignore[misc]
+class ProxyProtocolFactory(WrappingFactory["ProxyProtocol"]):
     """Wraps a factory whose peers are behind a proxy."""
 
     def __init__(self, reactor: Any, wrapped: Any) -> None:
         super().__init__(wrapped)
         self.reactor = reactor
 
-    def buildProtocol(self, addr: Any) -> IProtocol:
+    def buildProtocol(self, addr: Any) -> ProxyProtocol:
         return ProxyProtocol(self)

@@ -41,15 +41,28 @@ SELF_SIGNED_DAYS = 3650
 class ServerTls:
     """Hands out connections with the newest certificate that can be used."""
 
-    def __init__(self, certificate: Path, key: Path, minimum: str) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        minimum: str,
+        self_signed_for: Sequence[str] = (),
+    ) -> None:
         self._certificate, self._key, self._minimum = certificate, key, minimum
+        self._self_signed_for = self_signed_for
         self._context: SSL.Context | None = None
         self._stamp: object = None
 
     def load(self) -> None:
-        """Read the files; raises ConfigError if there is nothing usable in them."""
-        stamp = self._files_stamp()
+        """Read the files; raises ConfigError if there is nothing usable in them.
+
+        With `self_signed_for` names, files that are missing are made first.
+        """
         try:
+            if self._self_signed_for and not self._certificate.exists():
+                write_self_signed(self._certificate, self._key, self._self_signed_for)
+                log.info("made the certificate {path}", path=str(self._certificate))
+            stamp = self._files_stamp()
             self._context = self._read()
         except (OSError, ValueError, crypto.Error, SSL.Error) as fault:
             raise ConfigError(
@@ -73,7 +86,7 @@ class ServerTls:
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         if self._context is None:
-            self.load()
+            raise RuntimeError("TLS before load()")
         return SSL.Connection(self._context, None)
 
     def _files_stamp(self) -> object:
@@ -105,19 +118,16 @@ class ServerTls:
 
 
 def server_tls(config: Config, hostname: str) -> ServerTls:
-    """The TLS of this configuration; makes the self-signed certificate if needed."""
+    """The TLS of this configuration, not loaded yet."""
     tls = config.tls
     if tls.certificate:
         certificate = Path(tls.certificate)
         return ServerTls(certificate, Path(tls.key or certificate), tls.minimum)
     folder = Path(config.server.data, "tls")
     certificate, key = folder / "self-signed.crt", folder / "self-signed.key"
-    if not (certificate.exists() and key.exists()):
-        names = [hostname, *(domain.name for domain in config.domain), "localhost"]
-        folder.mkdir(parents=True, exist_ok=True)
-        write_self_signed(certificate, key, [*names, "127.0.0.1", "::1"])
-        log.info("made the self-signed certificate {path}", path=str(certificate))
-    return ServerTls(certificate, key, tls.minimum)
+    domains = [domain.name for domain in config.domain]
+    names = [hostname, *domains, "localhost", "127.0.0.1", "::1"]
+    return ServerTls(certificate, key, tls.minimum, names)
 
 
 def renewal_watch(tls: ServerTls, config: Tls, reactor: Any) -> TimerService:
@@ -156,6 +166,7 @@ def write_self_signed(certificate: Path, key: Path, names: Sequence[str]) -> Non
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_new(key, pem, 0o600)
     write_new(certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
 

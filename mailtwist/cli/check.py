@@ -1,0 +1,102 @@
+"""`mailtwist check`: can the server start with this file, and is it safe?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from ..config.listener import translated
+from ..config.load import load
+from ..config.model import Config
+from ..errors import ConfigError
+from ..service.tls import ServerTls
+
+EXPIRES_SOON = timedelta(days=14)
+
+
+def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "check", help="check the configuration, the permissions and the certificate"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print every finding; 1 if the server would not start or would be unsafe."""
+    config = load(options.config)
+    findings = [*configuration(config), *permissions(config), *certificate(config)]
+    for wrong, text in findings:
+        print(f"{'error' if wrong else 'note'}: {text}", file=sys.stderr)
+    if any(wrong for wrong, _ in findings):
+        return 1
+    print(f"{options.config}: fine")
+    return 0
+
+
+Findings = Iterator[tuple[bool, str]]  # (is it an error, what and what to do)
+
+
+def configuration(config: Config) -> Findings:
+    """What is allowed but hardly meant."""
+    if not config.domain:
+        yield True, "no [[domain]]: nobody's mail is delivered here; name one"
+    if not config.listener:
+        yield True, "no [[listener]]: nothing would be served; name one"
+    for listener in map(translated, config.listener):
+        if listener.tls == "none" and listener.protocol != "smtp":
+            yield (
+                False,
+                f"{listener.endpoint} offers no TLS: nobody can log in there"
+                + (", but in clear" if config.auth.plaintext_without_tls else ""),
+            )
+    if config.auth.plaintext_without_tls:
+        yield False, "auth.plaintext_without_tls: passwords may cross the net in clear"
+
+
+def permissions(config: Config) -> Findings:
+    """Folders and files that must be ours, and only ours."""
+    data = Path(config.server.data)
+    place = data
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        yield True, f"{place}: cannot be written by uid {os.geteuid()}"
+    if data.exists() and data.stat().st_mode & stat.S_IWOTH:
+        yield True, f"{data}: everybody may write there; chmod o-w"
+    for path in (*data.glob("*.key"), *data.glob("*.sqlite"), *key_files(config)):
+        if path.exists() and path.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+            yield True, f"{path}: readable by others; chmod 600"
+
+
+def key_files(config: Config) -> Iterator[Path]:
+    key = config.tls.key or config.tls.certificate
+    if key:
+        yield Path(key)
+    else:
+        yield Path(config.server.data, "tls", "self-signed.key")
+
+
+def certificate(config: Config) -> Findings:
+    """The certificate of the file, if it names one."""
+    if not config.tls.certificate:
+        yield False, "no tls.certificate: a self-signed one is used"
+        return
+    path = Path(config.tls.certificate)
+    try:
+        ServerTls(path, Path(config.tls.key or path), config.tls.minimum).load()
+    except ConfigError as fault:
+        yield True, str(fault)
+        return
+    ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    now = datetime.now(UTC)
+    if ends < now:
+        yield True, f"{path}: expired on {ends:%Y-%m-%d}; renew it"
+    elif ends < now + EXPIRES_SOON:
+        yield False, f"{path}: expires on {ends:%Y-%m-%d}"

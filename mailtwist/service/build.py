@@ -1,0 +1,127 @@
+"""From a configuration to one service: the only place that constructs across rooms.
+
+    application = Application("mine")
+    build(load("mailtwist.toml"), reactor=reactor).setServiceParent(application)
+
+Nothing is opened before the service starts, so it may be built before a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from ..config.model import Config
+from ..delivery.dispatch import Dispatch
+from ..delivery.router import Router
+from ..imap4.server import IMAP4Factory
+from ..pop3.server import POP3Factory
+from ..smtp.server import SMTPFactory
+from ..store.maildir.store import MaildirStore
+from .auth import build_auth
+from .gate import Gate
+from .listeners import count_sessions, listener_services
+from .tls import renewal_watch, server_tls
+
+log = Logger("mailtwist")
+
+STOP_LOOK_S = 0.05  # how often a stopping server looks whether sessions are done
+
+
+def build(config: Config, *, reactor: Any) -> MailService:
+    """The service of a whole mail server, in this one process."""
+    return MailService(config, reactor)
+
+
+class MailService(MultiService):
+    """Every part of the server; a child of the application or of another service.
+
+    `portal`, `store`, `router` and `delivery` are there for applications that drop the
+    server in and want to log in or deliver by themselves.
+    """
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        super().__init__()
+        self.setName("mailtwist")
+        self.config, self._reactor = config, reactor
+        self.hostname = config.server.hostname or socket.getfqdn()
+        self.gate = Gate(config.limits)
+        self.tls = server_tls(config, self.hostname)
+        self.store = MaildirStore(
+            reactor=reactor, config=config, hostname=self.hostname
+        )
+        self.auth = build_auth(reactor=reactor, config=config, store=self.store)
+        self.portal = self.auth.portal
+        self.router = Router(self.auth.directory, self.store, config)
+        self.delivery = Dispatch(self.store.delivery())
+        self.factories = self._factories()
+        listeners = config.listener
+        for listener in listener_services(
+            reactor, listeners, self.factories, self.gate, self.tls
+        ):
+            listener.setServiceParent(self)
+        renewal_watch(self.tls, config.tls, reactor).setServiceParent(self)
+
+    def _factories(self) -> dict[tuple[str, str], Any]:
+        """A factory for each (protocol, tls) that a listener may ask for."""
+        config, made = self.config, {}
+        for mode in ("starttls", "implicit", "none"):
+            shared = {
+                "reactor": self._reactor,
+                "hostname": self.hostname,
+                "authenticator": self.auth.authenticator,
+                "tls": self.tls if mode == "starttls" else None,
+            }
+            mail = {
+                "config": config.smtp,
+                "router": self.router,
+                "delivery": self.delivery,
+                "trusted_networks": config.trusted_networks,
+            }
+            made["smtp", mode] = SMTPFactory(role="smtp", **mail, **shared)
+            made["submission", mode] = SMTPFactory(role="submission", **mail, **shared)
+            made["pop3", mode] = POP3Factory(config=config.pop3, **shared)
+            made["imap4", mode] = IMAP4Factory(config=config.imap4, **shared)
+        for factory in made.values():
+            count_sessions(factory, self.gate)
+        return made
+
+    def privilegedStartService(self) -> None:
+        """Keys are read and ports bound before an unprivileged user takes over."""
+        if self.config.tls.certificate:
+            self.tls.load()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        os.makedirs(self.config.server.data, mode=0o700, exist_ok=True)
+        self.tls.load()
+        super().startService()
+        log.info(
+            "mailtwist serves {domains} as {hostname}",
+            domains=", ".join(domain.name for domain in self.config.domain),
+            hostname=self.hostname,
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, let sessions end their command, then close the stores."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await super().stopService()
+        for factory in self.factories.values():
+            factory.stop()
+        left = self.config.limits.stop_grace_s
+        while self.gate.connections and left > 0:
+            await deferLater(self._reactor, STOP_LOOK_S)
+            left -= STOP_LOOK_S
+        for factory in self.factories.values():
+            for session in list(factory.sessions):
+                session.transport.abortConnection()
+        await self.store.close()
+        await self.auth.close()

@@ -1,1 +1,0 @@
-"""The mail server inside a test."""
