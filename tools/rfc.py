@@ -14,8 +14,12 @@ TABLE, PAGE = ROOT / "docs/rfc.tsv", ROOT / "docs/rfc-coverage.md"
 STATUSES = ("Yes", "Partial", "Planned", "No")
 PLACES = ("mailtwist", "tests", "tools", "docs")
 
-REFERENCE = re.compile(r"RFC[ \n#]*(\d{3,5})(?:[ \n#]*§§?[ \n#]*([0-9A-Z][0-9A-Za-z.]*))?")
-HEADING = re.compile(r"^ {0,3}((?:[1-9A-Z]\d{0,2})(?:\.\d+)*)\.?  ?\S", re.MULTILINE)
+REFERENCE = re.compile(
+    r"RFC[ \n#]+(\d{3,5})(?:[ \n#]*§§?[ \n#]*([0-9A-Z][0-9A-Za-z.]*))?"
+)
+HEADING = re.compile(
+    r"^ {0,3}((?:[1-9A-Z]\d{0,2})(?:\.\d+)*)\.? {1,12}\S", re.MULTILINE
+)
 APPENDIX = re.compile(r"^ {0,3}Appendix ([A-Z])\b", re.MULTILINE | re.IGNORECASE)
 
 HEAD = """# RFC coverage

@@ -25,9 +25,8 @@ def translated(listener: Listener) -> Listener:
         inner = evolve(listener, endpoint=rest, proxy_protocol=True)
         return translated(inner)
     if kind == "ssl":
-        return evolve(
-            listener, endpoint=f"tcp:{without_certificates(rest)}", tls="implicit"
-        )
+        socket = f"tcp:{without_certificates(rest)}"
+        return translated(evolve(listener, endpoint=socket, tls="implicit"))
     if kind not in SOCKETS or not rest:
         raise ValueError(ALLOWED)
     if kind in ("tcp", "tcp6") and not port_is_valid(parts_of(rest)):

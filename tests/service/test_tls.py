@@ -1,0 +1,125 @@
+"""Tests for mailtwist.service.tls: real certificates and real handshakes."""
+
+import os
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+from OpenSSL import SSL
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.config.load import loads
+from mailtwist.errors import ConfigError
+from mailtwist.service.tls import ServerTls, server_tls, write_self_signed
+
+
+def handshake(tls, context):
+    """The version and the certificate (DER) a client with `context` gets."""
+    ours, theirs = socket.socketpair()
+    server = SSL.Connection(tls.serverConnectionForTLS(None).get_context(), ours)
+    server.set_accept_state()
+
+    def serve():
+        try:
+            server.do_handshake()
+            server.recv(1)
+        except SSL.Error:
+            pass
+        finally:
+            ours.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        with context.wrap_socket(theirs, server_hostname="mail.example.org") as client:
+            return client.version(), client.getpeercert(binary_form=True)
+    finally:
+        theirs.close()
+        thread.join()
+
+
+class TlsTests(SynchronousTestCase):
+    def setUp(self):
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.certificate = self.folder / "c.pem"
+        self.key = self.folder / "k.pem"
+
+    def made(self, minimum="1.2"):
+        write_self_signed(self.certificate, self.key, ["mail.example.org"])
+        tls = ServerTls(self.certificate, self.key, minimum)
+        tls.load()
+        return tls
+
+    def trusting(self):
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def test_the_first_start_makes_a_certificate_that_fits_the_host(self):
+        config = loads(
+            b'[[domain]]\nname = "example.org"', self.folder / "mailtwist.toml"
+        )
+        data = self.folder / "data"
+        from attrs import evolve
+
+        config = evolve(config, server=evolve(config.server, data=str(data)))
+        tls = server_tls(config, "mail.example.org")
+        self.assertFalse(data.exists())
+        tls.load()
+        key = data / "tls/self-signed.key"
+        self.assertEqual(os.stat(key).st_mode & 0o777, 0o600)
+        context = ssl.create_default_context(cafile=str(data / "tls/self-signed.crt"))
+        self.assertEqual(handshake(tls, context)[0], "TLSv1.3")
+
+    def test_versions_before_1_2_are_refused(self):
+        tls = self.made()
+        context = self.trusting()
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        self.assertRaises((ssl.SSLError, OSError), handshake, tls, context)
+
+    def test_1_2_can_be_switched_off(self):
+        context = self.trusting_of(self.made("1.3"))
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        self.assertRaises((ssl.SSLError, OSError), handshake, self.tls, context)
+
+    def trusting_of(self, tls):
+        self.tls = tls
+        return self.trusting()
+
+    def test_ciphers_without_forward_secrecy_are_refused(self):
+        tls = self.made()
+        context = self.trusting()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("AES256-GCM-SHA384:ECDHE+AES+SHA")
+        self.assertRaises((ssl.SSLError, OSError), handshake, tls, context)
+
+    def test_a_renewed_certificate_is_served_without_a_restart(self):
+        tls = self.made()
+        before = handshake(tls, self.trusting())[1]
+        write_self_signed(self.certificate, self.key, ["mail.example.org"])
+        tls.reload_if_renewed()
+        after = handshake(tls, self.trusting())[1]
+        self.assertNotEqual(before, after)
+
+    def test_a_broken_renewal_leaves_the_old_certificate_in_service(self):
+        tls = self.made()
+        context = self.trusting()
+        before = handshake(tls, context)[1]
+        self.certificate.write_text("-----BEGIN CERTIFICATE-----\nbroken\n")
+        tls.reload_if_renewed()
+        self.assertEqual(handshake(tls, context)[1], before)
+
+    def test_a_key_that_does_not_fit_is_told_with_both_files(self):
+        self.made()
+        other = self.folder / "other.pem"
+        write_self_signed(self.folder / "x.pem", other, ["x.example"])
+        tls = ServerTls(self.certificate, other, "1.2")
+        fault = self.assertRaises(ConfigError, tls.load)
+        self.assertIn(str(other), str(fault))
+
+    def test_a_missing_file_is_told(self):
+        tls = ServerTls(self.folder / "no.pem", self.folder / "no.key", "1.2")
+        fault = self.assertRaises(ConfigError, tls.load)
+        self.assertIn("No such file", str(fault))
