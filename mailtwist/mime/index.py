@@ -1,0 +1,45 @@
+"""Everything the cache keeps of a message, in one reading (architecture D5)."""
+
+from __future__ import annotations
+
+from ..mailbox.model import Column
+from .header import joined, table
+from .parse import Buffer, read
+from .structure import both, envelope_of
+
+# Lower-case names of the fields that mail programs fetch for their lists of messages
+# and that filters and searches ask for, so that these never open the message file.
+KEPT_FIELDS: frozenset[bytes] = frozenset(
+    b"""
+    date from sender reply-to to cc bcc subject message-id in-reply-to references
+    mime-version content-type content-transfer-encoding content-disposition
+    content-language content-id
+    return-path delivered-to envelope-to x-original-to delivery-date
+    resent-date resent-from resent-to resent-cc resent-message-id
+    list-id list-post list-unsubscribe list-unsubscribe-post list-help list-subscribe
+    list-archive list-owner mailing-list precedence auto-submitted
+    importance priority x-priority x-msmail-priority
+    disposition-notification-to return-receipt-to
+    x-spam-flag x-spam-status x-spam-level x-spam x-spam-score
+    x-mailer user-agent newsgroups followup-to organization
+    x-mozilla-status x-mozilla-status2 x-mozilla-keys x-mozilla-draft-info
+    x-account-key x-uniform-type-identifier x-universally-unique-identifier
+    x-label x-keywords keywords comments lines status x-status
+    x-tuid x-draft-info x-forwarded-message-id x-mdn-sent thread-topic thread-index
+    face autocrypt
+    """.split()
+)
+
+
+def index(buffer: Buffer) -> dict[Column, bytes]:
+    """All columns of one message; raises nothing on any octets."""
+    part, found = read(buffer)
+    kept = [raw for name, raw in found if name.lower() in KEPT_FIELDS]
+    body, bodystructure = both(part, buffer)
+    return {
+        Column.ENVELOPE: envelope_of(table(found)),
+        Column.BODY: body,
+        Column.BODYSTRUCTURE: bodystructure,
+        Column.FIELDS: joined(kept),
+        Column.PARTS: part.encode(),
+    }

@@ -1,0 +1,233 @@
+"""A message to its tree of parts, by searching, never line by line.
+
+Each multipart searches its body for its own boundary, so the time is bounded by the
+size of the message times the depth of nesting, and the depth and the number of parts
+are bounded here.  A boundary line is the boundary, "--" or not, and white space
+(RFC 2046 §5.1.1); a line that only begins with a boundary is text, so one boundary may
+be the beginning of another.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+
+from .header import Table, fields, table, unfold
+from .parameters import content_type, disposition, parameter
+from .part import Part
+
+MOST_DEPTH = 100  # of parts in parts; what is deeper stays text
+MOST_PARTS = 10_000  # of one message; the rest belongs to the last part
+# Octets searched in all, as a multiple of the message: real mail needs its depth, a
+# hostile one with 100 levels around 50 MB does not get 5 GB searched.
+MOST_SEARCHED = 16
+_SMALL = 1 << 22  # messages under this many octets are searched at any depth
+
+Buffer = bytes | mmap.mmap
+_Line = tuple[int, int, bool]
+
+_CLOSE = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
+_LANGUAGE = re.compile(rb"[^\s,;()\"]+")
+_TOKEN = re.compile(rb"[!#-'*+.0-9A-Za-z^-~_-]+")
+_BLANK = (b"\r\n", b"\n")
+
+
+def parse(buffer: Buffer) -> Part:
+    """The tree of the whole message; raises nothing on any octets."""
+    return read(buffer)[0]
+
+
+def read(buffer: Buffer) -> tuple[Part, list[tuple[bytes, bytes]]]:
+    """The tree, and the fields of the message's own header as `header.fields`."""
+    end = header_end(buffer, 0, len(buffer))
+    found = fields(buffer[:end])
+    return _Parser(buffer).message(found, end), found
+
+
+def header_end(buffer: Buffer, start: int, stop: int) -> int:
+    """The offset behind the blank line of the header at `start`; `stop` if none."""
+    if buffer[start : start + 2] == b"\r\n":
+        return min(start + 2, stop)
+    if buffer[start : start + 1] == b"\n":
+        return start + 1
+    crlf = buffer.find(b"\n\r\n", start, stop)
+    lf = buffer.find(b"\n\n", start, stop if crlf < 0 else crlf)
+    if lf >= 0:
+        return lf + 2
+    return stop if crlf < 0 else crlf + 3
+
+
+class _Parser:
+    def __init__(self, buffer: Buffer) -> None:
+        self._buffer = buffer
+        self._parts = 0
+        self._budget = max(_SMALL * MOST_DEPTH, MOST_SEARCHED * len(buffer))
+        self._open: list[tuple[bytes, int]] = []  # (boundary line, end of its body)
+
+    def message(self, found: list[tuple[bytes, bytes]], end: int) -> Part:
+        stop = len(self._buffer)
+        return self._part((0, end), table(found), stop, stop, 0, "plain")[0]
+
+    def _entity(
+        self, start: int, stop: int, *, delimited: bool, depth: int, default: str
+    ) -> tuple[Part, int]:
+        """The part at `start`, and where it stops: at `stop`, or behind it.
+
+        `delimited`: the line end before `stop` belongs to the boundary there.
+        """
+        end = header_end(self._buffer, start, stop)
+        values = table(fields(self._buffer[start:end])) if end > start + 2 else {}
+        return self._part(
+            (start, end), values, stop, self._trimmed(end, stop) if delimited else stop,
+            depth, default,
+        )  # fmt: skip
+
+    def _trimmed(self, start: int, stop: int) -> int:
+        """The end of a body that begins at `start`, before the boundary at `stop`."""
+        if self._buffer[stop - 2 : stop] == b"\r\n":
+            return max(start, stop - 2)
+        if self._buffer[stop - 1 : stop] == b"\n":
+            return max(start, stop - 1)
+        return max(start, stop)
+
+    def _part(
+        self,
+        header: tuple[int, int],
+        values: Table,
+        stop: int,
+        body_end: int,
+        depth: int,
+        default: str,
+    ) -> tuple[Part, int]:
+        self._parts += 1
+        start = header[1]
+        typed = None
+        if b"content-type" in values:
+            typed = content_type(values[b"content-type"][0])
+        if typed and typed[1]:
+            media_type, subtype = typed[0].decode("latin-1"), typed[1].decode("latin-1")
+            parameters = typed[2]
+        else:  # RFC 2045 §5.2: what cannot be read is text
+            media_type = "message" if default == "rfc822" else "text"
+            subtype, parameters = default, ()
+        children: tuple[Part, ...] = ()
+        deeper = depth < MOST_DEPTH and self._parts < MOST_PARTS
+        if media_type == "multipart":
+            boundary = parameter(parameters, b"boundary")
+            reached = stop
+            if boundary and deeper and self._afford(body_end - start):
+                children, reached = self._multipart(
+                    b"--" + boundary.rstrip(),
+                    start,
+                    body_end,
+                    depth + 1,
+                    "rfc822" if subtype == "digest" else "plain",
+                )
+            if not children:  # so that what is there can be read as text
+                children = (Part((start, 0), (start, body_end - start)),)
+            elif reached > stop:
+                stop, body_end = reached, self._trimmed(start, reached)
+        elif media_type == "message" and subtype in ("rfc822", "global"):
+            if deeper:
+                child, reached = self._entity(
+                    start, body_end, delimited=False, depth=depth + 1, default="plain"
+                )
+                children = (child,)
+                if reached > stop:
+                    stop, body_end = reached, self._trimmed(start, reached)
+            else:
+                media_type, subtype = "application", "octet-stream"
+        encoding, described, language = "7bit", None, b""
+        if b"content-transfer-encoding" in values:
+            token = _TOKEN.search(values[b"content-transfer-encoding"][0])
+            encoding = token[0].lower().decode("latin-1") if token else "7bit"
+        if b"content-disposition" in values:
+            described = disposition(values[b"content-disposition"][0])
+        if b"content-language" in values:
+            language = unfold(values[b"content-language"][0])
+        return Part(
+            (header[0], start - header[0]),
+            (start, body_end - start),
+            media_type,
+            subtype,
+            children,
+            parameters,
+            encoding,
+            _first(values, b"content-id"),
+            _first(values, b"content-description"),
+            _first(values, b"content-md5"),
+            described,
+            tuple(_LANGUAGE.findall(language)),
+            _first(values, b"content-location"),
+        ), stop
+
+    def _afford(self, octets: int) -> bool:
+        self._budget -= octets
+        return self._budget >= 0
+
+    def _multipart(
+        self, line: bytes, start: int, end: int, depth: int, default: str
+    ) -> tuple[tuple[Part, ...], int]:
+        """Parts between the boundary lines in [start, end), and where the last ends."""
+        again = any(line == other for other, _ in self._open)
+        if again:
+            end = self._end_of_inner(line, start)
+        found = self._boundary(line, start, end)
+        if not found:
+            return (), end
+        self._open.append((line, end))
+        children: list[Part] = []
+        stop = end
+        while found and not found[2]:
+            begin = found[1]
+            found = None
+            if self._parts < MOST_PARTS - 1:
+                found = self._boundary(line, begin, end)
+            child, stop = self._entity(
+                begin, found[0] if found else end,
+                delimited=found is not None, depth=depth, default=default,
+            )  # fmt: skip
+            children.append(child)
+            if found and stop > found[0]:  # a part inside had the same boundary
+                found = self._boundary(line, stop, end)
+        self._open.pop()
+        if again and found:
+            end = self._end_of_inner(line, found[1], epilogue=True)
+        return tuple(children), end
+
+    def _boundary(
+        self, line: bytes, start: int, end: int
+    ) -> tuple[int, int, bool] | None:
+        """(start of the line, offset behind it, closing) of the next boundary line."""
+        at = max(start - 1, 0)
+        if not start and self._buffer[: len(line)] == line:
+            match = _CLOSE.match(self._buffer, len(line), end)
+            if match:
+                return 0, match.end(), match[1] is not None
+        needle = b"\n" + line
+        while True:
+            at = self._buffer.find(needle, at, end)
+            if at < 0:
+                return None
+            match = _CLOSE.match(self._buffer, at + len(needle), end)
+            if match:
+                return at + 1, match.end(), match[1] is not None
+            at += len(needle)
+
+    def _end_of_inner(self, line: bytes, start: int, *, epilogue: bool = False) -> int:
+        """Where a multipart ends that has the boundary of one around it.
+
+        The inner one owns the boundary lines until it is closed, as other readers have
+        it; then the ones around it own them again.
+        """
+        end = next(end for other, end in self._open if other == line)
+        for other, _ in self._open:
+            if other != line or epilogue:
+                found = self._boundary(other, start, end)
+                if found:
+                    end = found[0]
+        return end
+
+
+def _first(values: Table, name: bytes) -> bytes | None:
+    return unfold(values[name][0]) if name in values else None

@@ -1,0 +1,187 @@
+"""ENVELOPE, BODY and BODYSTRUCTURE as FETCH answers them (RFC 3501 §7.4.2).
+
+Quoted strings where the grammar allows, else literals; 8-bit octets of a header go out
+as they stand, in a literal.  NUL has no form in IMAP and becomes 0x80.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .address_list import Listed, addresses
+from .header import Table, fields, table, unfold
+from .parameters import Parameters
+from .parse import Buffer
+from .part import Part
+
+_NOT_QUOTED = re.compile(rb"[\0\r\n\"\\\x7f-\xff]")
+_MOST_QUOTED = 4096  # octets; longer strings are literals
+_CHUNK = 1 << 20  # octets looked at once when lines are counted
+
+
+def string(octets: bytes) -> bytes:
+    """string (RFC 3501 §9): quoted, or a literal."""
+    if _NOT_QUOTED.search(octets) is None and len(octets) <= _MOST_QUOTED:
+        return b'"%b"' % octets
+    if b"\0" in octets:
+        octets = octets.replace(b"\0", b"\x80")
+    if b"\r" not in octets and b"\n" not in octets and octets.isascii():
+        quoted = octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        if len(quoted) <= _MOST_QUOTED:
+            return b'"%b"' % quoted
+    return b"{%d}\r\n%b" % (len(octets), octets)
+
+
+def nstring(octets: bytes | None) -> bytes:
+    return b"NIL" if octets is None else string(octets)
+
+
+def envelope(header_octets: bytes) -> bytes:
+    """The ENVELOPE list of a header."""
+    return envelope_of(table(fields(header_octets)))
+
+
+def envelope_of(values: Table) -> bytes:
+    """The ENVELOPE list of a header as `header.table` gives it."""
+    sender = _list(values, b"from")
+    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+        _text(values, b"date"),
+        _text(values, b"subject"),
+        sender,
+        _list(values, b"sender", sender),
+        _list(values, b"reply-to", sender),
+        _list(values, b"to"),
+        _list(values, b"cc"),
+        _list(values, b"bcc"),
+        _text(values, b"in-reply-to"),
+        _text(values, b"message-id"),
+    )
+
+
+def body(part: Part, buffer: Buffer) -> bytes:
+    """The BODY list: BODYSTRUCTURE without extension data."""
+    return _Writer(part, buffer).list_of(part, extended=False)
+
+
+def bodystructure(part: Part, buffer: Buffer) -> bytes:
+    """The BODYSTRUCTURE list."""
+    return _Writer(part, buffer).list_of(part, extended=True)
+
+
+def both(part: Part, buffer: Buffer) -> tuple[bytes, bytes]:
+    """(BODY, BODYSTRUCTURE), the lines counted once."""
+    writer = _Writer(part, buffer)
+    return writer.list_of(part, extended=False), writer.list_of(part, extended=True)
+
+
+def _text(values: Table, name: bytes) -> bytes:
+    found = values.get(name)
+    return string(unfold(found[0])) if found else b"NIL"
+
+
+def _list(values: Table, name: bytes, default: bytes = b"NIL") -> bytes:
+    found = values.get(name)
+    if not found:
+        return default
+    listed = addresses(found)
+    return b"(%b)" % b"".join(map(_address, listed)) if listed else default
+
+
+def _address(address: Listed) -> bytes:
+    return b"(%b)" % b" ".join(map(nstring, address))
+
+
+def _pairs(parameters: Parameters) -> bytes:
+    if not parameters:
+        return b"NIL"
+    return b"(%b)" % b" ".join(
+        [string(octets) for pair in parameters for octets in pair]
+    )
+
+
+class _Writer:
+    """Renders the parts of one message."""
+
+    def __init__(self, part: Part, buffer: Buffer) -> None:
+        self._buffer = buffer
+        self._line_ends: dict[int, int] = {}  # offset -> line ends before it
+        self._count(part)
+
+    def _count(self, part: Part) -> None:
+        """Count line ends once over the message, however deep its parts are nested."""
+        ends = self._line_ends
+        waiting = [part]
+        while waiting:
+            one = waiting.pop()
+            waiting += one.children
+            if one.media_type == "text" or one.encapsulates:
+                ends[one.body[0]] = ends[one.body[0] + one.body[1]] = 0
+        total, last = 0, None
+        for at in sorted(ends):
+            if last is not None:
+                for start in range(last, at, _CHUNK):
+                    total += self._buffer[start : min(at, start + _CHUNK)].count(b"\n")
+            ends[at], last = total, at
+
+    def _lines(self, part: Part) -> int:
+        """Line ends in the body."""
+        start, count = part.body
+        return self._line_ends[start + count] - self._line_ends[start]
+
+    def list_of(self, part: Part, *, extended: bool) -> bytes:
+        if part.multipart:
+            inner = b"".join(
+                [self.list_of(child, extended=extended) for child in part.children]
+            )
+            subtype = string(part.subtype.encode("latin-1"))
+            if not extended:
+                return b"(%b %b)" % (inner, subtype)
+            return b"(%b %b %b%b)" % (
+                inner,
+                subtype,
+                _pairs(part.parameters),
+                _extension(part),
+            )
+        text = part.media_type == "text"
+        parameters = part.parameters
+        if text and all(name != b"charset" for name, _ in parameters):
+            parameters = (*parameters, (b"charset", b"us-ascii"))  # RFC 2045 §5.2
+        basic = b"%b %b %b %b %b %b %d" % (
+            string(part.media_type.encode("latin-1")),
+            string(part.subtype.encode("latin-1")),
+            _pairs(parameters),
+            nstring(part.content_id),
+            nstring(part.description),
+            string(part.encoding.encode("latin-1")),
+            part.body[1],
+        )
+        if text:
+            basic += b" %d" % self._lines(part)
+        elif part.encapsulates and part.subtype == "rfc822":
+            # RFC 3501's grammar has the envelope in message/rfc822 alone.
+            child = part.children[0]
+            start, count = child.header
+            basic += b" %b %b %d" % (
+                envelope(self._buffer[start : start + count]),
+                self.list_of(child, extended=extended),
+                self._lines(part),
+            )
+        if not extended:
+            return b"(%b)" % basic
+        return b"(%b %b%b)" % (basic, nstring(part.md5), _extension(part))
+
+
+def _extension(part: Part) -> bytes:
+    """Disposition, language and location, with a space in front."""
+    if part.disposition is None and not part.language and part.location is None:
+        return b" NIL NIL NIL"
+    described = b"NIL"
+    if part.disposition:
+        described = b"(%b %b)" % (
+            string(part.disposition[0]),
+            _pairs(part.disposition[1]),
+        )
+    language = b"NIL"
+    if part.language:
+        language = b"(%b)" % b" ".join(map(string, part.language))
+    return b" %b %b %b" % (described, language, nstring(part.location))
