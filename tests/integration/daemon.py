@@ -1,0 +1,206 @@
+"""The running daemon under test: `twistd -n mailtwist` on free loopback ports.
+
+    class SomeTests(DaemonTestCase):
+        def test_something(self):
+            smtplib.SMTP("127.0.0.1", self.daemon.port("smtp"))
+
+One daemon serves all tests of a class; every test gets accounts of its own by `user()`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).parent.parent.parent
+DOMAIN = "example.test"
+PASSWORD = "demo ✓ pass"
+READY_S = 30.0
+
+LISTENERS = {  # name: (protocol, tls)
+    "smtp": ("smtp", "starttls"),
+    "submission": ("submission", "starttls"),
+    "submissions": ("submission", "implicit"),
+    "pop3": ("pop3", "starttls"),
+    "pop3s": ("pop3", "implicit"),
+    "imap": ("imap4", "starttls"),
+    "imaps": ("imap4", "implicit"),
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Daemon:
+    """A mailtwist of its own: folder, configuration, accounts, process.
+
+    `extra` is TOML put behind the standard configuration; the process may be killed
+    and started again on the same folder and ports.
+    """
+
+    def __init__(self, extra: str = "", top: str = "") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        self.ports = {name: free_port() for name in LISTENERS}
+        self.config = self.folder / "mailtwist.toml"
+        listeners = "".join(
+            f'[[listener]]\nprotocol = "{protocol}"\ntls = "{tls}"\n'
+            f'endpoint = "tcp:{self.ports[name]}:interface=127.0.0.1"\n'
+            for name, (protocol, tls) in LISTENERS.items()
+        )
+        self.config.write_text(
+            f'{top}\n[server]\nhostname = "mail.{DOMAIN}"\ndata = "data"\n'
+            f'[[domain]]\nname = "{DOMAIN}"\n{listeners}{extra}'
+        )
+        self.log = self.folder / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def port(self, name: str) -> int:
+        return self.ports[name]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+    def command(self, *arguments: str, said: str = "") -> str:
+        """What `mailtwist --config ... ARGUMENTS` prints; raises if it fails."""
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "mailtwist.cli",
+                "--config",
+                self.config,
+                *arguments,
+            ],
+            input=said,
+            text=True,
+            capture_output=True,
+            env=self.environment(),
+            timeout=60,
+        )
+        if done.returncode:
+            raise AssertionError(f"mailtwist {arguments}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def add_user(self, local_part: str, *options: str) -> str:
+        """A new account; its login name."""
+        name = f"{local_part}@{DOMAIN}"
+        self.command("user", "add", name, *options, said=PASSWORD + "\n")
+        return name
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-b",
+                    "-c",
+                    "from twisted.scripts.twistd import run; run()",
+                    "--nodaemon",
+                    "--pidfile=",
+                    "mailtwist",
+                    f"--config={self.config}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=self.environment(),
+            )
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Until every port takes connections."""
+        end = time.monotonic() + READY_S
+        for port in self.ports.values():
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    gone = self.process is None or self.process.poll() is not None
+                    if gone or time.monotonic() > end:
+                        raise AssertionError(
+                            f"the daemon did not start:\n{self.log.read_text()}"
+                        ) from None
+                    self.pause()
+
+    @staticmethod
+    def pause() -> None:
+        """A breath between two looks at something outside of us."""
+        time.sleep(0.02)
+
+    def kill(self) -> None:
+        """kill -9, as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            self.process = None
+        return status
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class DaemonTestCase(SynchronousTestCase):
+    """Tests against one running daemon a class."""
+
+    extra = ""
+    top = ""
+    timeout = 300
+    daemon: Daemon
+    _users = 0
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.daemon = Daemon(cls.extra, cls.top)
+        try:
+            cls.daemon.start()
+        except BaseException:
+            cls.daemon.remove()
+            raise
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        try:
+            cls.daemon.stop()
+            errors = [
+                line
+                for line in cls.daemon.log.read_text(errors="replace").splitlines()
+                if "Traceback" in line
+            ]
+        finally:
+            cls.daemon.remove()
+        if errors:
+            raise AssertionError("the daemon logged: " + "\n".join(errors))
+
+    def user(self, *options: str) -> str:
+        """A new account of this daemon; its login name, password PASSWORD."""
+        DaemonTestCase._users += 1
+        return self.daemon.add_user(f"user{DaemonTestCase._users}", *options)
