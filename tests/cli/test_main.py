@@ -1,0 +1,101 @@
+"""Tests for mailtwist.cli: the command as a person types it."""
+
+import contextlib
+import io
+import os
+import subprocess
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist import __version__
+from mailtwist.cli.main import main
+from mailtwist.service.tls import write_self_signed
+
+FINE = '[server]\ndata = "data"\n[[domain]]\nname = "example.org"\n[[listener]]\n'
+FINE += 'protocol = "smtp"\nendpoint = "tcp:25"\n'
+
+
+def said(*arguments):
+    """(status, standard output, standard error) of `mailtwist ARGUMENTS`."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main([str(a) for a in arguments])
+        except SystemExit as done:
+            status = done.code
+    return status, out.getvalue(), err.getvalue()
+
+
+class MainTests(SynchronousTestCase):
+    def test_version(self):
+        self.assertEqual(said("--version"), (0, f"mailtwist {__version__}\n", ""))
+
+    def test_no_command_shows_the_usage(self):
+        status, _, err = said()
+        self.assertEqual(status, 2)
+        self.assertIn("usage: mailtwist", err)
+
+    def test_bash_completes_commands_and_files(self):
+        script = said("completion", "bash")[1]
+        ask = 'COMP_WORDS=({}); COMP_CWORD={}; _mailtwist; echo "${{COMPREPLY[@]}}"'
+        for typed, want in [
+            ("mailtwist ch", "check"),
+            ("mailtwist -c x user ad", "add"),
+            ("mailtwist completion f", "fish"),
+        ]:
+            words = typed.split()
+            done = subprocess.run(
+                ["bash", "-c", script + ask.format(typed, len(words) - 1)],
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual(done.stdout.strip(), want, done.stderr)
+
+    def test_fish_completion_names_every_command(self):
+        script = said("completion", "fish")[1]
+        for word in ("serve", "check", "user", "completion", "passwd"):
+            self.assertIn(word, script)
+
+
+class CheckTests(SynchronousTestCase):
+    def setUp(self):
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.file = self.folder / "mailtwist.toml"
+
+    def check(self, text):
+        self.file.write_text(text)
+        return said("--config", self.file, "check")
+
+    def test_a_fine_file_is_fine(self):
+        status, out, err = self.check(FINE)
+        self.assertEqual((status, out), (0, f"{self.file}: fine\n"), err)
+
+    def test_a_wrong_file_is_told_and_nothing_else_happens(self):
+        status, _, err = self.check("[smtp]\nrecipients = 1")
+        self.assertEqual(status, 1)
+        self.assertIn("smtp.recipients = 1 is not allowed", err)
+
+    def test_no_domain_and_no_listener_are_errors(self):
+        status, _, err = self.check('[server]\ndata = "d"\n')
+        self.assertEqual(status, 1)
+        self.assertIn("error: no [[domain]]", err)
+        self.assertIn("error: no [[listener]]", err)
+
+    def test_a_key_that_others_can_read_is_an_error(self):
+        write_self_signed(self.folder / "c", self.folder / "k", ["x.example"])
+        os.chmod(self.folder / "k", 0o644)
+        tls = f'[tls]\ncertificate = "{self.folder}/c"\nkey = "{self.folder}/k"\n'
+        status, _, err = self.check(FINE + tls)
+        self.assertEqual(status, 1)
+        self.assertIn("readable by others; chmod 600", err)
+
+    def test_a_certificate_that_cannot_be_used_is_an_error(self):
+        status, _, err = self.check(FINE + '[tls]\ncertificate = "none.pem"\n')
+        self.assertEqual(status, 1)
+        self.assertIn("No such file", err)
+
+    def test_passwords_in_clear_are_noted(self):
+        text = FINE + "[auth]\nplaintext_without_tls = true\n"
+        self.assertIn("passwords may cross the net in clear", self.check(text)[2])
