@@ -72,3 +72,8 @@ def unfold(value: bytes) -> bytes:
         if b"\n" in value:
             value = _ENDS.sub(b" ", value)
     return value.strip(b" \t\r\n")
+
+
+def unfold_all(header_octets: bytes) -> bytes:
+    """A whole header with each field on one line."""
+    return _FOLD.sub(b"", header_octets)

@@ -22,7 +22,7 @@ _BARE = re.compile(rb"[^;]*")
 _COMMENT = re.compile(rb"\s+\(.*\)\s*\Z", re.S)
 _ESCAPE = re.compile(rb"\\(.)", re.S)
 _CONTINUED = re.compile(rb"(.+?)\*(\d{1,3})(\*?)", re.S)
-_SIMPLE_TYPE = re.compile(rb"\s*+([!-'*+.0-9A-Z^-~-]++)/([!-'*+.0-9A-Z^-~-]++)\s*+\Z")
+_SIMPLE_TYPE = re.compile(rb"\s*+([!#-'*+.0-9A-Z^-~-]++)/([!#-'*+.0-9A-Z^-~-]++)\s*+\Z")
 
 MOST = 256  # parameters of one value; mail programs write a dozen
 

@@ -1,0 +1,377 @@
+"""SEARCH (RFC 3501 §6.4.4) over any mailbox: the cheapest keys first.
+
+Keys that columns answer (flags, sizes, dates, MODSEQ) are set operations over the whole
+mailbox; keys that the kept header fields answer read these from the cache in chunks;
+the rest opens message files, for the messages that are left, in bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from ..flags import RECENT
+from ..interfaces import IMailbox
+from ..mime.part import Part
+from ..search_key import (
+    All,
+    And,
+    Body,
+    HasFlag,
+    Header,
+    InSequence,
+    InternalDate,
+    InUid,
+    Larger,
+    ModSeq,
+    Not,
+    Or,
+    SearchKey,
+    SentDate,
+    Smaller,
+    Text,
+    When,
+)
+from .model import Column, MessageRows, Range
+from .search_body import (
+    PIECE,
+    Span,
+    Stretch,
+    StretchSearch,
+    in_stretch,
+    named,
+    spans,
+    stretches,
+)
+from .search_fields import by_fields, by_kept_fields, field_test
+from .search_needle import Needle
+
+Pause = Callable[[], Awaitable[None]]
+
+_CHUNK = 500  # messages whose cached columns are asked for at once
+_BATCH = 1 << 20  # octets of small messages held at once
+_SMALL = 1 << 18  # octets of text under which a message is read in one piece
+_MOST_HEADER = 1 << 20  # octets of one header that are searched
+_SLICE_US = 5000.0  # work after which others get a turn
+
+
+async def search(
+    mailbox: IMailbox,
+    key: SearchKey,
+    uids: Sequence[int],
+    *,
+    recent: Container[int],
+    pause: Pause,
+) -> list[int]:
+    """The UIDs among `uids` that match, ascending.
+
+    `uids` is the session's view, ascending: sequence numbers are positions in it.
+    `recent` holds the UIDs that are \\\\Recent in this session.  `pause` is awaited
+    about every 5 ms of work.  Messages that are gone match nothing.  Days of internal
+    dates are those of UTC, as INTERNALDATE is told in UTC.
+    """
+    run = _Run(mailbox, uids, recent, pause)
+    found = await run.matching(key, set(uids))
+    return sorted(found - run.gone)
+
+
+class _Run:
+    """One search over one view."""
+
+    def __init__(
+        self,
+        mailbox: IMailbox,
+        uids: Sequence[int],
+        recent: Container[int],
+        pause: Pause,
+    ) -> None:
+        self._mailbox, self._view, self._recent = mailbox, uids, recent
+        self._pause, self._left_us = pause, _SLICE_US
+        self._rows: MessageRows | None = None
+        self._covered: set[int] | None = None  # what _rows was asked for; None is all
+        self.gone: set[int] = set()
+
+    async def _spent(self, us: float) -> None:
+        """Account for work done; gives others a turn when it was enough."""
+        self._left_us -= us
+        if self._left_us <= 0:
+            self._left_us = _SLICE_US
+            await self._pause()
+
+    async def matching(self, key: SearchKey, among: set[int]) -> set[int]:
+        """Those of `among` that match `key`."""
+        if not among:
+            return among
+        if by_fields(key):
+            if by_kept_fields(key):
+                return await self._by_kept_fields(key, among)
+            return await self._by_header(key, among)
+        match key:
+            case All():
+                return among
+            case Not(inner):
+                return among - await self.matching(inner, among)
+            case Or(left, right):
+                first = await self.matching(left, among)
+                return first | await self.matching(right, among - first)
+            case And(keys):
+                for one in _grouped(keys):
+                    among = await self.matching(one, among)
+                return among
+            case InSequence(numbers):
+                await self._spent(len(among) / 50)
+                view = self._view
+                picked: set[int] = set()
+                for low, high in numbers.resolved(len(view)).ranges:
+                    picked.update(view[low - 1 : high])
+                return among & picked
+            case InUid(numbers):
+                await self._spent(len(among) / 50)
+                return among & set(numbers.pick(self._view))
+            case HasFlag(flag) if flag.lower() == RECENT.lower():
+                return {uid for uid in among if uid in self._recent}
+            case Body(needle):
+                return await self._by_text(needle, among, header=False)
+            case Text(needle):
+                return await self._by_text(needle, among, header=True)
+        rows = await self._columns(among)
+        await self._spent(len(rows) / 10)
+        return among & set(_by_column(key, rows))
+
+    async def _columns(self, among: set[int]) -> MessageRows:
+        """The columns of at least `among`; what is missing in them is gone."""
+        if self._rows is None or (
+            self._covered is not None and not among <= self._covered
+        ):
+            whole = len(among) * 2 > len(self._view)
+            self._rows = await self._mailbox.rows(None if whole else sorted(among))
+            self._covered = None if whole else set(among)
+            self.gone |= among - set(self._rows.uids)
+        return self._rows
+
+    async def _cached(
+        self, among: set[int], column: Column
+    ) -> Iterator[tuple[int, bytes]]:
+        """(UID, octets of `column`) of those that are there."""
+        wanted = sorted(among)
+        found = await self._mailbox.rendered(wanted, (column,))
+        self.gone.update(
+            uid for uid, row in zip(wanted, found, strict=True) if row is None
+        )
+        return (
+            (uid, row[0])
+            for uid, row in zip(wanted, found, strict=True)
+            if row is not None
+        )
+
+    async def _by_kept_fields(self, key: SearchKey, among: set[int]) -> set[int]:
+        test = field_test(key)
+        matching: set[int] = set()
+        for chunk in _chunks(among):
+            for uid, raw in await self._cached(chunk, Column.FIELDS):
+                if test(raw, raw.lower()):
+                    matching.add(uid)
+            await self._spent(len(chunk) * 4)
+        return matching
+
+    async def _by_header(self, key: SearchKey, among: set[int]) -> set[int]:
+        """As _by_kept_fields, from the message files."""
+        test = field_test(key)
+        matching: set[int] = set()
+        for chunk in _chunks(among):
+            ranges = [
+                Range(uid, *_header(Part.decode(octets)))
+                for uid, octets in await self._cached(chunk, Column.PARTS)
+            ]
+            for batch in _batches(ranges):
+                read = await self._mailbox.octets(batch)
+                for wanted, raw in zip(batch, read, strict=True):
+                    if raw is None:
+                        self.gone.add(wanted.uid)
+                        continue
+                    if test(raw, raw.lower()):
+                        matching.add(wanted.uid)
+                await self._spent(len(batch) * 40)
+        return matching
+
+    async def _by_text(self, text: str, among: set[int], *, header: bool) -> set[int]:
+        """BODY, or with `header` TEXT."""
+        if not text:
+            return among
+        needle = Needle(text)
+        matching: set[int] = set()
+        for chunk in _chunks(among):
+            small: dict[int, Span] = {}
+            large: list[tuple[int, list[Span]]] = []
+            for uid, octets in await self._cached(chunk, Column.PARTS):
+                part = Part.decode(octets)
+                if part.children and named(part, needle):
+                    matching.add(uid)
+                    continue
+                where = spans(stretches(part, header=header), _SMALL)
+                if len(where) == 1 and where[0].count <= _SMALL:
+                    small[uid] = where[0]
+                elif where:
+                    large.append((uid, where))
+            await self._spent(len(chunk) * 10)
+            ranges = [Range(uid, span.start, span.count) for uid, span in small.items()]
+            for batch in _batches(ranges):
+                read = await self._mailbox.octets(batch)
+                for wanted, raw in zip(batch, read, strict=True):
+                    if raw is None:
+                        self.gone.add(wanted.uid)
+                    elif await self._in_read(needle, small[wanted.uid], raw):
+                        matching.add(wanted.uid)
+            for uid, where in large:
+                if await self._in_file(needle, uid, where):
+                    matching.add(uid)
+        return matching
+
+    async def _in_read(self, needle: Needle, span: Span, octets: bytes) -> bool:
+        """A span whose octets are all here."""
+        for stretch in span.stretches:
+            at = stretch.start - span.start
+            text = octets[at : at + stretch.count]
+            found = in_stretch(needle, stretch, text)
+            await self._spent(10 + len(text) / 300)
+            if found is None:
+                found = await self._in_pieces(needle, stretch, _cut(text))
+            if found:
+                return True
+        return False
+
+    async def _in_file(self, needle: Needle, uid: int, where: list[Span]) -> bool:
+        """A large message: one span after the other, a long text in pieces."""
+        for span in where:
+            (stretch, *more) = span.stretches
+            looking = StretchSearch(needle, stretch)
+            end = span.start + span.count
+            if stretch.header and not more:
+                end = min(end, span.start + _MOST_HEADER)
+            whole = bool(more) or stretch.header
+            step = max(1, end - span.start) if whole else _SMALL
+            for at in range(span.start, end, step):
+                (raw,) = await self._mailbox.octets(
+                    [Range(uid, at, min(step, end - at))]
+                )
+                if raw is None:
+                    self.gone.add(uid)
+                    return False
+                if whole:
+                    found = await self._in_read(needle, span, raw)
+                else:
+                    final = at + step >= end
+                    found = await self._feed(looking, _cut(raw), final=final)
+                if found:
+                    return True
+        return False
+
+    async def _in_pieces(
+        self, needle: Needle, stretch: Stretch, pieces: list[bytes]
+    ) -> bool:
+        return await self._feed(StretchSearch(needle, stretch), pieces, final=True)
+
+    async def _feed(
+        self, looking: StretchSearch, pieces: list[bytes], *, final: bool
+    ) -> bool:
+        for at, piece in enumerate(pieces, 1):
+            found = looking.feed(piece, final=final and at == len(pieces))
+            await self._spent(len(piece) / (100 if piece.isascii() else 12))
+            if found:
+                return True
+        return False
+
+
+def _grouped(keys: Sequence[SearchKey]) -> list[SearchKey]:
+    """The keys of an And, cheapest first; those on kept fields become one key."""
+    fields: list[SearchKey] = []
+    others: list[tuple[int, SearchKey]] = []
+    for key in keys:
+        if by_fields(key) and by_kept_fields(key):
+            fields.append(key)
+        else:
+            others.append((_cost(key), key))
+    if fields:
+        others.append((2, fields[0] if len(fields) == 1 else And(tuple(fields))))
+    return [key for _, key in sorted(others, key=lambda other: other[0])]
+
+
+def _cost(key: SearchKey) -> int:
+    """0 nothing is read, 1 columns, 2 kept fields, 3 headers, 4 bodies."""
+    match key:
+        case All() | InSequence() | InUid():
+            return 0
+        case Header() | SentDate():
+            return 2 if by_kept_fields(key) else 3
+        case Body() | Text():
+            return 4
+        case Not(inner):
+            return _cost(inner)
+        case Or(left, right):
+            return max(_cost(left), _cost(right))
+        case And(keys):
+            return max(map(_cost, keys), default=0)
+    return 1
+
+
+def _by_column(key: SearchKey, rows: MessageRows) -> Iterable[int]:
+    """The UIDs of the rows that match a key on a column."""
+    uids = rows.uids
+    match key:
+        case HasFlag(flag):
+            flag = flag.lower()
+            having = {
+                flags
+                for flags in set(rows.flags)
+                if any(flag == one.lower() for one in flags)
+            }
+            return [
+                uid
+                for uid, flags in zip(uids, rows.flags, strict=True)
+                if flags in having
+            ]
+        case Larger(limit):
+            return [u for u, n in zip(uids, rows.octets, strict=True) if n > limit]
+        case Smaller(limit):
+            return [u for u, n in zip(uids, rows.octets, strict=True) if n < limit]
+        case ModSeq(least):
+            return [u for u, m in zip(uids, rows.modseqs, strict=True) if m >= least]
+        case InternalDate(when, day):
+            start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+            end = start + int(timedelta(days=1).total_seconds())
+            dates = rows.internal_dates
+            if when is When.BEFORE:
+                return [u for u, at in zip(uids, dates, strict=True) if at < start]
+            if when is When.SINCE:
+                return [u for u, at in zip(uids, dates, strict=True) if at >= start]
+            return [u for u, at in zip(uids, dates, strict=True) if start <= at < end]
+    raise TypeError(f"{key!r} asks for more than a column")
+
+
+def _header(part: Part) -> tuple[int, int]:
+    start, count = part.header
+    return start, min(count, _MOST_HEADER)
+
+
+def _chunks(among: set[int]) -> Iterator[set[int]]:
+    ordered = sorted(among)
+    for at in range(0, len(ordered), _CHUNK):
+        yield set(ordered[at : at + _CHUNK])
+
+
+def _batches(ranges: Sequence[Range]) -> Iterator[list[Range]]:
+    """Ranges in lists whose octets are at most about _BATCH."""
+    batch: list[Range] = []
+    octets = 0
+    for one in ranges:
+        batch.append(one)
+        octets += one.count or 0
+        if octets >= _BATCH:
+            yield batch
+            batch, octets = [], 0
+    if batch:
+        yield batch
+
+
+def _cut(octets: bytes) -> list[bytes]:
+    return [octets[at : at + PIECE] for at in range(0, len(octets), PIECE)] or [b""]

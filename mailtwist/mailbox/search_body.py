@@ -1,0 +1,129 @@
+"""Search of bodies: which octets of a message to read, and the reading in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from attrs import frozen
+
+from ..mime.charset import ascii_inside
+from ..mime.parameters import decoded_parameter, parameter
+from ..mime.part import Part
+from ..mime.text import BodyDecoder, TransferDecoder
+from .search_needle import Needle
+
+PIECE = 1 << 16  # octets decoded at once; normalizing them takes some milliseconds
+
+
+@frozen
+class Stretch:
+    """Octets `start` to `start + count` of a message that hold text."""
+
+    start: int
+    count: int
+    header: bool
+    encoding: str = "7bit"
+    charset: bytes = b""
+
+
+@frozen
+class Span:
+    """Stretches that lie near each other, to be read at once."""
+
+    start: int
+    count: int
+    stretches: list[Stretch]
+
+
+def spans(where: Iterable[Stretch], most: int) -> list[Span]:
+    """Stretches, in order, gathered to spans of up to `most` octets, or of one."""
+    gathered: list[Span] = []
+    for stretch in where:
+        end = stretch.start + stretch.count
+        if gathered and end - gathered[-1].start <= most:
+            last = gathered.pop()
+            last.stretches.append(stretch)
+            gathered.append(Span(last.start, end - last.start, last.stretches))
+        else:
+            gathered.append(Span(stretch.start, stretch.count, [stretch]))
+    return gathered
+
+
+def stretches(message: Part, *, header: bool) -> Iterator[Stretch]:
+    """Where text is: bodies of text and message parts, and headers of parts.
+
+    `header`: the message's own header too (TEXT, not BODY).  RFC 3501 §6.4.4 lets
+    other media types out.
+    """
+    if header and message.header[1]:
+        yield Stretch(*message.header, header=True)
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        if part is not message and part.header[1]:
+            yield Stretch(*part.header, header=True)
+        waiting.extend(reversed(part.children))
+        if (
+            part.body[1]
+            and not part.children
+            and part.media_type in ("text", "message")
+        ):
+            charset = parameter(part.parameters, b"charset") or b""
+            yield Stretch(*part.body, False, part.encoding, charset)
+
+
+def named(message: Part, needle: Needle) -> bool:
+    """True if an attachment's name of the long form (RFC 2231) has the needle.
+
+    In its header it stands with percent signs, where no search would find it.
+    """
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        waiting += part.children
+        disposed = part.disposition[1] if part.disposition else ()
+        for parameters, name in ((disposed, b"filename"), (part.parameters, b"name")):
+            if any(key == name + b"*" for key, _ in parameters):
+                text = decoded_parameter(parameters, name)
+                if text is not None and needle.in_text(text):
+                    return True
+    return False
+
+
+class StretchSearch:
+    """Looks for a needle in one stretch, fed in pieces of any size up to PIECE.
+
+    Keeps as much of the text before a piece as a needle cut in two can need.
+    """
+
+    def __init__(self, needle: Needle, stretch: Stretch) -> None:
+        self._needle, self._stretch = needle, stretch
+        self._decoder = BodyDecoder(stretch.encoding, stretch.charset)
+        self._tail = ""
+        # A character becomes one or more when normalized, so this is enough; and some
+        # for combining marks at the cut.
+        self._overlap = len(needle.text) + 32
+
+    def feed(self, octets: bytes, *, final: bool) -> bool:
+        """True if the needle was found, in this piece or over its beginning."""
+        text = self._tail + self._decoder.feed(octets, final=final)
+        if self._needle.in_text(text):
+            return True
+        self._tail = text[-self._overlap :]
+        return False
+
+
+def in_stretch(needle: Needle, stretch: Stretch, octets: bytes) -> bool | None:
+    """True or False if the needle is in these octets of a whole stretch.
+
+    None if only decoded text can tell: search it in pieces.
+    """
+    if stretch.header:
+        return needle.in_header(octets)
+    if not ascii_inside(stretch.charset):
+        return None
+    if stretch.encoding in ("base64", "quoted-printable"):
+        octets = TransferDecoder(stretch.encoding).feed(octets, final=True)
+    if needle.octets is not None and needle.octets in octets.lower():
+        return True
+    return False if octets.isascii() else None

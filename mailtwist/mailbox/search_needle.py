@@ -1,0 +1,47 @@
+"""What is looked for, and the quick ways to see that it is not there."""
+
+from __future__ import annotations
+
+from ..mime.header import unfold, unfold_all
+from ..mime.text import decoded_words, normal
+
+
+class Needle:
+    """A string to find in decoded text without regard to case.
+
+    `octets` is its lower-case ASCII, or None if it has other characters.  In pure
+    ASCII without encoded words a search of lower-case octets is exact.
+    """
+
+    __slots__ = ("octets", "spaced", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = normal(text)
+        self.octets = self.text.encode() if self.text.isascii() else None
+        self.spaced = any(space in self.text for space in " \t\r\n")
+
+    def in_text(self, text: str) -> bool:
+        return self.text in normal(text)
+
+    def in_value(self, value: bytes, lower: bytes) -> bool:
+        """True if a raw field value has it; `lower` is the value in lower case."""
+        if b"=?" not in lower and lower.isascii():
+            if self.octets is None:
+                return False
+            return self.octets in (unfold(lower) if self.spaced else lower)
+        return self.in_text(decoded_words(unfold(value)))
+
+    def in_header(self, header: bytes) -> bool:
+        """True if a whole raw header has it, in names, values or over folded lines."""
+        lower = header.lower()
+        if self.octets is not None and not self.spaced and self.absent(lower):
+            return False
+        if b"=?" not in lower and lower.isascii():
+            return self.octets is not None and self.octets in unfold_all(lower)
+        return self.in_text(decoded_words(unfold_all(header)))
+
+    def absent(self, lower: bytes) -> bool:
+        """True if no field of this header (in lower case) can have it."""
+        if b"=?" in lower or not lower.isascii():
+            return False
+        return self.octets is None or (not self.spaced and self.octets not in lower)
