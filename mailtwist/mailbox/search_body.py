@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from ..mime.charset import ascii_inside
-from ..mime.parameters import decoded_parameter, parameter
+from ..mime.parameters import decoded_parameter, token
 from ..mime.part import Part
 from ..mime.text import BodyDecoder, TransferDecoder
 from .search_needle import Needle
@@ -68,7 +68,7 @@ def stretches(message: Part, *, header: bool) -> Iterator[Stretch]:
             and not part.children
             and part.media_type in ("text", "message")
         ):
-            charset = parameter(part.parameters, b"charset") or b""
+            charset = token(part.parameters, b"charset") or b""
             yield Stretch(*part.body, False, part.encoding, charset)
 
 

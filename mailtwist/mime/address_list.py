@@ -48,6 +48,8 @@ _ESCAPE = re.compile(rb"\\(.)", re.S)
 # (kind, text): kinds are space, atom, quoted, literal, special, comment.
 _Token = tuple[str, bytes]
 _END: _Token = ("end", b"")
+_AT: _Token = ("special", b"@")
+_SPACE: _Token = ("space", b" ")
 
 
 def addresses(values: list[bytes]) -> list[Listed]:
@@ -143,7 +145,7 @@ class _Reader:
                 return words, comments, text
             if kind == "comment":
                 comments.append(text)
-                words.append(("space", b" "))
+                words.append(_SPACE)
             else:
                 words.append(token)
 
@@ -151,7 +153,7 @@ class _Reader:
         """Read up to the next separator; False at the end of the value."""
         words, comments, stop = self._until(b",;:<" if not self._in_group else b",;<")
         if stop == b":":
-            if any(token == ("special", b"@") for token in words):
+            if any(token == _AT for token in words):
                 # a colon where none may be: nothing starts a group with an @ in it
                 words.append(("special", b":"))
                 more, comments, stop = self._until(b",;<")
@@ -181,19 +183,14 @@ class _Reader:
             inner += more
             comments += others
         name = _phrase(words) or b" ".join(before + self._comments_behind(comments))
+        while inner and inner[0] in (("special", b"<"), _SPACE):
+            del inner[0]
         route = None
         colon = _index(inner, b":")
         if inner and _packed(inner).startswith(b"@") and colon is not None:
             route, inner = _packed(inner[:colon]), inner[colon + 1 :]
         mailbox, host = _split(inner)
-        self._found.append(
-            Listed(
-                name.strip() or None,
-                route,
-                mailbox or MISSING_MAILBOX,
-                host or MISSING_DOMAIN,
-            )
-        )
+        self._add(name.strip(), route, mailbox, host)
 
     def _comments_behind(self, comments: list[bytes]) -> list[bytes]:
         """`comments` and those that come right behind the ">"."""
@@ -204,15 +201,53 @@ class _Reader:
             at += 1
         return found
 
-    def _bare(self, words: list[_Token], comments: list[bytes]) -> None:
-        """addr-spec without brackets; comments are its name."""
-        if not _packed(words) and not any(kind == "quoted" for kind, _ in words):
+    def _bare(self, tokens: list[_Token], comments: list[bytes]) -> None:
+        """addr-spec without brackets; words before it, else comments, are its name."""
+        words = _words(tokens)
+        start = 0
+        for at, word in enumerate(words):
+            if _AT in word:
+                before = [token for one in words[start:at] for token in (*one, _SPACE)]
+                name = _phrase(before) or b" ".join(comments).strip()
+                mailbox, host = _split(word)
+                self._add(name, None, mailbox, host.rstrip(b">"))
+                start = at + 1
+        if start or not words:  # found some; what is behind the last is nothing
             return
-        name = b" ".join(comments).strip() or None
-        mailbox, host = _split(words)
+        if len(words) == 1:
+            self._add(b" ".join(comments).strip(), None, _packed(words[0]), b"")
+        else:
+            self._add(_phrase(tokens), None, b"", b"")
+
+    def _add(
+        self, name: bytes, route: bytes | None, mailbox: bytes, host: bytes
+    ) -> None:
         self._found.append(
-            Listed(name, None, mailbox or MISSING_MAILBOX, host or MISSING_DOMAIN)
+            Listed(
+                name or None, route, mailbox or MISSING_MAILBOX, host or MISSING_DOMAIN
+            )
         )
+
+
+def _words(tokens: list[_Token]) -> list[list[_Token]]:
+    """Tokens between white space; white space around a dot or an @ parts nothing."""
+    words: list[list[_Token]] = []
+    apart = True
+    for kind, text in tokens:
+        if kind == "space":
+            apart = True
+            continue
+        glued = (kind, text) == _AT or (kind == "atom" and text.startswith(b"."))
+        if words and (not apart or glued or _glues(words[-1][-1])):
+            words[-1].append((kind, text))
+        else:
+            words.append([(kind, text)])
+        apart = False
+    return words
+
+
+def _glues(token: _Token) -> bool:
+    return token == _AT or (token[0] == "atom" and token[1].endswith(b"."))
 
 
 def _index(tokens: list[_Token], special: bytes) -> int | None:
@@ -223,8 +258,8 @@ def _index(tokens: list[_Token], special: bytes) -> int | None:
 
 
 def _split(tokens: list[_Token]) -> tuple[bytes, bytes]:
-    """(local part, domain) at the first @; without one all is the local part."""
-    at = _index(tokens, b"@")
-    if at is None:
-        return _phrase(tokens), b""
-    return _packed(tokens[:at]), _packed(tokens[at + 1 :])
+    """(local part, domain) at the last @; without one all is the local part."""
+    for at in range(len(tokens) - 1, -1, -1):
+        if tokens[at] == _AT:
+            return _packed(tokens[:at]), _packed(tokens[at + 1 :])
+    return _phrase(tokens), b""

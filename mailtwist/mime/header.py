@@ -11,7 +11,7 @@ import re
 
 # Possessive on single octets only: on groups Python before 3.11.5 matches too much.
 _FIELD = re.compile(rb"([^\r\n:]*+)(:?)[^\n]*+(?:\n[ \t][^\n]*+)*\n?")
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_FOLD = re.compile(rb"(?:\r?\n[ \t]++)+")
 _ENDS = re.compile(rb"[\r\n]+")
 
 Table = dict[bytes, list[bytes]]
@@ -66,14 +66,20 @@ def table(found: list[tuple[bytes, bytes]]) -> Table:
 
 
 def unfold(value: bytes) -> bytes:
-    """A raw value on one line, without white space around it (RFC 5322 §2.2.3)."""
+    """A raw value on one line, without white space around it (RFC 5322 §2.2.3).
+
+    A fold becomes one space whatever white space it was made with, as mail programs
+    fold with tabs where a space was; a bare CR or LF becomes a space too.
+    """
     if b"\n" in value:
-        value = _FOLD.sub(b"", value.rstrip(b"\r\n"))
-        if b"\n" in value:
-            value = _ENDS.sub(b" ", value)
-    return value.strip(b" \t\r\n")
+        value = _FOLD.sub(b" ", value.strip(b" \t\r\n"))
+    else:
+        value = value.strip(b" \t\r\n")
+    if b"\r" in value or b"\n" in value:
+        value = _ENDS.sub(b" ", value)
+    return value
 
 
 def unfold_all(header_octets: bytes) -> bytes:
     """A whole header with each field on one line."""
-    return _FOLD.sub(b"", header_octets)
+    return _FOLD.sub(b" ", header_octets)

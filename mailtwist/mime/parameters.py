@@ -63,6 +63,15 @@ def parameter(parameters: Parameters, name: bytes) -> bytes | None:
     return None
 
 
+def token(parameters: Parameters, name: bytes) -> bytes | None:
+    """A parameter for programs (boundary, charset) in either form, unquoted."""
+    plain = parameter(parameters, name)
+    if plain:
+        return plain.strip()
+    text = decoded_parameter(parameters, name)
+    return text.encode("latin-1", "replace").strip() if text else None
+
+
 def decoded_parameter(parameters: Parameters, name: bytes) -> str | None:
     """A parameter for people: `name*` with its charset (RFC 2231 §4), else `name`."""
     extended = parameter(parameters, name + b"*")

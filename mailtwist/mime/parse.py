@@ -13,7 +13,7 @@ import mmap
 import re
 
 from .header import Table, fields, table, unfold
-from .parameters import content_type, disposition, parameter
+from .parameters import content_type, disposition, token
 from .part import Part
 
 MOST_DEPTH = 100  # of parts in parts; what is deeper stays text
@@ -29,7 +29,7 @@ _Line = tuple[int, int, bool]
 _CLOSE = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
 _LANGUAGE = re.compile(rb"[^\s,;()\"]+")
 _TOKEN = re.compile(rb"[!#-'*+.0-9A-Za-z^-~_-]+")
-_BLANK = (b"\r\n", b"\n")
+_COMMENT = re.compile(rb"\([^()]*\)")
 
 
 def parse(buffer: Buffer) -> Part:
@@ -69,18 +69,15 @@ class _Parser:
         return self._part((0, end), table(found), stop, stop, 0, "plain")[0]
 
     def _entity(
-        self, start: int, stop: int, *, delimited: bool, depth: int, default: str
+        self, start: int, stop: int, limit: int, depth: int, default: str
     ) -> tuple[Part, int]:
         """The part at `start`, and where it stops: at `stop`, or behind it.
 
-        `delimited`: the line end before `stop` belongs to the boundary there.
+        The line end in [limit, stop) belongs to the boundary that is at `stop`.
         """
         end = header_end(self._buffer, start, stop)
         values = table(fields(self._buffer[start:end])) if end > start + 2 else {}
-        return self._part(
-            (start, end), values, stop, self._trimmed(end, stop) if delimited else stop,
-            depth, default,
-        )  # fmt: skip
+        return self._part((start, end), values, stop, limit, depth, default)
 
     def _trimmed(self, start: int, stop: int) -> int:
         """The end of a body that begins at `start`, before the boundary at `stop`."""
@@ -95,15 +92,18 @@ class _Parser:
         header: tuple[int, int],
         values: Table,
         stop: int,
-        body_end: int,
+        limit: int,
         depth: int,
         default: str,
     ) -> tuple[Part, int]:
         self._parts += 1
-        start = header[1]
+        start = min(header[1], max(header[0], limit))
+        body_end = max(start, limit)
         typed = None
         if b"content-type" in values:
             typed = content_type(values[b"content-type"][0])
+        if typed and typed[0] == b"text" and not typed[1]:
+            typed = (b"text", b"plain", typed[2])
         if typed and typed[1]:
             media_type, subtype = typed[0].decode("latin-1"), typed[1].decode("latin-1")
             parameters = typed[2]
@@ -113,12 +113,12 @@ class _Parser:
         children: tuple[Part, ...] = ()
         deeper = depth < MOST_DEPTH and self._parts < MOST_PARTS
         if media_type == "multipart":
-            boundary = parameter(parameters, b"boundary")
+            boundary = token(parameters, b"boundary")
             reached = stop
             if boundary and deeper and self._afford(body_end - start):
                 children, reached = self._multipart(
-                    b"--" + boundary.rstrip(),
-                    start,
+                    b"--" + boundary,
+                    header[1],
                     body_end,
                     depth + 1,
                     "rfc822" if subtype == "digest" else "plain",
@@ -126,12 +126,11 @@ class _Parser:
             if not children:  # so that what is there can be read as text
                 children = (Part((start, 0), (start, body_end - start)),)
             elif reached > stop:
-                stop, body_end = reached, self._trimmed(start, reached)
+                start, stop = header[1], reached
+                body_end = self._trimmed(start, reached)
         elif media_type == "message" and subtype in ("rfc822", "global"):
             if deeper:
-                child, reached = self._entity(
-                    start, body_end, delimited=False, depth=depth + 1, default="plain"
-                )
+                child, reached = self._entity(start, stop, limit, depth + 1, "plain")
                 children = (child,)
                 if reached > stop:
                     stop, body_end = reached, self._trimmed(start, reached)
@@ -139,12 +138,12 @@ class _Parser:
                 media_type, subtype = "application", "octet-stream"
         encoding, described, language = "7bit", None, b""
         if b"content-transfer-encoding" in values:
-            token = _TOKEN.search(values[b"content-transfer-encoding"][0])
-            encoding = token[0].lower().decode("latin-1") if token else "7bit"
+            found = _TOKEN.search(_plain(values[b"content-transfer-encoding"][0]))
+            encoding = found[0].lower().decode("latin-1") if found else "7bit"
         if b"content-disposition" in values:
             described = disposition(values[b"content-disposition"][0])
         if b"content-language" in values:
-            language = unfold(values[b"content-language"][0])
+            language = _plain(values[b"content-language"][0])
         return Part(
             (header[0], start - header[0]),
             (start, body_end - start),
@@ -183,10 +182,9 @@ class _Parser:
             found = None
             if self._parts < MOST_PARTS - 1:
                 found = self._boundary(line, begin, end)
-            child, stop = self._entity(
-                begin, found[0] if found else end,
-                delimited=found is not None, depth=depth, default=default,
-            )  # fmt: skip
+            stop = found[0] if found else end
+            limit = self._trimmed(begin, stop) if found else stop
+            child, stop = self._entity(begin, stop, limit, depth, default)
             children.append(child)
             if found and stop > found[0]:  # a part inside had the same boundary
                 found = self._boundary(line, stop, end)
@@ -227,6 +225,12 @@ class _Parser:
                 if found:
                     end = found[0]
         return end
+
+
+def _plain(value: bytes) -> bytes:
+    """A raw value without comments."""
+    value = unfold(value)
+    return _COMMENT.sub(b" ", value) if b"(" in value else value
 
 
 def _first(values: Table, name: bytes) -> bytes | None:

@@ -1,7 +1,7 @@
 """ENVELOPE, BODY and BODYSTRUCTURE as FETCH answers them (RFC 3501 §7.4.2).
 
 Quoted strings where the grammar allows, else literals; 8-bit octets of a header go out
-as they stand, in a literal.  NUL has no form in IMAP and becomes 0x80.
+as they stand, in a literal.  NUL has no form in IMAP and becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .part import Part
 
 _NOT_QUOTED = re.compile(rb"[\0\r\n\"\\\x7f-\xff]")
 _MOST_QUOTED = 4096  # octets; longer strings are literals
+_CHARSET = (b"charset", b"charset*")
 _CHUNK = 1 << 20  # octets looked at once when lines are counted
 
 
@@ -24,7 +25,7 @@ def string(octets: bytes) -> bytes:
     if _NOT_QUOTED.search(octets) is None and len(octets) <= _MOST_QUOTED:
         return b'"%b"' % octets
     if b"\0" in octets:
-        octets = octets.replace(b"\0", b"\x80")
+        octets = octets.replace(b"\0", b"\xef\xbf\xbd")
     if b"\r" not in octets and b"\n" not in octets and octets.isascii():
         quoted = octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         if len(quoted) <= _MOST_QUOTED:
@@ -144,7 +145,7 @@ class _Writer:
             )
         text = part.media_type == "text"
         parameters = part.parameters
-        if text and all(name != b"charset" for name, _ in parameters):
+        if text and not any(name in _CHARSET for name, _ in parameters):
             parameters = (*parameters, (b"charset", b"us-ascii"))  # RFC 2045 §5.2
         basic = b"%b %b %b %b %b %b %d" % (
             string(part.media_type.encode("latin-1")),
