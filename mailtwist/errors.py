@@ -65,6 +65,12 @@ class BadParameter(MailError):
     status, public = "5.5.4", "Parameter not recognized"
 
 
+class BadCharset(MailError):
+    """A search in a charset this server cannot read (RFC 3501 §6.4.4)."""
+
+    status, public = "5.5.4", "Charset not known here"
+
+
 # -- who it is --------------------------------------------------------------------
 
 
@@ -84,6 +90,18 @@ class AuthThrottled(MailError):
     """Too many failures from this address or network."""
 
     status, public = "4.7.0", "Too many failed logins, try again later"
+
+
+class SaslCancelled(MailError):
+    """The client broke off the exchange with "*"."""
+
+    status, public = "5.7.0", "Authentication cancelled"
+
+
+class UnknownMechanism(MailError):
+    """Not a mechanism that is offered here and now."""
+
+    status, public = "5.5.4", "Mechanism not offered"
 
 
 class EncryptionNeeded(MailError):
@@ -172,6 +190,12 @@ class MailboxExists(MailboxFault):
 
 class BadMailboxName(MailboxFault):
     public = "That mailbox name cannot be used"
+
+
+class UnknownUse(MailboxFault):
+    """A special use asked for that this server does not give (RFC 6154 §3)."""
+
+    public = "That special use is not supported"
 
 
 class MailboxNotSelectable(MailboxFault):

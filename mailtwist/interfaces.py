@@ -58,6 +58,9 @@ class IDirectory(Interface):
     async def account_for(address: Address) -> Account | None:
         """The account that mail for exactly this address goes to; no subaddresses."""
 
+    async def first_account() -> Account | None:
+        """The account that gets postmaster's mail if nobody else does."""
+
 
 # -- who is it --------------------------------------------------------------------
 

@@ -223,6 +223,13 @@ def number(option: Attribute[Any], found: Any) -> int | float:
     return option.type(found)  # type: ignore[misc,no-any-return]
 
 
+def octets_of(text: str) -> int | None:
+    """The octets in a text like "1 GiB" or "1000"; None if it is no size."""
+    match = _WITH_UNIT.fullmatch(text)
+    scale = match and OCTETS.get(match[2].upper() or "B")
+    return round(float(match[1]) * scale) if match and scale else None
+
+
 def units_of(option: Attribute[Any]) -> Mapping[str, float] | None:
     if option.name.endswith("_s"):
         return SECONDS

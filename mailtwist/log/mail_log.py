@@ -93,12 +93,12 @@ def accepted(
     )
 
 
-def delivered(message: str, recipient: str, mailbox: str) -> None:
+def delivered(message: str, recipients: list[str]) -> None:
+    """One line for all recipients whose copy is durable."""
     log.info(
-        "{message} delivered to <{recipient}> in {mailbox}",
+        "{message} delivered to <{recipients}>",
         message=message,
-        recipient=recipient,
-        mailbox=mailbox,
+        recipients=">, <".join(recipients),
     )
 
 

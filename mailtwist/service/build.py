@@ -18,7 +18,6 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..config.model import Config
-from ..delivery.dispatch import Dispatch
 from ..delivery.router import Router
 from ..imap4.server import IMAP4Factory
 from ..pop3.server import POP3Factory
@@ -59,7 +58,9 @@ class MailService(MultiService):
         self.auth = build_auth(reactor=reactor, config=config, store=self.store)
         self.portal = self.auth.portal
         self.router = Router(self.auth.directory, self.store, config)
-        self.delivery = Dispatch(self.store.delivery())
+        self.delivery = self.store.delivery()
+        self.auth.realm.router = self.router
+        self.auth.realm.delivery = self.delivery
         self.factories = self._factories()
         listeners = config.listener
         for listener in listener_services(

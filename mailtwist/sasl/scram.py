@@ -1,0 +1,113 @@
+"""SCRAM (RFC 5802, RFC 7677), the server's half, without channel binding."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+
+from ..errors import AuthFailed, NotPermitted, SyntaxFault
+from . import text
+from .model import ScramKeys
+
+HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
+
+# client-first-message (RFC 5802 §7): gs2-header, then the bare message.
+_CLIENT_FIRST = re.compile(
+    rb"(?P<gs2>(?P<cb>[ny]|p=[A-Za-z0-9.-]+),(?:a=(?P<authzid>[^,\0]+))?,)"
+    rb"(?P<bare>n=(?P<user>[^,\0]+),r=(?P<nonce>[\x21-\x2b\x2d-\x7e]+)(?:,.*)?)",
+    re.DOTALL,
+)
+_CLIENT_FINAL = re.compile(
+    rb"(?P<without>c=(?P<binding>[A-Za-z0-9+/=]+),r=(?P<nonce>[\x21-\x2b\x2d-\x7e]+)"
+    rb"(?:,[A-Za-z]=[^,\0]*)*),p=(?P<proof>[A-Za-z0-9+/=]+)",
+)
+_ESCAPE = re.compile(rb"=(2C|3D)?")
+
+
+def keys_for(
+    mechanism: str, password: bytes, salt: bytes, iterations: int
+) -> ScramKeys:
+    """The keys to keep for a password (RFC 5802 §3); costs `iterations` hashes."""
+    name = HASHES[mechanism]
+    salted = hashlib.pbkdf2_hmac(name, password, salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", name)
+    return ScramKeys(
+        salt=salt,
+        iterations=iterations,
+        stored_key=hashlib.new(name, client_key).digest(),
+        server_key=hmac.digest(salted, b"Server Key", name),
+    )
+
+
+class ScramServer:
+    """One exchange: client_first(), server_first(), client_final(), in that order.
+
+    `nonce` is the server's part, fresh and random, printable without a comma.
+    """
+
+    def __init__(self, mechanism: str, nonce: bytes) -> None:
+        self._hash, self._nonce = HASHES[mechanism], nonce
+
+    def client_first(self, message: bytes) -> str:
+        """The user name the client claims.  Raises SyntaxFault, NotPermitted."""
+        found = _CLIENT_FIRST.fullmatch(message)
+        if not found:
+            raise SyntaxFault("client-first-message", 0)
+        if found["cb"].startswith(b"p="):
+            raise SyntaxFault("no channel binding", 0)
+        user = text.username(_ESCAPE.sub(_unescaped, found["user"]))
+        if found["authzid"]:
+            authzid = text.username(_ESCAPE.sub(_unescaped, found["authzid"]))
+            if authzid != user:
+                raise NotPermitted("Acting for another user is not permitted")
+        self._gs2, self._bare = found["gs2"], found["bare"]
+        self._nonce = found["nonce"] + self._nonce
+        return user
+
+    def server_first(self, keys: ScramKeys) -> bytes:
+        self._keys = keys
+        self._first = b"r=%s,s=%s,i=%d" % (
+            self._nonce,
+            b64encode(keys.salt),
+            keys.iterations,
+        )
+        return self._first
+
+    def client_final(self, message: bytes) -> bytes:
+        """The server-final-message; raises SyntaxFault, or AuthFailed for a proof that
+        does not hold."""
+        found = _CLIENT_FINAL.fullmatch(message)
+        if not found:
+            raise SyntaxFault("client-final-message", 0)
+        same_nonce = hmac.compare_digest(found["nonce"], self._nonce)
+        if not same_nonce or decoded(found["binding"]) != self._gs2:
+            raise AuthFailed()
+        signed = b",".join((self._bare, self._first, found["without"]))
+        signature = hmac.digest(self._keys.stored_key, signed, self._hash)
+        proof = decoded(found["proof"])
+        if len(proof) != len(signature):
+            raise AuthFailed()
+        client_key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
+        stored_key = hashlib.new(self._hash, client_key).digest()
+        if not hmac.compare_digest(stored_key, self._keys.stored_key):
+            raise AuthFailed()
+        answer = hmac.digest(self._keys.server_key, signed, self._hash)
+        return b"v=" + b64encode(answer)
+
+
+def decoded(octets: bytes) -> bytes:
+    """Strict base64; raises SyntaxFault."""
+    try:
+        return b64decode(octets, validate=True)
+    except Base64Error as fault:
+        raise SyntaxFault("base64", 0) from fault
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    """saslname (RFC 5802 §7): "=2C" is a comma, "=3D" an equals sign."""
+    if escape[1] is None:
+        raise SyntaxFault("=2C or =3D in the user name", escape.start())
+    return b"," if escape[1] == b"2C" else b"="

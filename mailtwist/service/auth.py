@@ -1,0 +1,63 @@
+"""The portal and everything behind it, from the configuration."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from twisted.cred.portal import Portal
+
+from ..auth.chain import CheckerChain
+from ..auth.checkers.userdb import UserDbChecker
+from ..auth.fake import FakeKeys
+from ..auth.login import Authenticator
+from ..auth.realm import MailRealm
+from ..auth.throttle import Throttle
+from ..config.model import Config
+from ..directory.key_file import KeyFile
+from ..directory.user_directory import UserDbThread, UserDirectory
+from ..interfaces import IStore
+
+
+@frozen
+class Auth:
+    """What logging in needs; `close` when the server stops."""
+
+    authenticator: Authenticator
+    portal: Portal
+    realm: MailRealm
+    directory: UserDirectory
+    thread: UserDbThread
+    checker: UserDbChecker
+
+    async def close(self) -> None:
+        await self.checker.close()
+        await self.thread.close()
+
+
+def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:
+    """Opens nothing: files are read when the first client asks."""
+    thread = UserDbThread(reactor, config)
+    directory = UserDirectory(reactor, config, thread)
+    checker = UserDbChecker(reactor, config, thread)
+    key_file = KeyFile(Path(config.server.data, "userdb.key"))
+    chain = CheckerChain([checker], FakeKeys(key_file, config.auth.scram_iterations))
+    realm = MailRealm(directory, store, config.delivery.subaddress_separator)
+    portal = Portal(realm, [chain])
+
+    def offers(what: str) -> bool:
+        if what == "secret":
+            return directory.has_secrets
+        return what != "SCRAM-SHA-1" or config.auth.scram_sha1
+
+    authenticator = Authenticator(
+        portal,
+        Throttle(config.auth, reactor.seconds),
+        config.auth,
+        reactor,
+        config.server.hostname or socket.getfqdn(),
+        offers,
+    )
+    return Auth(authenticator, portal, realm, directory, thread, checker)

@@ -1,0 +1,80 @@
+"""Opening a SQLite file with numbered schema files beside the code."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from importlib import resources
+
+from ..errors import ConfigError
+
+BUSY_S = 10.0
+
+
+def opened(
+    path: str, package: str, folder: str, *, check_same_thread: bool = True
+) -> sqlite3.Connection:
+    """The database at `path`, made or upgraded to the newest schema of `folder`.
+
+    Writes are durable when they return (synchronous=FULL).  The file is for its owner
+    only.  Raises ConfigError for a database newer than this program.
+    """
+    if not os.path.exists(path):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_S,
+        isolation_level=None,
+        check_same_thread=check_same_thread,
+        cached_statements=256,
+    )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    upgrade(connection, path, package, folder)
+    return connection
+
+
+def upgrade(
+    connection: sqlite3.Connection, path: str, package: str, folder: str
+) -> None:
+    """Run the schema files above the database's version, each in one transaction."""
+    files = sorted(
+        (int(entry.name[:3]), entry)
+        for entry in (resources.files(package) / folder).iterdir()
+        if entry.name.endswith(".sql")
+    )
+    newest = files[-1][0]
+    if version_of(connection) == newest:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = version_of(connection)
+        if version > newest:
+            raise ConfigError(
+                f"{path}: made by a newer mailtwist (schema {version}, known {newest})"
+            )
+        for number, entry in files:
+            if number > version:
+                for statement in statements(entry.read_text()):
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={newest:d}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script; `executescript` would end our transaction."""
+    found, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            found.append(current)
+            current = ""
+    return found
