@@ -1,10 +1,43 @@
-"""What the server says: tagged answers, response codes, strings (RFC 3501 §7)."""
+"""What the server says: answers, response codes, strings (RFC 3501 §7, RFC 5530)."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import lru_cache
 
 from attrs import frozen
+
+from ..errors import (
+    AuthFailed,
+    AuthThrottled,
+    AuthUnavailable,
+    BadCharset,
+    BadMailboxName,
+    BadParameter,
+    BadSequence,
+    EncryptionNeeded,
+    LineTooLong,
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxInUse,
+    MailboxNotSelectable,
+    MailError,
+    MessageGone,
+    MessageTooBig,
+    NoSuchMailbox,
+    NotPermitted,
+    OverQuota,
+    StorageFull,
+    SyntaxFault,
+    SystemBusy,
+    UnknownCommand,
+    UnknownUse,
+)
+from ..flags import RECENT, SYSTEM, Flags
+from ..mailbox.model import Appended, Copied
+from .types import FetchBody, Section, SectionText
 
 
 class Kind(Enum):
@@ -17,7 +50,7 @@ class Kind(Enum):
 class Answer:
     """resp-cond-state: `code` goes in brackets, octets without them, b"" for none.
 
-    `text` is printable ASCII without a CR or LF.
+    `text` is one sentence of printable ASCII; anything else in it is sent as "?".
     """
 
     kind: Kind
@@ -27,7 +60,7 @@ class Answer:
     def encode(self, tag: bytes = b"*") -> bytes:
         """One line with CRLF; with the default tag an untagged response."""
         code = b"[%b] " % self.code if self.code else b""
-        return b"%b %b %b%b\r\n" % (tag, self.kind.value, code, self.text.encode())
+        return b"%b %b %b%b\r\n" % (tag, self.kind.value, code, _text(self.text))
 
 
 def ok(text: str, code: bytes = b"") -> Answer:
@@ -40,3 +73,181 @@ def no(text: str, code: bytes = b"") -> Answer:
 
 def bad(text: str, code: bytes = b"") -> Answer:
     return Answer(Kind.BAD, text, code)
+
+
+def bye(text: str, code: bytes = b"") -> bytes:
+    """The untagged BYE before the server closes (§7.1.5)."""
+    return b"* BYE %b%b\r\n" % (b"[%b] " % code if code else b"", _text(text))
+
+
+_UNPRINTABLE = re.compile(rb"[^ -~]")
+
+
+def _text(text: str) -> bytes:
+    return _UNPRINTABLE.sub(b"?", text.encode("ascii", "replace")) or b"."
+
+
+# -- faults -----------------------------------------------------------------------
+
+# The client's own mistakes: the command was not understood, nothing was tried.
+_BAD = (SyntaxFault, LineTooLong, BadSequence, UnknownCommand, BadParameter)
+
+# Response codes by fault, the first that fits (RFC 3501 §7.1, RFC 5530 §3).
+_CODES: tuple[tuple[type[MailError], bytes], ...] = (
+    (AuthFailed, b"AUTHENTICATIONFAILED"),
+    (AuthUnavailable, b"UNAVAILABLE"),
+    (AuthThrottled, b"UNAVAILABLE"),
+    (EncryptionNeeded, b"PRIVACYREQUIRED"),
+    (NotPermitted, b"NOPERM"),
+    (OverQuota, b"OVERQUOTA"),
+    (MessageTooBig, b"TOOBIG"),  # RFC 4469 §4.2
+    (StorageFull, b"UNAVAILABLE"),
+    (SystemBusy, b"UNAVAILABLE"),
+    (NoSuchMailbox, b"NONEXISTENT"),
+    (MailboxExists, b"ALREADYEXISTS"),
+    (BadMailboxName, b"CANNOT"),
+    (MailboxNotSelectable, b"CANNOT"),
+    (MailboxHasChildren, b"HASCHILDREN"),  # RFC 9051 §7.1
+    (MailboxInUse, b"INUSE"),
+    (MessageGone, b"EXPUNGEISSUED"),
+    (UnknownUse, b"USEATTR"),  # RFC 6154 §3
+)
+KNOWN_CHARSETS = (b"US-ASCII", b"UTF-8", b"ISO-8859-1", b"ISO-8859-15", b"WINDOWS-1252")
+
+
+def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
+    """NO with the response code of `fault`; the one place where a fault becomes IMAP.
+
+    `try_create`: the missing mailbox is the target of APPEND, COPY or MOVE
+    (§6.3.11).  A fault nobody named is SERVERBUG without its cause.
+    """
+    if try_create and isinstance(fault, NoSuchMailbox):
+        return no(fault.public, b"TRYCREATE")
+    if isinstance(fault, BadCharset):
+        return no(fault.public, b"BADCHARSET (%b)" % b" ".join(KNOWN_CHARSETS))
+    for kind, code in _CODES:
+        if isinstance(fault, kind):
+            return no(fault.public, code)
+    return no(fault.public, b"SERVERBUG" if type(fault) is MailError else b"")
+
+
+def bad_for(fault: MailError) -> Answer:
+    """BAD with the sentence of `fault`."""
+    return bad(fault.public)
+
+
+def answer_for(fault: MailError, *, try_create: bool = False) -> Answer:
+    """BAD for what broke the protocol, else NO with its code."""
+    if isinstance(fault, _BAD):
+        return bad_for(fault)
+    return no_for(fault, try_create=try_create)
+
+
+# -- strings ----------------------------------------------------------------------
+
+_QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,1000}")
+_QUOTED_SPECIALS = re.compile(rb'(["\\])')
+_ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]{1,200}')
+
+
+def string(octets: bytes) -> bytes:
+    """string: quoted if it can be, else a literal."""
+    if _QUOTABLE.fullmatch(octets):
+        return b'"%b"' % _QUOTED_SPECIALS.sub(rb"\\\1", octets)
+    return literal(octets)
+
+
+def literal(octets: bytes) -> bytes:
+    """{n} CRLF and the octets; NUL may not be among them (§4.3.1)."""
+    return b"{%d}\r\n%b" % (len(octets), octets)
+
+
+def nstring(octets: bytes | None) -> bytes:
+    return b"NIL" if octets is None else string(octets)
+
+
+def astring(octets: bytes) -> bytes:
+    """As an atom if it can be and cannot be taken for NIL."""
+    if _ATOM.fullmatch(octets) and octets.upper() != b"NIL":
+        return octets
+    return string(octets)
+
+
+# -- flags ------------------------------------------------------------------------
+
+_PLACE = {flag: place for place, flag in enumerate((*SYSTEM, RECENT))}
+
+
+@lru_cache(maxsize=4096)
+def flag_list(flags: Flags, *, recent: bool = False) -> bytes:
+    """ "(" [flag *(SP flag)] ")": system flags first, keywords sorted.
+
+    A keyword that is no atom (a file in the folder may name one) has no form on the
+    wire and is left out.
+    """
+    if recent:
+        flags = flags | {RECENT}
+    names = sorted(flags, key=lambda flag: (_PLACE.get(flag, 99), flag))
+    wire = (name.encode("utf-8", "replace") for name in names)
+    return b"(%b)" % b" ".join(
+        w for w in wire if _ATOM.fullmatch(w.removeprefix(b"\\"))
+    )
+
+
+# -- response codes ---------------------------------------------------------------
+
+
+def append_uid(appended: Appended) -> bytes:
+    """APPENDUID (RFC 4315 §3)."""
+    return b"APPENDUID %d %b" % (appended.uid_validity, uid_set(appended.uids))
+
+
+def copy_uid(copied: Copied) -> bytes:
+    """COPYUID (RFC 4315 §3); b"" if nothing was copied, as it has no empty form."""
+    if not copied.source_uids:
+        return b""
+    return b"COPYUID %d %b %b" % (
+        copied.uid_validity,
+        uid_set(copied.source_uids),
+        uid_set(copied.target_uids),
+    )
+
+
+def uid_set(uids: Sequence[int]) -> bytes:
+    """uid-set in the order given: the n-th UID stays the n-th."""
+    runs: list[list[int]] = []
+    for uid in uids:
+        if runs and uid == runs[-1][1] + 1:
+            runs[-1][1] = uid
+        else:
+            runs.append([uid, uid])
+    return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in runs)
+
+
+# -- FETCH ------------------------------------------------------------------------
+
+
+def section(value: Section) -> bytes:
+    """section without its brackets, as the client may compare it with its own."""
+    words: list[bytes] = [b"%d" % number for number in value.part]
+    if value.text is not SectionText.ALL:
+        words.append(value.text.value.encode())
+    label = b".".join(words)
+    if value.text in (SectionText.FIELDS, SectionText.FIELDS_NOT):
+        label += b" (%b)" % b" ".join(astring(name) for name in value.fields)
+    return label
+
+
+def body_label(attribute: FetchBody) -> bytes:
+    """The name of the data item: BODY[section], with <start> if it was partial."""
+    start = b"<%d>" % attribute.partial.start if attribute.partial else b""
+    return b"BODY[%b]%b" % (section(attribute.section), start)
+
+
+def untagged(*words: bytes) -> bytes:
+    """One untagged line."""
+    return b"* %b\r\n" % b" ".join(words)
+
+
+def parenthesized(items: Iterable[bytes]) -> bytes:
+    return b"(%b)" % b" ".join(items)
