@@ -4,17 +4,19 @@ import subprocess
 import sys
 import threading
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.flags import LETTERS
+from mailtwist.flags import LETTERS, SEEN
 from mailtwist.store.maildir.names import (
     KEYWORD_LETTERS,
     MaildirName,
-    NameMaker,
+    UniqueNames,
     encoded_host,
-    is_message,
+    flags_of,
+    letters_for,
 )
 
 FILENAME = st.text(
@@ -58,8 +60,8 @@ THEIRS = [
     ),
     ("1118500132.4711_1.host", "1118500132.4711_1.host", None, None, "", "procmail"),
     ("x:1,anything", "x", None, None, "", "an experiment"),
-    ("x:2,SF", "x", None, None, "SF", "letters out of order"),
-    ("x:2,FSX,more:fields", "x", None, None, "FS", "unknown letter and field"),
+    ("x:2,SF", "x", None, None, "FS", "letters out of order"),
+    ("x:2,FSX,more:fields", "x", None, None, "FSX", "unknown letter and field"),
     ("x:2,", "x", None, None, "", "looked at, no flag"),
     ("x:", "x", None, None, "", "an empty info"),
     ("x:3,S", "x", None, None, "", "a version of the info that nobody knows"),
@@ -71,58 +73,58 @@ THEIRS = [
 
 
 class MaildirNameTests(SynchronousTestCase):
-    def test_names_of_other_programs_are_understood_and_kept(self):
+    def test_names_of_other_programs_are_understood(self):
         for filename, base, octets, virtual, letters, who in THEIRS:
             name = MaildirName.parse(filename)
             self.assertEqual(
-                (name.base, name.octets, name.virtual_octets, name.letters),
+                (name.base, name.octets, name.crlf_octets, name.letters),
                 (base, octets, virtual, letters),
                 who,
             )
-            self.assertEqual(name.format(), filename, who)
 
     @given(filename=FILENAME)
-    def test_any_name_survives(self, filename):
-        self.assertEqual(MaildirName.parse(filename).format(), filename)
+    def test_any_name_keeps_its_base_and_letters(self, filename):
+        name = MaildirName.parse(filename)
+        self.assertTrue(filename.startswith(name.base))
+        self.assertEqual(MaildirName.parse(name.format()), name)
 
     @given(filename=FILENAME, letters=KNOWN)
-    def test_letters_come_back_sorted_and_the_base_stays(self, filename, letters):
+    def test_new_letters_come_back_and_the_rest_stays(self, filename, letters):
         name = MaildirName.parse(filename)
-        changed = MaildirName.parse(name.with_letters(letters).format())
-        self.assertEqual(changed.base, name.base)
-        self.assertEqual(changed.letters, "".join(sorted(set(letters))))
+        changed = evolve(name, letters="".join(sorted(set(letters))))
+        self.assertEqual(MaildirName.parse(changed.format()), changed)
 
-    def test_what_other_programs_wrote_outlives_a_flag_change(self):
+    def test_fields_of_other_programs_behind_the_letters_stay(self):
         name = MaildirName.parse("x:2,FSX,more:fields")
-        self.assertEqual(name.with_letters("Ta").format(), "x:2,TXa,more:fields")
+        self.assertEqual(name.format(), "x:2,FSX,more:fields")
 
-    def test_a_first_flag_makes_the_info(self):
-        self.assertEqual(MaildirName("x").with_letters("S").format(), "x:2,S")
-        self.assertEqual(
-            MaildirName.parse("x:1,what").with_letters("").format(), "x:2,"
-        )
+    @given(flags=st.frozensets(st.sampled_from([*LETTERS.values(), "Work", "$Junk"])))
+    def test_flags_survive_the_letters(self, flags):
+        letters = letters_for(flags, {"work": "a", "$junk": "b"})
+        self.assertEqual(letters, "".join(sorted(letters)))
+        self.assertEqual(flags_of(letters, {"a": "Work", "b": "$Junk"}), flags)
 
-    def test_names_with_a_leading_dot_are_no_messages(self):
-        self.assertFalse(is_message(".nfs0000000012"))
-        self.assertTrue(is_message("1.x"))
+    def test_letters_and_keywords_without_a_meaning_are_passed_over(self):
+        self.assertEqual(flags_of("SXz", {}), {SEEN})
+        self.assertEqual(letters_for(frozenset({SEEN, "unknown"}), {}), "S")
 
 
-class NameMakerTests(SynchronousTestCase):
+class UniqueNamesTests(SynchronousTestCase):
     def test_a_base_has_all_that_makes_it_unique(self):
-        base = NameMaker("mx.example.test").base(7, 8)
+        base = UniqueNames("mx.example.test").base(7, 8)
         self.assertRegex(
             base,
-            rf"^\d{{10}}\.M\d{{6}}P{os.getpid()}R[0-9a-f]{{8}}Q0\.mx\.example\.test,"
+            rf"^\d{{10}}\.M\d{{6}}P{os.getpid()}R[0-9a-f]{{8}}Q1\.mx\.example\.test,"
             r"S=7,W=8$",
         )
         name = MaildirName.parse(base)
-        self.assertEqual((name.octets, name.virtual_octets), (7, 8))
+        self.assertEqual((name.octets, name.crlf_octets), (7, 8))
 
     def test_threads_never_make_the_same_base(self):
-        maker, made = NameMaker("h"), []
+        maker, made = UniqueNames("h"), []
         threads = [
             threading.Thread(
-                target=lambda: made.extend([maker.base() for _ in range(2000)])
+                target=lambda: made.extend([maker.base(1) for _ in range(2000)])
             )
             for _ in range(4)
         ]
@@ -134,11 +136,11 @@ class NameMakerTests(SynchronousTestCase):
 
     def test_a_forked_child_makes_bases_of_its_own(self):
         script = (
-            "import os; from mailtwist.store.maildir.names import NameMaker\n"
-            "maker = NameMaker('h'); maker.base()\n"
+            "import os; from mailtwist.store.maildir.names import UniqueNames\n"
+            "maker = UniqueNames('h'); maker.base(1)\n"
             "child = os.fork()\n"
             "if child: os.waitpid(child, 0)\n"
-            "print(maker.base(), flush=True)\n"
+            "print(maker.base(1), flush=True)\n"
         )
         said = subprocess.run(
             [sys.executable, "-c", script],
@@ -161,7 +163,7 @@ class NameMakerTests(SynchronousTestCase):
 
     @given(host=st.text(st.characters(blacklist_categories=["Cs"])))
     def test_any_host_gives_a_file_name(self, host):
-        base = NameMaker(host).base(10**18, 10**18)
+        base = UniqueNames(host or None).base(10**17, 10**17)
         self.assertNotIn("/", base)
         self.assertLess(len((base + ":2,DFPRST" + KEYWORD_LETTERS).encode()), 256)
-        self.assertEqual(MaildirName.parse(base).octets, 10**18)
+        self.assertEqual(MaildirName.parse(base).octets, 10**17)

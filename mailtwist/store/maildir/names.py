@@ -1,5 +1,7 @@
 """File names in a Maildir: BASE,S=OCTETS,W=OCTETS:2,FLAGS.
 
+    1700000000.M000123P4711R9f2c04d1Q7.mx.example.test,S=2048,W=2048:2,FSa
+
 The base is unique for all time; what follows may change or be missing, and names made
 by other programs are kept as they are.  S is the size of the file, W its size with CRLF
 line ends (Maildir++; Dovecot and Courier read both).
@@ -21,7 +23,10 @@ from ...flags import LETTERS
 INFO = ":2,"
 KEYWORD_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
-_FIELD = re.compile(r",([SW])=(\d{1,18})(?=,|\Z)")
+MOST_HOST = 100  # characters of the host; a file name has at most 255 octets
+
+_FIELD = re.compile(r",([SW])=(\d{1,18})(?=,|\Z)", re.ASCII)
+_NOT_IN_HOST = re.compile(r"[^A-Za-z0-9._\[\]-]")
 _LETTER_OF = {flag: letter for letter, flag in LETTERS.items()}
 
 
@@ -30,32 +35,37 @@ class MaildirName:
     """The parts of a file name.
 
     `base` is everything before the info part, with its ,S= and ,W=: the message's name
-    for as long as it lives.  `letters` are the info letters in ASCII order.
+    for as long as it lives.  `letters` are the info letters in ASCII order, those that
+    mean nothing to us too; `rest` is what some programs write behind them, with its
+    comma.
     """
 
     base: str
     letters: str = ""
     octets: int | None = None  # S=
     crlf_octets: int | None = None  # W=
+    rest: str = ""
 
     @classmethod
     def parse(cls, filename: str) -> MaildirName:
         """Any file name; an info part that is not version 2 counts as no letters."""
         base, mark, info = filename.partition(":")
-        letters = ""
+        letters = rest = ""
         if mark and info.startswith("2,"):
-            letters = "".join(sorted(set(info[2:].partition(",")[0])))
-        sizes = dict(_FIELD.findall(base))
+            letters, comma, rest = info[2:].partition(",")
+            letters, rest = "".join(sorted(set(letters))), comma + rest
+        sizes = dict(reversed(_FIELD.findall(base)))  # the first of each counts
         return cls(
             base,
             letters,
             int(sizes["S"]) if "S" in sizes else None,
             int(sizes["W"]) if "W" in sizes else None,
+            rest,
         )
 
     def format(self) -> str:
         """The name as it stands in cur/."""
-        return f"{self.base}{INFO}{self.letters}"
+        return f"{self.base}{INFO}{self.letters}{self.rest}"
 
 
 def letters_for(flags: frozenset[str], keywords: dict[str, str]) -> str:
@@ -77,31 +87,47 @@ def flags_of(letters: str, keywords: dict[str, str]) -> frozenset[str]:
 
 
 class UniqueNames:
-    """Names that no other process and no other moment makes.
+    """Names that no other process, host or moment makes.
 
-    `TIME.MmicrosecondsPpidQcount.HOST` as the Maildir page asks; Q makes two in one
-    microsecond differ.
+    `TIME.MmicrosecondsPpidRrandomQcount.HOST`, as the Maildir page asks.  Q makes two
+    in one microsecond differ; R tells apart processes of equal id in containers that
+    share a folder and a host name.
     """
 
     def __init__(
         self, hostname: str | None = None, now: Callable[[], float] = time.time
     ) -> None:
-        host = hostname or socket.gethostname()
-        self._host = host.replace("/", "\\057").replace(":", "\\072").replace(",", "_")
-        self._now, self._count, self._pid = now, count(1), os.getpid()
+        self._host = encoded_host(hostname or socket.gethostname())
+        self._now, self._count = now, count(1)
+        self._pid, self._process = 0, ""
 
     def base(self, octets: int, crlf_octets: int | None = None) -> str:
         """A new base for a file of `octets`."""
-        now = self._now()
-        second = int(now)
         crlf = octets if crlf_octets is None else crlf_octets
-        if (pid := os.getpid()) != self._pid:  # after a fork
-            self._pid = pid
-        return (
-            f"{second}.M{int((now - second) * 1_000_000):06d}P{self._pid}"
-            f"Q{next(self._count)}.{self._host},S={octets},W={crlf}"
-        )
+        return f"{self._unique()},S={octets},W={crlf}"
 
     def draft(self) -> str:
         """A new name for tmp/ of a file whose size is not known yet."""
-        return f"{int(self._now())}.P{os.getpid()}Q{next(self._count)}.{self._host}"
+        return self._unique()
+
+    def _unique(self) -> str:
+        pid = os.getpid()
+        if pid != self._pid:  # first use, or first use after a fork
+            self._process = f"P{pid}R{os.urandom(4).hex()}"
+            self._pid = pid
+        second, micros = divmod(int(self._now() * 1_000_000), 1_000_000)
+        number = next(self._count)  # atomic, so any thread may ask
+        return f"{second}.M{micros:06d}{self._process}Q{number}.{self._host}"
+
+
+def encoded_host(hostname: str) -> str:
+    """A host as in a file name: "/" is \\057 and ":" is \\072 (the Maildir rule).
+
+    A comma and all else that is not a letter, digit, dot, hyphen, underscore or bracket
+    is written so too; a long name is cut.
+    """
+    encoded = _NOT_IN_HOST.sub(
+        lambda found: "".join(f"\\{octet:03o}" for octet in os.fsencode(found[0])),
+        hostname,
+    )
+    return encoded[:MOST_HOST] or "localhost"
