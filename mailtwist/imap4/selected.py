@@ -143,11 +143,11 @@ class Selected:
         self._last_uid = max(self._last_uid, max(gone))
 
     def told(self, rows: MessageRows, *, silent: bool = False) -> None:
-        """The client has been told the flags in `rows` (by the answers of STORE, FETCH).
+        """The client was told the flags in `rows` (by the answers of STORE, FETCH).
 
         `silent`: it was not told but knows what it stored (.SILENT).  A change of
         someone else that was waiting is then told with the flags as they are now
-        (§6.4.6).  Learn `IMailbox.changes` before STORE, so that such a change is known.
+        (§6.4.6).  Learn `IMailbox.changes` before STORE, so that it is known.
         """
         for uid, modseq, flags in zip(rows.uids, rows.modseqs, rows.flags, strict=True):
             waiting = self._changed.get(uid)
@@ -177,9 +177,9 @@ class Selected:
     ) -> list[bytes]:
         """The untagged lines that tell what is waiting, and the view moves with them.
 
-        `expunge`: EXPUNGE may be told now, see `CommandRow.keeps_numbers`.  `uid`: FETCH
-        carries UID, as in answers to UID commands.  `modseq`: CONDSTORE is enabled, so
-        FETCH carries UID and MODSEQ (RFC 7162 §3.1).
+        `expunge`: EXPUNGE may be told now, see `CommandRow.keeps_numbers`.  `uid`:
+        FETCH carries UID, as in answers to UID commands.  `modseq`: CONDSTORE is
+        enabled, so FETCH carries UID and MODSEQ (RFC 7162 §3.1).
         """
         lines: list[bytes] = []
         if expunge and self._vanished:
