@@ -4,7 +4,8 @@ The folder of ("Lists", "py") is `.Lists.py`; INBOX is the Maildir itself.  Comp
 are in modified UTF-7 as Dovecot and Courier write them, so their folders are ours
 unchanged.  A dot or slash within a component becomes `&AC4-` or `&AC8-`, which the
 RFC's own encoding never writes.  A name too long for the file system is kept in a file
-inside a folder named by its hash.  Nothing that comes from a path can leave the Maildir.
+inside a folder named by its hash.  Nothing that comes from a path can leave the
+Maildir.
 """
 
 from __future__ import annotations

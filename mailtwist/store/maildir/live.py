@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -41,7 +42,7 @@ class Delta:
     changed: Sequence[Message] = ()
     vanished: Sequence[int] = ()
     letters: dict[str, str] | None = None  # keywords by letter, if they changed
-    stamp: Stamp | None = None  # None: the folder must be listed at the next look
+    stamp: Stamp | None = None
 
 
 @define(eq=False)
@@ -62,11 +63,13 @@ class Live:
     keywords: list[str] = field(factory=list)
     file_octets: list[int] = field(factory=list)
     stamp: Stamp | None = None
-    listed_at: float = 0.0
-    own_change_at: float = float("-inf")
+    doubtful: bool = False  # something may have changed within the stamp's tick
+    seen_at: float = 0.0
     handles: int = 0
     gone: bool = False
     total_octets: int = 0
+    vanish_from: int = 0  # `vanished` holds what went after this MODSEQ
+    vanished: list[tuple[int, int]] = field(factory=list)  # (MODSEQ, UID)
     _watchers: dict[object, Callable[[int], None]] = field(factory=dict)
     _flag_sets: dict[tuple[str, str], Flags] = field(factory=dict)
 
@@ -117,8 +120,16 @@ class Live:
         )
 
     def changes(self, modseq: int, vanished: list[int]) -> Changes:
+        if modseq >= self.row.highest_modseq:
+            return Changes(self.row.highest_modseq, MessageRows(), [])
         places = [at for at, value in enumerate(self.modseqs) if value > modseq]
         return Changes(self.row.highest_modseq, self._rows_at(places), vanished)
+
+    def vanished_after(self, modseq: int) -> list[int] | None:
+        """UIDs that went after `modseq`; None if that is longer ago than we know."""
+        if modseq < self.vanish_from:
+            return None
+        return sorted(uid for at, uid in self.vanished if at > modseq)
 
     def status(self) -> MailboxStatus:
         recent = len(self.uids) - bisect_left(self.uids, self.row.recent_from)
@@ -152,6 +163,9 @@ class Live:
             self._append(message, flags_of)
         told = delta.row.highest_modseq != self.row.highest_modseq
         self.row = delta.row
+        if delta.vanished:
+            modseq = delta.row.highest_modseq
+            self.vanished.extend((modseq, uid) for uid in delta.vanished)
         if told:
             self.publish()
 
@@ -187,7 +201,7 @@ class Live:
             return
         self.total_octets -= sum(self.octets[at] for at in places)
         keep = [at for at in range(len(self.uids)) if at not in places]
-        for column in (
+        columns: tuple[list[Any], ...] = (
             self.uids,
             self.modseqs,
             self.flags,
@@ -197,8 +211,9 @@ class Live:
             self.letters,
             self.keywords,
             self.file_octets,
-        ):
-            column[:] = [column[at] for at in keep]  # type: ignore[index]
+        )
+        for column in columns:
+            column[:] = [column[at] for at in keep]
 
     # -- telling --------------------------------------------------------------
 

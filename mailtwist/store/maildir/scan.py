@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from attrs import evolve
 
@@ -19,7 +18,6 @@ from ..state import MailboxRow, State
 from .live import Delta, Message, Stamp
 from .names import MaildirName
 
-SETTLED_NS = 50_000_000  # a folder changed more recently than this may change unseen
 READ_OCTETS = 1 << 20
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -33,47 +31,60 @@ def stamp_of(folder: str) -> Stamp:
     )
 
 
-def settled(stamp: Stamp) -> Stamp | None:
-    """The stamp if a later change is sure to show in it, else None."""
-    return stamp if time.time_ns() - max(stamp) > SETTLED_NS else None
-
-
 def intake(
-    state: State, row: MailboxRow, folder: str, known: dict[str, Message]
+    state: State,
+    row: MailboxRow,
+    folder: str,
+    known: Callable[[], dict[str, Message]],
+    seen: Stamp | None,
 ) -> Delta:
-    """Everything that differs from `known` (by base), made durable in `state`."""
+    """Everything that differs from `known` (by base), made durable in `state`.
+
+    `seen` is the stamp of the last look: if cur/ is as it was then, it is not listed.
+    """
     before = stamp_of(folder)
     arrived = sorted(
         (name for name in os.listdir(f"{folder}/new") if name[0] != "."), key=_age
     )
     for name in arrived:
         _take(folder, name)
+    modseq = row.highest_modseq + 1
+    if seen is not None and seen[1] == before[1]:
+        present = dict(map(_split, arrived))
+        fresh, changed, missing = list(present), [], []
+    else:
+        present, fresh, changed, missing = _compared(folder, known(), modseq)
+    added = list(_numbered(folder, fresh, present, row.uid_next, modseq))
+    after = before if not arrived else stamp_of(folder)
+    if not (changed or added or missing):
+        return Delta(row, stamp=after)
+    uid_next = added[-1].uid + 1 if added else row.uid_next
+    new_row = evolve(row, uid_next=uid_next, highest_modseq=modseq)
+    state.add_messages(row.id, map(as_row, added))
+    state.set_flags(row.id, ((m.letters, m.keywords, modseq, m.uid) for m in changed))
+    state.vanish(row.id, modseq, missing)
+    state.set_counters(row.id, uid_next, modseq)
+    append_uidlist(folder, new_row, added)
+    return Delta(new_row, added, changed, missing, stamp=after)
+
+
+def _compared(
+    folder: str, known: dict[str, Message], modseq: int
+) -> tuple[dict[str, str], list[str], list[Message], list[int]]:
+    """(letters by base, bases without a UID, changed messages, UIDs that are gone)."""
     present = _listed(folder)
     missing = [base for base in known if base not in present]
     if missing:  # a listing may miss a file that is renamed meanwhile
         again = _listed(folder)
         missing = [base for base in missing if base not in again]
-        present = {**again, **present}
-    modseq = row.highest_modseq + 1
+        present = {**present, **again}
     changed = [
         evolve(message, letters=present[base], modseq=modseq)
         for base, message in known.items()
         if base in present and present[base] != message.letters
     ]
     fresh = sorted((base for base in present if base not in known), key=_age)
-    added = list(_numbered(folder, fresh, present, row.uid_next, modseq))
-    vanished = sorted(known[base].uid for base in missing)
-    after = before if not arrived else stamp_of(folder)
-    if not (changed or added or vanished):
-        return Delta(row, stamp=settled(after))
-    uid_next = added[-1].uid + 1 if added else row.uid_next
-    new_row = evolve(row, uid_next=uid_next, highest_modseq=modseq)
-    state.add_messages(row.id, map(as_row, added))
-    state.set_flags(row.id, ((m.letters, m.keywords, modseq, m.uid) for m in changed))
-    state.vanish(row.id, modseq, vanished)
-    state.set_counters(row.id, uid_next, modseq)
-    append_uidlist(folder, new_row, added)
-    return Delta(new_row, added, changed, vanished, stamp=settled(after))
+    return present, fresh, changed, sorted(known[base].uid for base in missing)
 
 
 def as_row(m: Message) -> tuple[int, str, str, str, int, int, int, int]:
@@ -109,12 +120,13 @@ def _take(folder: str, name: str) -> None:
 
 def _listed(folder: str) -> dict[str, str]:
     """Flag letters by base of every file in cur/."""
-    found = {}
-    for name in os.listdir(f"{folder}/cur"):
-        if name[0] != ".":
-            base, _, info = name.partition(":")
-            found[base] = info[2:].partition(",")[0] if info[:2] == "2," else ""
-    return found
+    names = os.listdir(f"{folder}/cur")
+    return dict(_split(name) for name in names if name[0] != ".")
+
+
+def _split(name: str) -> tuple[str, str]:
+    base, _, info = name.partition(":")
+    return base, info[2:].partition(",")[0] if info[:2] == "2," else ""
 
 
 def _numbered(
