@@ -49,6 +49,8 @@ _ESCAPE = re.compile(rb"\\(.)", re.S)
 _Token = tuple[str, bytes]
 _END: _Token = ("end", b"")
 _AT: _Token = ("special", b"@")
+_OPEN: _Token = ("special", b"<")
+_CLOSE: _Token = ("special", b">")
 _SPACE: _Token = ("space", b" ")
 
 
@@ -122,6 +124,8 @@ class _Reader:
 
     def __init__(self, text: bytes, at: int) -> None:
         self._tokens, self._at = _tokens(text, at), 0
+        closes = (at for at, token in enumerate(self._tokens) if token == _CLOSE)
+        self._last_close = max(closes, default=-1)
         self._found: list[Listed] = []
         self._in_group = False
 
@@ -176,15 +180,17 @@ class _Reader:
         """name-addr: `words` stood before the "<"."""
         inner, comments, stop = self._until(b">,;")
         while stop in (b",", b";") and stop:
-            if b">" not in (text for _, text in self._tokens[self._at :]):
+            if self._at > self._last_close:
                 break  # never closed: the address ends here
             inner.append(("special", stop))  # a source route may have commas
             more, others, stop = self._until(b">,;")
             inner += more
             comments += others
         name = _phrase(words) or b" ".join(before + self._comments_behind(comments))
-        while inner and inner[0] in (("special", b"<"), _SPACE):
-            del inner[0]
+        opened = 0
+        while opened < len(inner) and inner[opened] in (_OPEN, _SPACE):
+            opened += 1
+        inner = inner[opened:]
         route = None
         colon = _index(inner, b":")
         if inner and _packed(inner).startswith(b"@") and colon is not None:
