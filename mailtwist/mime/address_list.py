@@ -167,8 +167,9 @@ class _Reader:
                 self._in_group = True
                 return True
         if stop == b"<":
-            self._angle(words, comments)
-            _, _, stop = self._until(b",;")
+            stop = self._angle(words, comments)
+            if stop == b">":
+                _, _, stop = self._until(b",;")
         else:
             self._bare(words, comments)
         if stop == b";" and self._in_group:
@@ -176,8 +177,8 @@ class _Reader:
             self._in_group = False
         return bool(stop)
 
-    def _angle(self, words: list[_Token], before: list[bytes]) -> None:
-        """name-addr: `words` stood before the "<"."""
+    def _angle(self, words: list[_Token], before: list[bytes]) -> bytes:
+        """name-addr: `words` stood before the "<"; what ended it."""
         inner, comments, stop = self._until(b">,;")
         while stop in (b",", b";") and stop:
             if self._at > self._last_close:
@@ -197,6 +198,7 @@ class _Reader:
             route, inner = _packed(inner[:colon]), inner[colon + 1 :]
         mailbox, host = _split(inner)
         self._add(name.strip(), route, mailbox, host)
+        return stop
 
     def _comments_behind(self, comments: list[bytes]) -> list[bytes]:
         """`comments` and those that come right behind the ">"."""
