@@ -63,7 +63,7 @@ class IMAP4Engine:
         """Take the message of the open AppendStart: octets to write, b"" if none."""
 
     def challenge(self, octets: bytes) -> bytes:
-        """"+ " with `octets` in base64, for an open AUTHENTICATE.
+        """ "+ " with `octets` in base64, for an open AUTHENTICATE.
 
         The next event is AuthResponse, or Refused if the client cancelled with "*" or
         sent no base64 (RFC 3501 §6.2.2)."""

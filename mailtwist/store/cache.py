@@ -91,13 +91,14 @@ class Cache:
             rows = self._db.execute(
                 f"{select} BETWEEN ? AND ?", (mailbox, low, high)
             ).fetchall()
-            found = {row[0]: row[1:] for row in rows}
-            return found
-        found = {}
+            return {row[0]: row[1:] for row in rows}
+        found: dict[int, tuple[bytes, ...]] = {}
         for start in range(0, len(uids), CHUNK):
             part = uids[start : start + CHUNK]
             marks = ",".join("?" * len(part))
-            rows = self._db.execute(f"{select} IN ({marks})", (mailbox, *part))
+            rows = self._db.execute(
+                f"{select} IN ({marks})", (mailbox, *part)
+            ).fetchall()
             found.update((row[0], row[1:]) for row in rows)
         return found
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 
-from ...errors import MailError, StorageFull
+from ...errors import MailboxFault, MailError, StorageFull, SystemBusy
 
 SYNC_FILE_RANGE_WRITE = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syncfs.argtypes = [ctypes.c_int]
+_libc.fstatfs.argtypes = [ctypes.c_int, ctypes.c_void_p]
 _libc.sync_file_range.argtypes = [
     ctypes.c_int,
     ctypes.c_int64,
@@ -19,12 +21,45 @@ _libc.sync_file_range.argtypes = [
     ctypes.c_uint,
 ]
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_BUSY = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_GONE = {errno.ENOENT, errno.ENOTDIR}
+
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+MOST_PARTS = 512  # of one writev; Linux takes 1024
 
 
 def fault_of(cause: OSError) -> MailError:
-    """What a client is told of a failed system call; it may try again later."""
-    return StorageFull() if cause.errno in FULL else MailError()
+    """What a client is told of a failed system call; it may always try again later."""
+    if cause.errno in _FULL:
+        return StorageFull()
+    if cause.errno in _BUSY:
+        return SystemBusy()
+    if cause.errno in _GONE:
+        return MailboxFault(status="4.2.0")
+    return MailError()
+
+
+def file_system_type(descriptor: int) -> int:
+    """f_type of fstatfs(2); raises OSError."""
+    answer = (ctypes.c_long * 32)()  # struct statfs begins with it
+    if _libc.fstatfs(descriptor, answer):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return int(answer[0]) & 0xFFFFFFFF
+
+
+def create(path: str) -> int:
+    """The descriptor of a new file in a tmp/, for its owner only; raises OSError.
+
+    A tmp/ that somebody cleaned away is made again; the folder around it is not.
+    """
+    try:
+        return os.open(path, _NEW_FILE, 0o600)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path), 0o700)
+        return os.open(path, _NEW_FILE, 0o600)
 
 
 def syncfs(descriptor: int) -> None:
@@ -39,7 +74,7 @@ def syncfs(descriptor: int) -> None:
 
 
 def start_writeback(descriptor: int, start: int, count: int) -> None:
-    """Ask the kernel to begin writing these octets; waits for nothing.
+    """Ask the kernel to begin writing these octets (count 0: to the end).
 
     Only a hint that makes the later fsync short: a failure means no gain, no loss.
     """
@@ -70,11 +105,12 @@ def make_directories(paths: list[str], mode: int = 0o700) -> None:
 
 def write_all(descriptor: int, parts: list[bytes]) -> None:
     """Every octet of `parts` in order; raises OSError."""
+    if len(parts) > MOST_PARTS:
+        parts = [b"".join(parts)]
     written = os.writev(descriptor, parts)
-    left = sum(map(len, parts)) - written
-    if not left:
+    if written == sum(map(len, parts)):
         return
-    rest = memoryview(b"".join(parts))[written:]
+    rest = memoryview(b"".join(parts))[written:]  # the disk took only some
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 

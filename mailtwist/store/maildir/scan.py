@@ -50,10 +50,10 @@ def intake(
         _take(folder, name)
     modseq = row.highest_modseq + 1
     if seen is not None and seen[1] == before[1]:
-        present = dict(map(_split, arrived))
-        fresh, changed, missing = list(present), [], []
+        looked = _arrived(arrived)
     else:
-        present, fresh, changed, missing = _compared(folder, known(), modseq)
+        looked = _compared(folder, known(), modseq)
+    present, fresh, changed, missing = looked
     added = list(_numbered(folder, fresh, present, row.uid_next, modseq))
     after = before if not arrived else stamp_of(folder)
     if not (changed or added or missing):
@@ -68,10 +68,16 @@ def intake(
     return Delta(new_row, added, changed, missing, stamp=after)
 
 
-def _compared(
-    folder: str, known: dict[str, Message], modseq: int
-) -> tuple[dict[str, str], list[str], list[Message], list[int]]:
-    """(letters by base, bases without a UID, changed messages, UIDs that are gone)."""
+# (letters by base, bases without a UID, changed messages, UIDs that are gone)
+Looked = tuple[dict[str, str], list[str], list[Message], list[int]]
+
+
+def _arrived(names: list[str]) -> Looked:
+    present = dict(map(_split, names))
+    return present, list(present), [], []
+
+
+def _compared(folder: str, known: dict[str, Message], modseq: int) -> Looked:
     present = _listed(folder)
     missing = [base for base in known if base not in present]
     if missing:  # a listing may miss a file that is renamed meanwhile
@@ -195,3 +201,11 @@ def read_uidlist(folder: str) -> tuple[int, dict[str, int]] | None:
             return int(validity.removeprefix("V")), uids
     except (OSError, ValueError):
         return None
+
+
+def salvaged(folder: str, uids: dict[str, int], modseq: int) -> list[Message]:
+    """The messages in cur/ that a uidlist has UIDs for, by UID."""
+    present = _listed(folder)
+    known = sorted((uids[base], base) for base in present if base in uids)
+    found = (_read(folder, base, present[base], uid, modseq) for uid, base in known)
+    return [message for message in found if message is not None]

@@ -1,14 +1,17 @@
 """Octets of one message on their way in: in memory while small, then in a file.
 
 The file lies in some tmp/ of the file system where the message will stay, so that it
-can be renamed into place.
+can be renamed into place.  It is written while the message arrives and the kernel is
+asked to write it out at once, so that the last fsync is short.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -19,6 +22,10 @@ from . import durable
 
 FLUSH_OCTETS = 256 * 1024  # handed to the thread at a time
 MOST_BEHIND = 1024 * 1024  # octets that may wait for the disk before we say stop
+THREADS = 4
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class Spooler:
@@ -26,24 +33,42 @@ class Spooler:
 
     def __init__(self, reactor: Any, memory_octets: int) -> None:
         self.reactor, self.memory_octets = reactor, memory_octets
-        self._pool = ThreadPool(0, 2, "mailtwist-spool")
+        self._pool = ThreadPool(0, THREADS, "mailtwist-spool")
 
     def spool(self, path: str, head: bytes = b"") -> Spool:
         """A spool that becomes the file `path` when it grows, `head` at its start."""
         return Spool(self, path, head)
 
-    def defer(self, work: Any, *arguments: Any) -> Deferred[Any]:
+    def defer(
+        self,
+        work: Callable[Given, Result],
+        *arguments: Given.args,
+        **options: Given.kwargs,
+    ) -> Deferred[Result]:
+        """What `work` gives, run in one of the threads."""
         if not self._pool.started:
             self._pool.start()
-        return deferToThreadPool(self.reactor, self._pool, work, *arguments)
+        return deferToThreadPool(self.reactor, self._pool, work, *arguments, **options)
+
+    def run(self, work: Callable[Given, None], *arguments: Given.args) -> None:
+        """Have `work` done, in a thread while there are any; it must not raise."""
+        if self._pool.started and not self._pool.joined:
+            self._pool.callInThread(work, *arguments)
+        else:
+            work(*arguments)  # type: ignore[call-arg]
 
     async def close(self) -> None:
-        if self._pool.started:
+        """Returns when the threads have done all that was asked of them."""
+        if self._pool.started and not self._pool.joined:
             self._pool.stop()
 
 
 class Spool:
-    """Takes octets; `parts` or `descriptor` gives them to the writer."""
+    """Takes octets; `parts` or `descriptor` gives them to the writer.
+
+    Whoever made it calls `abort` in the end, whatever became of it: a file that was not
+    renamed into a mailbox is removed.
+    """
 
     def __init__(self, owner: Spooler, path: str, head: bytes) -> None:
         self._owner, self.path, self.head = owner, path, head
@@ -51,20 +76,32 @@ class Spool:
         self.parts: list[bytes] = []
         self.descriptor: int | None = None
         self.fault: OSError | None = None
+        self.renamed = False  # the file is a message now; set by the writer
         self._held = 0  # octets in parts
         self._flushed = 0  # octets given to the file, head included
         self._writing: Deferred[None] | None = None
         self._waiters: list[Deferred[None]] = []
+        self._users = 0  # commits that read it just now
         self._aborted = False
+
+    @property
+    def owner(self) -> Spooler:
+        return self._owner
 
     @property
     def in_memory(self) -> bool:
         return self.descriptor is None and self._writing is None
 
+    def open_descriptor(self) -> int:
+        """The file's descriptor; raises OSError if there is none."""
+        if self.descriptor is None:
+            raise OSError(errno.EBADF, "spool is closed")
+        return self.descriptor
+
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """As IMessageSink.write; a storage fault is kept in `fault`."""
         self.octets += len(octets)
-        if self.fault is not None:
+        if self.fault is not None or self._aborted:
             return None
         self.parts.append(octets)
         self._held += len(octets)
@@ -75,10 +112,8 @@ class Spool:
         return self._wait() if self._held > MOST_BEHIND else None
 
     async def settled(self) -> None:
-        """Everything taken is in the file, if there is one."""
-        while not self.in_memory and (self._writing is not None or self._held):
-            if self.fault is not None:
-                return
+        """Everything taken is in the file, if there is one, or `fault` says why not."""
+        while self._writing is not None or (self._held and not self.in_memory):
             if self._writing is None:
                 self._flush()
             await self._wait()
@@ -96,24 +131,21 @@ class Spool:
     def _to_file(self, parts: list[bytes]) -> None:
         """In the thread: open on the first call, append, begin the writeback."""
         if self.descriptor is None:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            self.descriptor = os.open(self.path, flags, 0o600)
-            if self.head:
-                parts = [self.head, *parts]
-        octets = b"".join(parts)
-        durable.write_all(self.descriptor, [octets])
-        durable.start_writeback(self.descriptor, self._flushed, len(octets))
-        self._flushed += len(octets)
+            self.descriptor = durable.create(self.path)
+            parts = [self.head, *parts]
+        durable.write_all(self.descriptor, parts)
+        count = sum(map(len, parts))
+        durable.start_writeback(self.descriptor, self._flushed, count)
+        self._flushed += count
 
     def _flushed_to(self, result: object) -> None:
         self._writing = None
         if isinstance(result, Failure):
-            self.fault = (
-                result.value if isinstance(result.value, OSError) else OSError(0, "")
-            )
+            cause = result.value
+            self.fault = cause if isinstance(cause, OSError) else OSError(0, str(cause))
             self.parts, self._held = [], 0
         if self._aborted:
-            self._remove()
+            self._done()
         elif self._held >= FLUSH_OCTETS:
             self._flush()
         waiters, self._waiters = self._waiters, []
@@ -121,24 +153,36 @@ class Spool:
             if not waiter.called:
                 waiter.callback(None)
 
-    def close(self) -> None:
-        """The file was renamed into place, or the octets are no longer wanted."""
-        if self.descriptor is not None:
-            os.close(self.descriptor)
-            self.descriptor = None
-        self.parts, self._held = [], 0
+    # -- the end ------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """A commit reads the spool: until `release` it stays whatever happens."""
+        self._users += 1
+
+    def release(self) -> None:
+        self._users -= 1
+        if self._aborted:
+            self._done()
 
     def abort(self) -> None:
-        """Forget the octets; nothing of them stays on disk."""
+        """Done with it: nothing stays on disk but what became a message."""
         self._aborted = True
-        self.parts, self._held = [], 0
-        if self._writing is None:
-            self._remove()
+        if not self._users:
+            self.parts, self._held = [], 0
+        self._done()
 
-    def _remove(self) -> None:
+    def _done(self) -> None:
+        if self._users or self._writing is not None:
+            return
+        self.parts, self._held = [], 0
         if self.descriptor is not None:
-            self.close()
-            try:
-                os.unlink(self.path)
-            except FileNotFoundError:
-                return
+            descriptor, self.descriptor = self.descriptor, None
+            self._owner.run(_discard, descriptor, "" if self.renamed else self.path)
+
+
+def _discard(descriptor: int, path: str) -> None:
+    """Close and, with a path, unlink: freeing a large file takes a while."""
+    if path:
+        with contextlib.suppress(OSError):  # what stays is removed as stale later
+            os.unlink(path)
+    os.close(descriptor)

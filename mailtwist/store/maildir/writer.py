@@ -1,263 +1,242 @@
-"""One thread makes the files of all deliveries durable, together.
+"""One thread makes the files of all deliveries durable, together (group commit).
 
-Always: write to tmp/, make the data durable, rename, sync each directory, answer.  The
-thread takes everything that waits, so the batch grows with the load by itself.
+The thread takes everything that waits, so the batch grows with the load by itself, and
+answers a whole batch with one call into the reactor.  What a batch does is in `batch`.
 """
 
 from __future__ import annotations
 
-import errno
-import os
+import time
 from collections import deque
 from collections.abc import Sequence
-from threading import Condition, Thread
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
-from attrs import frozen
+from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ...errors import MailError, SystemBusy
-from . import durable
+from . import batch, stale
+from .batch import Job
+from .batch import NewFile as NewFile
+from .filesystem import FileSystems
 from .spool import Spool
 
 log = Logger()
 
 Outcome = MailError | None
 
-MOST_BATCH = 512  # files
-MOST_WAITING = 50_000  # files; more are told to come back
-SYNCFS_LEAST = 4  # files from which one syncfs is cheaper than an fsync each
-SYNCFS_MOST_OCTETS = (
-    16 << 20
-)  # large files are synced one by one, nobody waits for them
+MOST_BATCH = 128  # files; each may need a descriptor of its folder meanwhile
+MOST_WAITING = 20_000  # files; more are told to come back
+MOST_WAITING_OCTETS = 512 * 1024 * 1024
 
 
-@frozen
-class NewFile:
-    """A file to be: `prefix` and then the content, as MAILDIR/INTO/NAME."""
+@define(eq=False)
+class _Request:
+    """One call of `commit`."""
 
-    maildir: str  # folder that has tmp, new and cur
-    name: str
-    into: str  # "new" or "cur"
-    content: tuple[bytes, ...] | Spool
-    prefix: bytes = b""
-
-
-@frozen
-class Request:
-    files: Sequence[NewFile]
+    jobs: list[Job]
     done: Deferred[list[Outcome]]
+    octets: int
+    left: int  # jobs the thread has not finished
 
 
 class MaildirWriter:
     """Group commit for every caller of the process."""
 
     def __init__(self, reactor: Any, sync: str = "auto") -> None:
-        self._reactor, self._sync = reactor, sync
-        self._requests: deque[Request] = deque()
-        self._waiting = 0  # files
-        self._wake = Condition()
-        self._closing = False
+        """`sync` as config.model.Delivery.sync; the thread starts at first use."""
+        self._reactor = reactor
+        self._systems = FileSystems(sync)
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._files = self._octets = 0  # in the queue
+        self._staging = 0  # commits whose large files are being copied
         self._thread: Thread | None = None
-        self._systems: dict[int, int] = {}  # st_dev: descriptor kept for syncfs
-        self._devices: dict[str, int] = {}  # maildir: st_dev
+        self._closed: Deferred[None] | None = None
+        self._stale = stale.Cleaner()
 
     def commit(self, files: Sequence[NewFile]) -> Deferred[list[Outcome]]:
         """One outcome for each file when all are durable; None is durable.
 
-        A file that fails leaves nothing behind and does not hurt its neighbours.
+        A file that fails leaves nothing behind and does not hurt its neighbours.  Too
+        much waiting is SystemBusy.  Cancelling abandons the wait, not the files.
         """
-        done: Deferred[list[Outcome]] = Deferred()
-        if self._closing or self._waiting > MOST_WAITING:
-            done.callback([SystemBusy() for _ in files])
-            return done
+        octets = sum([_memory_octets(file) for file in files])
+        if (
+            self._closed is not None
+            or self._files + len(files) > MOST_WAITING
+            or (self._files and self._octets + octets > MOST_WAITING_OCTETS)
+        ):
+            return _answered([SystemBusy() for _ in files])
+        if not files:
+            return _answered([])
+        request = _Request(
+            [Job(file, file.draft) for file in files], Deferred(), octets, len(files)
+        )
+        self._files += len(files)
+        self._octets += octets
+        spools = _spools_on_disk(files)
+        if spools:
+            self._stage(request, spools)
+        else:
+            self._enqueue(request)
+        return request.done
+
+    def close(self) -> Deferred[None]:
+        """Fires when everything that waits is written and the thread has ended."""
+        if self._closed is None:
+            self._closed = Deferred()
+            if not self._staging:
+                self._end()
+        waiter: Deferred[None] = Deferred()
+        self._closed.addCallback(lambda _: waiter.callback(None))
+        return waiter
+
+    def _end(self) -> None:
+        if self._thread is None:
+            self._systems.close()
+            self._ended()
+        else:
+            self._queue.put(None)
+
+    def _ended(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+        if self._closed is not None:
+            self._closed.callback(None)
+
+    def _enqueue(self, request: _Request) -> None:
         if self._thread is None:
             self._thread = Thread(
                 target=self._run, name="mailtwist-writer", daemon=True
             )
             self._thread.start()
-        with self._wake:
-            self._requests.append(Request(files, done))
-            self._waiting += len(files)
-            self._wake.notify()
-        return done
+        self._queue.put(request)
 
-    def close(self) -> Deferred[None]:
-        """Fires when everything that waits is written and the thread has ended."""
-        closed: Deferred[None] = Deferred()
-        if self._thread is None:
-            closed.callback(None)
-            return closed
-        with self._wake:
-            self._closing, self._closed = True, closed
-            self._wake.notify()
-        return closed
+    def _answer(self, requests: list[_Request]) -> None:
+        for request in requests:
+            jobs = request.jobs
+            self._files -= len(jobs)
+            self._octets -= request.octets
+            for job in jobs:
+                if job.cause is not None:
+                    log.error(
+                        "{path} cannot be written: {cause}",
+                        path=job.file.draft,
+                        cause=job.cause,
+                    )
+            request.done.callback([job.fault for job in jobs])
 
-    # -- in the thread --------------------------------------------------------
+    # -- large files: copied and synced in the spooler's threads first -----------------
+
+    def _stage(self, request: _Request, spools: set[Spool]) -> None:
+        self._staging += 1
+        for spool in spools:
+            spool.hold()
+        request.done.addBoth(_release, spools)
+        by_spool = [
+            [job for job in request.jobs if job.file.content is spool]
+            for spool in spools
+        ]
+        left = len(spools)
+
+        def staged(result: object) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self._staging -= 1
+                self._enqueue(request)
+                if self._closed is not None and not self._staging:
+                    self._end()
+
+        for jobs in by_spool:
+            spool = jobs[0].file.content
+            if isinstance(spool, Spool):
+                spool.owner.defer(batch.stage, jobs).addErrback(
+                    _broken, jobs
+                ).addCallback(staged)
+
+    # -- in the thread -----------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            with self._wake:
-                while not self._requests and not self._closing:
-                    self._wake.wait()
-                if not self._requests:
-                    break
-                batch: list[Request] = []
-                size = 0
-                while self._requests and size < MOST_BATCH:
-                    batch.append(self._requests.popleft())
-                    size += len(batch[-1].files)
-            try:
-                outcomes = self._write([f for request in batch for f in request.files])
-            except Exception:
-                log.failure("writing a batch")
-                outcomes = [MailError() for request in batch for _ in request.files]
-            self._reactor.callFromThread(self._answer, batch, outcomes)
-        for descriptor in self._systems.values():
-            os.close(descriptor)
-        self._reactor.callFromThread(self._closed.callback, None)
-
-    def _answer(self, batch: list[Request], outcomes: list[Outcome]) -> None:
-        at = 0
-        for request in batch:
-            count = len(request.files)
-            self._waiting -= count
-            request.done.callback(outcomes[at : at + count])
-            at += count
-
-    def _write(self, files: list[NewFile]) -> list[Outcome]:
-        outcomes: list[Outcome] = [None] * len(files)
-        drafts: list[str] = []
-        octets = sum(
-            len(part)
-            for f in files
-            if not isinstance(f.content, Spool)
-            for part in f.content
-        )
-        together = self._sync == "syncfs" or (
-            self._sync == "auto"
-            and len(files) >= SYNCFS_LEAST
-            and octets <= SYNCFS_MOST_OCTETS
-        )
-        devices = set()
-        renamed: set[str] = set()
-        for at, file in enumerate(files):
-            draft = f"{file.maildir}/tmp/{file.name.partition(':')[0]}"
-            if isinstance(file.content, Spool) and self._is_whole(file, renamed):
-                renamed.add(file.content.path)
-                draft = file.content.path
-            drafts.append(draft)
-            try:
-                self._draft(file, draft, not together)
-                if together:
-                    devices.add(self._device(file.maildir))
-            except OSError as cause:
-                self._failed(at, file, drafts, outcomes, cause)
-        if together:
-            self._sync_systems(devices, files, drafts, outcomes)
-        self._publish(files, drafts, outcomes)
-        return outcomes
-
-    @staticmethod
-    def _is_whole(file: NewFile, taken: set[str]) -> bool:
-        """True if the spool's own file is this file, still to be renamed."""
-        spool = file.content
-        return (
-            isinstance(spool, Spool)
-            and spool.descriptor is not None
-            and spool.head == file.prefix
-            and spool.path not in taken
-        )
-
-    def _draft(self, file: NewFile, draft: str, sync: bool) -> None:
-        """The whole file in tmp/."""
-        if isinstance(file.content, Spool) and draft == file.content.path:
-            if file.content.descriptor is None:
-                raise OSError(errno.EBADF, "spool was closed")
-            os.fsync(file.content.descriptor)
-            return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(draft, flags, 0o600)
-        try:
-            if not isinstance(file.content, Spool):
-                durable.write_all(descriptor, [file.prefix, *file.content])
-            elif (source := file.content.descriptor) is None:
-                durable.write_all(descriptor, [file.prefix, *file.content.parts])
-            else:
-                durable.write_all(descriptor, [file.prefix])
-                durable.copy_rest(source, len(file.content.head), descriptor)
-            if sync:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _device(self, maildir: str) -> int:
-        device = self._devices.get(maildir)
-        if device is None:
-            device = self._devices[maildir] = os.stat(f"{maildir}/tmp").st_dev
-            if device not in self._systems:
-                self._systems[device] = os.open(
-                    f"{maildir}/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-                )
-            if len(self._devices) > MOST_WAITING:
-                self._devices.clear()
-        return device
-
-    def _sync_systems(
-        self,
-        devices: set[int],
-        files: list[NewFile],
-        drafts: list[str],
-        outcomes: list[Outcome],
-    ) -> None:
-        """One syncfs for each file system; a fault fails every file of the batch."""
-        try:
-            for device in devices:
-                durable.syncfs(self._systems[device])
-        except OSError as cause:
-            for at, file in enumerate(files):
-                if outcomes[at] is None:
-                    self._failed(at, file, drafts, outcomes, cause)
-
-    def _publish(
-        self, files: list[NewFile], drafts: list[str], outcomes: list[Outcome]
-    ) -> None:
-        """Rename what is durable, then sync each directory once."""
-        folders: dict[str, list[int]] = {}
-        for at, file in enumerate(files):
-            if outcomes[at] is not None:
+        waiting: deque[tuple[_Request, Job]] = deque()
+        closing = False
+        while waiting or not closing:
+            if not waiting:
+                request = self._next()
+                closing = closing or request is None
+                _take(request, waiting)
+            while len(waiting) < MOST_BATCH and not self._queue.empty():
+                request = self._queue.get()
+                closing = closing or request is None
+                _take(request, waiting)
+            count = min(len(waiting), MOST_BATCH)
+            if not count:
                 continue
-            folder = f"{file.maildir}/{file.into}"
-            try:
-                os.rename(drafts[at], f"{folder}/{file.name}")
-            except OSError as cause:
-                self._failed(at, file, drafts, outcomes, cause)
-            else:
-                folders.setdefault(folder, []).append(at)
-        for folder, members in folders.items():
-            try:
-                durable.sync_directory(folder)
-            except OSError as cause:
-                for at in members:
-                    drafts[at] = f"{folder}/{files[at].name}"
-                    self._failed(at, files[at], drafts, outcomes, cause)
+            some = [waiting.popleft() for _ in range(count)]
+            self._commit([job for _, job in some if job.fault is None])
+            finished = []
+            for request, _ in some:
+                request.left -= 1
+                if not request.left:
+                    finished.append(request)
+            if finished:
+                self._reactor.callFromThread(self._answer, finished)
+        self._systems.close()
+        self._reactor.callFromThread(self._ended)
 
-    @staticmethod
-    def _failed(
-        at: int,
-        file: NewFile,
-        drafts: list[str],
-        outcomes: list[Outcome],
-        cause: OSError,
-    ) -> None:
-        log.error(
-            "{path} cannot be written: {why}", path=drafts[at], why=cause.strerror
-        )
-        outcomes[at] = durable.fault_of(cause)
-        if isinstance(file.content, Spool) and drafts[at] == file.content.path:
-            return  # the spool removes its own file
+    def _next(self) -> _Request | None:
+        """What waits; old drafts are removed while nothing does."""
+        while self._stale.due:
+            try:
+                return self._queue.get_nowait()
+            except Empty:
+                self._stale.clean_one()
+        return self._queue.get()
+
+    def _commit(self, jobs: list[Job]) -> None:
         try:
-            os.unlink(drafts[at])
-        except OSError:
-            return
+            batch.commit(jobs, self._systems, time.perf_counter)
+        except Exception as cause:  # a mistake of ours: nobody is told it is durable
+            for job in jobs:
+                job.fault, job.cause = job.fault or MailError(), cause
+            log.failure("writing a batch")
+        self._stale.seen({job.file.maildir for job in jobs}, time.time())
+
+
+def _take(request: _Request | None, waiting: deque[tuple[_Request, Job]]) -> None:
+    if request is not None:
+        waiting.extend([(request, job) for job in request.jobs])
+
+
+def _memory_octets(file: NewFile) -> int:
+    return 0 if isinstance(file.content, Spool) else sum(map(len, file.content))
+
+
+def _spools_on_disk(files: Sequence[NewFile]) -> set[Spool]:
+    return {
+        file.content
+        for file in files
+        if isinstance(file.content, Spool) and file.content.descriptor is not None
+    }
+
+
+def _release(result: object, spools: set[Spool]) -> object:
+    for spool in spools:
+        spool.release()
+    return result
+
+
+def _broken(failure: Any, jobs: list[Job]) -> None:
+    """Staging broke in a way that is a mistake of ours."""
+    log.failure("staging large files", failure=failure)
+    for job in jobs:
+        job.fault, job.staged = MailError(), True
+
+
+def _answered(outcomes: list[Outcome]) -> Deferred[list[Outcome]]:
+    done: Deferred[list[Outcome]] = Deferred()
+    done.callback(outcomes)
+    return done

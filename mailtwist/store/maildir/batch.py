@@ -1,0 +1,281 @@
+"""One batch of new files, from memory to durable: blocks, so it runs in a thread.
+
+Always in this order: write to tmp/, make the data durable, rename, sync each directory
+once.  A crash between any two system calls leaves a file whole in new/ (or cur/) or not
+at all; what stays in tmp/ is removed by `stale` after the Maildir rule's 36 hours.  A
+file that fails takes its draft with it and does not touch its neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import define, field, frozen
+
+from ...errors import MailError
+from . import durable
+from .filesystem import FileSystem, FileSystems
+from .spool import Spool
+
+MOST_OPEN = 64  # drafts held open for their fsync
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@frozen(eq=False)
+class NewFile:
+    """A file to be: `prefix` and then the content, as MAILDIR/INTO/NAME.
+
+    `name` must be unique for all time up to its first colon (names.UniqueNames).  A
+    spool whose `head` is `prefix` may itself become the file.
+    """
+
+    maildir: str  # folder that has tmp, new and cur
+    name: str
+    into: str  # "new" or "cur"
+    content: tuple[bytes, ...] | Spool = field(repr=False)
+    prefix: bytes = field(default=b"", repr=False)
+    internal_date: int | None = None  # seconds since 1970 for the file's mtime
+
+    @property
+    def draft(self) -> str:
+        """Where it is written."""
+        return f"{self.maildir}/tmp/{self.name.partition(':')[0]}"
+
+    @property
+    def parts(self) -> list[bytes]:
+        """The octets, if they are in memory."""
+        content = self.content
+        return [
+            self.prefix,
+            *(content.parts if isinstance(content, Spool) else content),
+        ]
+
+
+@define(eq=False)
+class Job:
+    """A file on its way; `fault` is the answer if it is not None in the end."""
+
+    file: NewFile
+    draft: str
+    staged: bool = False  # the draft is written and durable already
+    fault: MailError | None = None
+    cause: BaseException | None = None  # for the log
+    descriptor: int = -1  # of a draft that waits for its fsync
+    made: bool = False  # the draft at `draft` is there and ours to remove
+    folder: _Folder | None = None
+
+    def fails(self, cause: OSError) -> None:
+        """Answer with the fault of `cause`; the draft goes."""
+        self.fault, self.cause = durable.fault_of(cause), cause
+        self.close()
+        if self.made:
+            self.made = False
+            try:
+                os.unlink(self.draft)
+            except OSError as left:
+                cause.add_note(f"{self.draft} stays: {left.strerror}")
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            descriptor, self.descriptor = self.descriptor, -1
+            os.close(descriptor)
+
+
+@define(eq=False)
+class _Folder:
+    """A new/ or cur/ that this batch renames into."""
+
+    descriptor: int
+    system: FileSystem
+    renamed: list[Job] = field(factory=list)
+
+
+def commit(jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]) -> None:
+    """Make every job's file durable and visible, or give the job its fault.
+
+    `now` is a monotonic clock in seconds.  Never raises OSError.
+    """
+    folders: dict[tuple[str, str], _Folder] = {}
+    try:
+        by_system: dict[FileSystem, list[Job]] = {}
+        for job in jobs:
+            folder = _folder_of(job, folders, systems)
+            if folder is not None and not job.staged:
+                by_system.setdefault(folder.system, []).append(job)
+        for system, drafts in by_system.items():
+            _write(drafts, system, now)
+        for job in jobs:
+            if job.fault is None and job.folder is not None:
+                _rename(job, job.folder)
+        for folder in folders.values():
+            _sync_folder(folder)
+    finally:
+        for job in jobs:
+            job.close()
+        for folder in folders.values():
+            os.close(folder.descriptor)
+
+
+def _folder_of(
+    job: Job, folders: dict[tuple[str, str], _Folder], systems: FileSystems
+) -> _Folder | None:
+    file = job.file
+    key = (file.maildir, file.into)
+    folder = folders.get(key)
+    if folder is None:
+        try:
+            descriptor = os.open(f"{file.maildir}/{file.into}", _FOLDER)
+        except OSError as cause:
+            job.fails(cause)
+            return None
+        try:
+            folder = folders[key] = _Folder(descriptor, systems.of(descriptor))
+        except OSError as cause:
+            os.close(descriptor)
+            job.fails(cause)
+            return None
+    job.folder = folder
+    return folder
+
+
+# -- durable in tmp/ --------------------------------------------------------------
+
+
+def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> None:
+    if system.together(len(jobs)):
+        for job in jobs:
+            _draft(job)
+            job.close()
+        start = now()
+        try:
+            durable.syncfs(system.descriptor)
+        except OSError as cause:  # it tells not which file it was
+            for job in jobs:
+                if job.fault is None:
+                    job.fails(cause)
+        system.took(True, len(jobs), now() - start)
+        return
+    seconds = 0.0
+    for at in range(0, len(jobs), MOST_OPEN):
+        some = jobs[at : at + MOST_OPEN]
+        for job in some:
+            _draft(job)
+        start = now()
+        _sync_each(some)
+        seconds += now() - start
+    system.took(False, len(jobs), seconds)
+
+
+def _draft(job: Job) -> None:
+    """Write the file to tmp/ and leave it open."""
+    try:
+        job.descriptor = durable.create(job.draft)
+        job.made = True
+        durable.write_all(job.descriptor, job.file.parts)
+        _set_date(job.descriptor, job.file)
+    except OSError as cause:
+        job.fails(cause)
+
+
+def _set_date(descriptor: int, file: NewFile) -> None:
+    if file.internal_date is not None:
+        os.utime(descriptor, (file.internal_date, file.internal_date))
+
+
+def _sync_each(jobs: Iterable[Job]) -> None:
+    waiting = [job for job in jobs if job.fault is None]
+    if len(waiting) > 1:  # all on their way to the disk before the first is awaited
+        for job in waiting:
+            durable.start_writeback(job.descriptor, 0, 0)
+    for job in waiting:
+        try:
+            os.fsync(job.descriptor)
+        except OSError as cause:
+            job.fails(cause)
+        else:
+            job.close()
+
+
+# -- visible ----------------------------------------------------------------------
+
+
+def _rename(job: Job, folder: _Folder) -> None:
+    try:
+        os.rename(job.draft, job.file.name, dst_dir_fd=folder.descriptor)
+    except OSError as cause:
+        job.fails(cause)
+    else:
+        job.made = False
+        folder.renamed.append(job)
+        content = job.file.content
+        if isinstance(content, Spool) and content.path == job.draft:
+            content.renamed = True
+
+
+def _sync_folder(folder: _Folder) -> None:
+    if not folder.renamed:
+        return
+    try:
+        os.fsync(folder.descriptor)
+    except OSError as cause:
+        # Visible but perhaps not for long: the sender will come again, so what no
+        # reader has moved yet goes.
+        for job in folder.renamed:
+            file = job.file
+            job.draft, job.made = f"{file.maildir}/{file.into}/{file.name}", True
+            job.fails(cause)
+
+
+# -- large messages, ahead of the batch -------------------------------------------
+
+
+def stage(jobs: Sequence[Job]) -> None:
+    """Make the drafts of files whose spool is on disk, durable and ready to rename.
+
+    The spool's own file becomes the draft of the first job that it fits; the others get
+    copies that the kernel makes.  Runs in a thread of its own, because copying 50 MB
+    must not keep small messages waiting.  Never raises OSError.
+    """
+    own = next((job for job in jobs if _fits(job.file)), None)
+    for job in jobs:
+        if job is not own:
+            _copy(job)
+            job.close()
+    if own is not None:
+        _take_spool(own)
+
+
+def _fits(file: NewFile) -> bool:
+    spool = file.content
+    return isinstance(spool, Spool) and spool.head == file.prefix and not spool.renamed
+
+
+def _copy(job: Job) -> None:
+    spool = job.file.content
+    try:
+        job.descriptor = durable.create(job.draft)
+        job.made = True
+        durable.write_all(job.descriptor, [job.file.prefix])
+        if isinstance(spool, Spool):
+            durable.copy_rest(spool.open_descriptor(), len(spool.head), job.descriptor)
+        _set_date(job.descriptor, job.file)
+        os.fsync(job.descriptor)
+    except OSError as cause:
+        job.fails(cause)
+    job.staged = True
+
+
+def _take_spool(job: Job) -> None:
+    """The spool's file is the draft; on failure the spool removes it itself."""
+    spool = job.file.content
+    try:
+        if isinstance(spool, Spool):
+            descriptor = spool.open_descriptor()
+            _set_date(descriptor, job.file)
+            os.fsync(descriptor)
+            job.draft = spool.path
+    except OSError as cause:
+        job.fails(cause)
+    job.staged = True
