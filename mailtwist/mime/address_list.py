@@ -159,7 +159,7 @@ class _Reader:
         if stop == b":":
             if any(token == _AT for token in words):
                 # a colon where none may be: nothing starts a group with an @ in it
-                words.append(("special", b":"))
+                words.append(_SPACE)
                 more, comments, stop = self._until(b",;<")
                 words += more
             else:
