@@ -13,7 +13,7 @@ KEPT_FIELDS: frozenset[bytes] = frozenset(
     b"""
     date from sender reply-to to cc bcc subject message-id in-reply-to references
     mime-version content-type content-transfer-encoding content-disposition
-    content-language content-id
+    content-language content-description content-id
     return-path delivered-to envelope-to x-original-to delivery-date
     resent-date resent-from resent-to resent-cc resent-message-id
     list-id list-post list-unsubscribe list-unsubscribe-post list-help list-subscribe
@@ -25,7 +25,9 @@ KEPT_FIELDS: frozenset[bytes] = frozenset(
     x-mozilla-status x-mozilla-status2 x-mozilla-keys x-mozilla-draft-info
     x-account-key x-uniform-type-identifier x-universally-unique-identifier
     x-label x-keywords keywords comments lines status x-status
-    x-tuid x-draft-info x-forwarded-message-id x-mdn-sent thread-topic thread-index
+    x-tuid x-draft-info x-forwarded-message-id x-mdn-sent
+    mail-followup-to mail-reply-to x-k9mail-identity chat-version
+    thread-topic thread-index
     face autocrypt
     """.split()
 )

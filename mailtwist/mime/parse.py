@@ -70,8 +70,8 @@ class _Parser:
 
     def _entity(
         self, start: int, stop: int, limit: int, depth: int, default: str
-    ) -> tuple[Part, int]:
-        """The part at `start`, and where it stops: at `stop`, or behind it.
+    ) -> tuple[Part, int, int]:
+        """The part at `start`, and its (stop, limit): those given, or behind them.
 
         The line end in [limit, stop) belongs to the boundary that is at `stop`.
         """
@@ -95,7 +95,7 @@ class _Parser:
         limit: int,
         depth: int,
         default: str,
-    ) -> tuple[Part, int]:
+    ) -> tuple[Part, int, int]:
         self._parts += 1
         start = min(header[1], max(header[0], limit))
         body_end = max(start, limit)
@@ -114,26 +114,24 @@ class _Parser:
         deeper = depth < MOST_DEPTH and self._parts < MOST_PARTS
         if media_type == "multipart":
             boundary = token(parameters, b"boundary")
-            reached = stop
             if boundary and deeper and self._afford(body_end - start):
-                children, reached = self._multipart(
+                children, reached, before = self._multipart(
                     b"--" + boundary,
                     header[1],
                     body_end,
                     depth + 1,
                     "rfc822" if subtype == "digest" else "plain",
                 )
+                if children and reached > stop:
+                    start, stop, limit = header[1], reached, before
             if not children:  # so that what is there can be read as text
                 children = (Part((start, 0), (start, body_end - start)),)
-            elif reached > stop:
-                start, stop = header[1], reached
-                body_end = self._trimmed(start, reached)
         elif media_type == "message" and subtype in ("rfc822", "global"):
             if deeper:
-                child, reached = self._entity(start, stop, limit, depth + 1, "plain")
+                child, stop, limit = self._entity(
+                    start, stop, limit, depth + 1, "plain"
+                )
                 children = (child,)
-                if reached > stop:
-                    stop, body_end = reached, self._trimmed(start, reached)
             else:
                 media_type, subtype = "application", "octet-stream"
         encoding, described, language = "7bit", None, b""
@@ -144,7 +142,8 @@ class _Parser:
             described = disposition(values[b"content-disposition"][0])
         if b"content-language" in values:
             language = _plain(values[b"content-language"][0])
-        return Part(
+        body_end = max(start, limit)
+        part = Part(
             (header[0], start - header[0]),
             (start, body_end - start),
             media_type,
@@ -158,7 +157,8 @@ class _Parser:
             described,
             tuple(_LANGUAGE.findall(language)),
             _first(values, b"content-location"),
-        ), stop
+        )
+        return part, stop, limit
 
     def _afford(self, octets: int) -> bool:
         self._budget -= octets
@@ -166,32 +166,34 @@ class _Parser:
 
     def _multipart(
         self, line: bytes, start: int, end: int, depth: int, default: str
-    ) -> tuple[tuple[Part, ...], int]:
-        """Parts between the boundary lines in [start, end), and where the last ends."""
+    ) -> tuple[tuple[Part, ...], int, int]:
+        """Parts between the boundary lines in [start, end), and the (stop, limit)."""
+        stop = limit = end
         again = any(line == other for other, _ in self._open)
         if again:
-            end = self._end_of_inner(line, start)
+            stop, limit = self._end_of_inner(line, start)
+            end = limit
         found = self._boundary(line, start, end)
         if not found:
-            return (), end
+            return (), stop, limit
         self._open.append((line, end))
         children: list[Part] = []
-        stop = end
         while found and not found[2]:
             begin = found[1]
             found = None
             if self._parts < MOST_PARTS - 1:
                 found = self._boundary(line, begin, end)
-            stop = found[0] if found else end
-            limit = self._trimmed(begin, stop) if found else stop
-            child, stop = self._entity(begin, stop, limit, depth, default)
+            before = after = end
+            if found:
+                after, before = found[0], self._trimmed(begin, found[0])
+            child, reached, _ = self._entity(begin, after, before, depth, default)
             children.append(child)
-            if found and stop > found[0]:  # a part inside had the same boundary
-                found = self._boundary(line, stop, end)
+            if reached > after:  # a part inside had the same boundary
+                found = self._boundary(line, reached, end)
         self._open.pop()
         if again and found:
-            end = self._end_of_inner(line, found[1], epilogue=True)
-        return tuple(children), end
+            stop, limit = self._end_of_inner(line, found[1], epilogue=True)
+        return tuple(children), stop, limit
 
     def _boundary(
         self, line: bytes, start: int, end: int
@@ -212,19 +214,21 @@ class _Parser:
                 return at + 1, match.end(), match[1] is not None
             at += len(needle)
 
-    def _end_of_inner(self, line: bytes, start: int, *, epilogue: bool = False) -> int:
-        """Where a multipart ends that has the boundary of one around it.
+    def _end_of_inner(
+        self, line: bytes, start: int, *, epilogue: bool = False
+    ) -> tuple[int, int]:
+        """The (stop, limit) of a multipart with the boundary of one around it.
 
         The inner one owns the boundary lines until it is closed, as other readers have
         it; then the ones around it own them again.
         """
-        end = next(end for other, end in self._open if other == line)
+        stop = limit = next(end for other, end in self._open if other == line)
         for other, _ in self._open:
             if other != line or epilogue:
-                found = self._boundary(other, start, end)
+                found = self._boundary(other, start, stop)
                 if found:
-                    end = found[0]
-        return end
+                    stop, limit = found[0], self._trimmed(start, found[0])
+        return stop, limit
 
 
 def _plain(value: bytes) -> bytes:

@@ -1,0 +1,55 @@
+"""Messages nobody here wrote: Python's own odd ones and, where it is, MimeKit's."""
+
+import email
+import sysconfig
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.mailbox.model import Column
+from mailtwist.mime.index import index
+from mailtwist.mime.parse import parse
+from mailtwist.mime.part import Part
+
+from .odd_messages import crlf
+from .test_structure import read
+
+FOLDERS = [
+    Path(__file__).parents[3] / "shared" / "corpus" / "mimekit",
+    Path(sysconfig.get_path("stdlib")) / "test" / "test_email" / "data",
+]
+
+
+def messages():
+    """(name, octets) of every message that is there, and one that always is."""
+    yield "itself", b"Subject: x\r\n\r\nbody\r\n"
+    for folder in FOLDERS:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".txt", ".eml") and "mbox" not in path.parts:
+                yield path.name, crlf(path.read_bytes())
+
+
+def leaves(part):
+    if not part.children:
+        return 1
+    return sum(map(leaves, part.children))
+
+
+class CorpusTests(SynchronousTestCase):
+    def test_every_message_is_indexed(self):
+        for name, octets in messages():
+            columns = index(octets)
+            self.assertEqual(len(read(columns[Column.ENVELOPE])[0]), 10, name)
+            self.assertEqual(len(read(columns[Column.BODYSTRUCTURE])), 1, name)
+            part = parse(octets)
+            self.assertEqual(Part.decode(columns[Column.PARTS]), part, name)
+            self.assertEqual(sum(part.body), len(octets), name)
+
+    def test_python_finds_the_same_parts(self):
+        for name, octets in messages():
+            theirs = email.message_from_bytes(octets)
+            if any(part.defects for part in theirs.walk()):
+                continue  # broken in a way that Python reads otherwise than we do
+            if theirs.get_content_type() == "multipart/mixed":
+                children = theirs.get_payload()
+                self.assertEqual(len(parse(octets).children), len(children), name)
