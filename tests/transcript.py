@@ -13,7 +13,7 @@ line; connections are numbered, a step without a number belongs to connection 1:
     S~ * FLAGS ...            consecutive S~ steps match the next lines in any order
     S> 250 ...                lines are skipped until one matches (this one is eaten)
     S-                        the server has nothing more to say now
-    S.                        the server closed the connection (unread lines are a fault)
+    S.                        the server closed; a line not yet read is a fault
     TLS                       the TLS handshake happens here
     OFF                       the client closes
     2 C: A1 NOOP              the same on connection 2, opened at its first step
