@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -24,7 +24,7 @@ FLUSH_OCTETS = 256 * 1024  # handed to the thread at a time
 MOST_BEHIND = 1024 * 1024  # octets that may wait for the disk before we say stop
 THREADS = 4
 
-Given = ParamSpec("Given")
+Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
 
@@ -40,22 +40,19 @@ class Spooler:
         return Spool(self, path, head)
 
     def defer(
-        self,
-        work: Callable[Given, Result],
-        *arguments: Given.args,
-        **options: Given.kwargs,
+        self, work: Callable[[*Given], Result], *arguments: *Given
     ) -> Deferred[Result]:
         """What `work` gives, run in one of the threads."""
         if not self._pool.started:
             self._pool.start()
-        return deferToThreadPool(self.reactor, self._pool, work, *arguments, **options)
+        return deferToThreadPool(self.reactor, self._pool, work, *arguments)
 
-    def run(self, work: Callable[Given, None], *arguments: Given.args) -> None:
+    def run(self, work: Callable[[*Given], None], *arguments: *Given) -> None:
         """Have `work` done, in a thread while there are any; it must not raise."""
         if self._pool.started and not self._pool.joined:
             self._pool.callInThread(work, *arguments)
         else:
-            work(*arguments)  # type: ignore[call-arg]
+            work(*arguments)
 
     async def close(self) -> None:
         """Returns when the threads have done all that was asked of them."""

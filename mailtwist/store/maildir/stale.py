@@ -1,4 +1,4 @@
-"""Drafts that nobody finished: the Maildir rule removes them from tmp/ after 36 hours."""
+"""Drafts that nobody finished: the Maildir rule removes them after 36 hours."""
 
 from __future__ import annotations
 

@@ -41,6 +41,7 @@ class _Request:
     done: Deferred[list[Outcome]]
     octets: int
     left: int  # jobs the thread has not finished
+    spools: set[Spool]  # kept as they are until the answer, whoever gives up waiting
 
 
 class MaildirWriter:
@@ -72,14 +73,16 @@ class MaildirWriter:
             return _answered([SystemBusy() for _ in files])
         if not files:
             return _answered([])
-        request = _Request(
-            [Job(file, file.draft) for file in files], Deferred(), octets, len(files)
-        )
-        self._files += len(files)
+        jobs = [Job(file, file.draft) for file in files]
+        spools = {f.content for f in files if isinstance(f.content, Spool)}
+        request = _Request(jobs, Deferred(), octets, len(jobs), spools)
+        self._files += len(jobs)
         self._octets += octets
-        spools = _spools_on_disk(files)
-        if spools:
-            self._stage(request, spools)
+        for spool in spools:
+            spool.hold()
+        large = [spool for spool in spools if not spool.in_memory]
+        if large:
+            self._stage(request, large)
         else:
             self._enqueue(request)
         return request.done
@@ -127,22 +130,17 @@ class MaildirWriter:
                         path=job.file.draft,
                         cause=job.cause,
                     )
+            for spool in request.spools:
+                spool.release()
             request.done.callback([job.fault for job in jobs])
 
     # -- large files: copied and synced in the spooler's threads first -----------------
 
-    def _stage(self, request: _Request, spools: set[Spool]) -> None:
+    def _stage(self, request: _Request, spools: list[Spool]) -> None:
         self._staging += 1
-        for spool in spools:
-            spool.hold()
-        request.done.addBoth(_release, spools)
-        by_spool = [
-            [job for job in request.jobs if job.file.content is spool]
-            for spool in spools
-        ]
         left = len(spools)
 
-        def staged(result: object) -> None:
+        def staged(_: object) -> None:
             nonlocal left
             left -= 1
             if not left:
@@ -151,12 +149,10 @@ class MaildirWriter:
                 if self._closed is not None and not self._staging:
                     self._end()
 
-        for jobs in by_spool:
-            spool = jobs[0].file.content
-            if isinstance(spool, Spool):
-                spool.owner.defer(batch.stage, jobs).addErrback(
-                    _broken, jobs
-                ).addCallback(staged)
+        for spool in spools:
+            jobs = [job for job in request.jobs if job.file.content is spool]
+            staging = spool.owner.defer(batch.stage, jobs)
+            staging.addErrback(_broken, jobs).addCallback(staged)
 
     # -- in the thread -----------------------------------------------------------------
 
@@ -212,21 +208,10 @@ def _take(request: _Request | None, waiting: deque[tuple[_Request, Job]]) -> Non
 
 
 def _memory_octets(file: NewFile) -> int:
-    return 0 if isinstance(file.content, Spool) else sum(map(len, file.content))
-
-
-def _spools_on_disk(files: Sequence[NewFile]) -> set[Spool]:
-    return {
-        file.content
-        for file in files
-        if isinstance(file.content, Spool) and file.content.descriptor is not None
-    }
-
-
-def _release(result: object, spools: set[Spool]) -> object:
-    for spool in spools:
-        spool.release()
-    return result
+    content = file.content
+    if isinstance(content, Spool):
+        return content.octets if content.in_memory else 0
+    return sum(map(len, content))
 
 
 def _broken(failure: Any, jobs: list[Job]) -> None:
