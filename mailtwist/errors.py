@@ -104,6 +104,12 @@ class UnknownMechanism(MailError):
     status, public = "5.5.4", "Mechanism not offered"
 
 
+class LoginTooSoon(MailError):
+    """The last login of this account is less than LOGIN-DELAY ago (RFC 2449 §6.5)."""
+
+    status, public = "4.7.0", "Logged in a moment ago, try again later"
+
+
 class EncryptionNeeded(MailError):
     status, public = "5.7.0", "Use TLS first"
 
@@ -214,6 +220,12 @@ class MailboxInUse(MailboxFault):
     """Another session holds what this one needs (RFC 2449 IN-USE)."""
 
     status, public = "4.2.0", "Mailbox is in use by another session"
+
+
+class NoSuchMessage(MailboxFault):
+    """A message number that is not in the listing, or was deleted in this session."""
+
+    public = "No such message"
 
 
 class MessageGone(MailboxFault):
