@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any
 
 from attrs import frozen
 
-from .types import Command
+from .grammar import append, fetch, list, mailbox, search, session, store
+from .grammar.scanner import CommandScanner
+from .types import (
+    Capability,
+    Check,
+    Close,
+    Command,
+    Idle,
+    Logout,
+    Namespace,
+    Noop,
+    StartTls,
+    Unselect,
+)
 
 
 class State(Enum):
@@ -26,7 +38,7 @@ AUTHENTICATED = frozenset({State.AUTHENTICATED, State.SELECTED})
 SELECTED = frozenset({State.SELECTED})
 
 
-@frozen(kw_only=True)
+@frozen
 class CommandRow:
     """One command.
 
@@ -39,7 +51,7 @@ class CommandRow:
     name: str
     rfc: str
     states: frozenset[State]
-    grammar: Callable[[Any], Command]
+    grammar: Callable[[CommandScanner], Command]
     keeps_numbers: bool = False
     try_create: bool = False
     secret: bool = False
@@ -48,3 +60,57 @@ class CommandRow:
     def uid(self) -> bool:
         """True for the forms that begin with UID."""
         return self.name.startswith("UID ")
+
+
+_ROWS = (
+    CommandRow("CAPABILITY", "RFC 3501 §6.1.1", ANY, lambda s: Capability()),
+    CommandRow("NOOP", "RFC 3501 §6.1.2", ANY, lambda s: Noop()),
+    CommandRow("LOGOUT", "RFC 3501 §6.1.3", ANY, lambda s: Logout()),
+    CommandRow("ID", "RFC 2971 §3.1", ANY, session.id_),
+    CommandRow("STARTTLS", "RFC 3501 §6.2.1", NOT_AUTHENTICATED, lambda s: StartTls()),
+    CommandRow(
+        "AUTHENTICATE",
+        "RFC 3501 §6.2.2",
+        NOT_AUTHENTICATED,
+        session.authenticate,
+        secret=True,
+    ),
+    CommandRow(
+        "LOGIN", "RFC 3501 §6.2.3", NOT_AUTHENTICATED, session.login, secret=True
+    ),
+    CommandRow("ENABLE", "RFC 5161 §3.1", AUTHENTICATED, session.enable),
+    CommandRow("SELECT", "RFC 3501 §6.3.1", AUTHENTICATED, mailbox.select),
+    CommandRow("EXAMINE", "RFC 3501 §6.3.2", AUTHENTICATED, mailbox.examine),
+    CommandRow("CREATE", "RFC 3501 §6.3.3", AUTHENTICATED, mailbox.create),
+    CommandRow("DELETE", "RFC 3501 §6.3.4", AUTHENTICATED, mailbox.delete),
+    CommandRow("RENAME", "RFC 3501 §6.3.5", AUTHENTICATED, mailbox.rename),
+    CommandRow("SUBSCRIBE", "RFC 3501 §6.3.6", AUTHENTICATED, mailbox.subscribe),
+    CommandRow("UNSUBSCRIBE", "RFC 3501 §6.3.7", AUTHENTICATED, mailbox.unsubscribe),
+    CommandRow("LIST", "RFC 3501 §6.3.8", AUTHENTICATED, list.list_),
+    CommandRow("LSUB", "RFC 3501 §6.3.9", AUTHENTICATED, list.lsub),
+    CommandRow("STATUS", "RFC 3501 §6.3.10", AUTHENTICATED, mailbox.status),
+    CommandRow(
+        "APPEND", "RFC 3501 §6.3.11", AUTHENTICATED, append.append, try_create=True
+    ),
+    CommandRow("NAMESPACE", "RFC 2342 §5", AUTHENTICATED, lambda s: Namespace()),
+    CommandRow("IDLE", "RFC 2177 §3", AUTHENTICATED, lambda s: Idle()),
+    CommandRow("CHECK", "RFC 3501 §6.4.1", SELECTED, lambda s: Check()),
+    CommandRow("CLOSE", "RFC 3501 §6.4.2", SELECTED, lambda s: Close()),
+    CommandRow("UNSELECT", "RFC 3691 §2", SELECTED, lambda s: Unselect()),
+    CommandRow("EXPUNGE", "RFC 3501 §6.4.3", SELECTED, store.expunge),
+    CommandRow(
+        "SEARCH", "RFC 3501 §6.4.4", SELECTED, search.search, keeps_numbers=True
+    ),
+    CommandRow("FETCH", "RFC 3501 §6.4.5", SELECTED, fetch.fetch, keeps_numbers=True),
+    CommandRow("STORE", "RFC 3501 §6.4.6", SELECTED, store.store, keeps_numbers=True),
+    CommandRow("COPY", "RFC 3501 §6.4.7", SELECTED, store.copy, try_create=True),
+    CommandRow("MOVE", "RFC 6851 §3.1", SELECTED, store.move, try_create=True),
+    CommandRow("UID EXPUNGE", "RFC 4315 §2.1", SELECTED, store.expunge),
+    CommandRow("UID SEARCH", "RFC 3501 §6.4.8", SELECTED, search.search),
+    CommandRow("UID FETCH", "RFC 3501 §6.4.8", SELECTED, fetch.fetch),
+    CommandRow("UID STORE", "RFC 3501 §6.4.8", SELECTED, store.store),
+    CommandRow("UID COPY", "RFC 3501 §6.4.8", SELECTED, store.copy, try_create=True),
+    CommandRow("UID MOVE", "RFC 6851 §3.2", SELECTED, store.move, try_create=True),
+)
+
+COMMANDS = {row.name: row for row in _ROWS}

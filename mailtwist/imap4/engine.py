@@ -13,10 +13,67 @@ order however long an answer takes.
 
 from __future__ import annotations
 
+from binascii import b2a_base64
+from collections.abc import Callable
+from enum import Enum, auto
+
 from ..config.model import Imap4
-from .commands import State
-from .events import Event
-from .response import Answer
+from ..errors import (
+    BadMailboxName,
+    BadParameter,
+    BadSequence,
+    MailError,
+    MessageTooBig,
+    SyntaxFault,
+    UnknownCommand,
+)
+from .commands import COMMANDS, CommandRow, State
+from .events import (
+    AppendEnd,
+    AppendOctets,
+    AppendStart,
+    Asked,
+    AuthResponse,
+    Continue,
+    Event,
+    IdleDone,
+    Refused,
+)
+from .framer import (
+    TAG,
+    Broken,
+    CommandFramer,
+    Frame,
+    MessageHead,
+    MessageOctets,
+    MessageTail,
+    Piece,
+    Wanted,
+)
+from .grammar.scanner import CommandScanner
+from .grammar.session import base64
+from .grammar.strings import atom, end_of_command, sp
+from .response import Answer, Kind
+from .types import Append
+
+
+class _Mode(Enum):
+    COMMANDS = auto()
+    APPENDING = auto()  # octets of a message
+    CHALLENGED = auto()  # a SASL response
+    IDLING = auto()
+
+
+# Where a command leads; what is not here stays.  (after OK, after NO)
+_NEXT: dict[str, tuple[State, State | None]] = {
+    "LOGIN": (State.AUTHENTICATED, None),
+    "AUTHENTICATE": (State.AUTHENTICATED, None),
+    "SELECT": (State.SELECTED, State.AUTHENTICATED),
+    "EXAMINE": (State.SELECTED, State.AUTHENTICATED),
+    "CLOSE": (State.AUTHENTICATED, None),
+    "UNSELECT": (State.AUTHENTICATED, None),
+    "LOGOUT": (State.LOGOUT, None),
+}
 
 
 class IMAP4Engine:
@@ -24,7 +81,7 @@ class IMAP4Engine:
 
     `state` is NOT_AUTHENTICATED, AUTHENTICATED, SELECTED or LOGOUT and moves in
     `finish` alone.  `tls` is True if the connection is private.  `bads` counts BAD
-    answers.
+    answers.  `utf8`: mailbox names come in UTF-8 from now on (RFC 6855).
     """
 
     def __init__(
@@ -35,20 +92,153 @@ class IMAP4Engine:
         state: State = State.NOT_AUTHENTICATED,
     ) -> None:
         self.config, self.tls, self.state, self.bads = config, tls, state, 0
+        self.utf8 = False
+        self._framer = CommandFramer(config)
+        self._mode = _Mode.COMMANDS
+        self._open: Event | None = None  # waits for an answer
+        self._tag: bytes | None = None
+        self._row: CommandRow | None = None
 
     @property
     def pending(self) -> int:
         """Octets received and not yet acted on; pause the producer above some."""
+        return self._framer.pending
 
     @property
     def idling(self) -> bool:
         """True from start_idle until the end of IDLE: untagged responses may go out."""
+        return self._mode is _Mode.IDLING
 
     def receive(self, data: bytes) -> None:
         """Take octets; those behind STARTTLS, until `finish`, are dropped."""
+        if self.state is State.LOGOUT or self._starting_tls:
+            return
+        self._framer.feed(data)
+
+    @property
+    def _starting_tls(self) -> bool:
+        return (
+            isinstance(self._open, Asked)
+            and self._row is not None
+            and self._row.name == "STARTTLS"
+        )
+
+    # -- events -----------------------------------------------------------------------
 
     def next_event(self) -> Event | None:
         """The next thing to do; None until more octets come or `finish` is called."""
+        if self._open is not None or self.state is State.LOGOUT:
+            return None
+        match self._mode:
+            case _Mode.CHALLENGED:
+                event = self._line_event(self._auth_response)
+            case _Mode.IDLING:
+                event = self._line_event(self._idle_done)
+            case _:
+                piece = self._framer.next_piece()
+                event = None if piece is None else self._piece_event(piece)
+        if not isinstance(event, Continue | AppendOctets):
+            self._open = event
+        return event
+
+    def _line_event(self, read: Callable[[bytes], Event]) -> Event | None:
+        """A line that is no command; a fault in it ends the command under way."""
+        try:
+            line = self._framer.next_line()
+            if line is None:
+                return None
+            event = read(line)
+        except MailError as fault:
+            event = Refused(self._tag, fault)
+            self._mode = _Mode.COMMANDS
+        return event
+
+    def _auth_response(self, line: bytes) -> Event:
+        if line == b"*":
+            raise BadParameter("Authentication cancelled")
+        self._mode = _Mode.COMMANDS
+        return AuthResponse(base64(line))
+
+    def _idle_done(self, line: bytes) -> Event:
+        self._mode = _Mode.COMMANDS
+        if line.upper() != b"DONE":
+            raise SyntaxFault("DONE", 0)
+        return IdleDone()
+
+    def _piece_event(self, piece: Piece) -> Event:
+        match piece:
+            case Wanted():
+                return Continue()
+            case MessageOctets(octets):
+                return AppendOctets(octets)
+            case MessageTail(rest):
+                self._mode = _Mode.COMMANDS
+                if rest.strip(b" "):
+                    return Refused(self._tag, SyntaxFault("end of command", 0))
+                return AppendEnd()
+            case Broken(tag, fault, fatal):
+                if self._mode is not _Mode.APPENDING:
+                    self._tag, self._row = tag, None
+                self._mode = _Mode.COMMANDS
+                return Refused(self._tag, fault, fatal=fatal)
+            case MessageHead(frame):
+                event = self._command_event(frame)
+                if isinstance(event, Refused):
+                    self._framer.refuse()
+                return event
+            case Frame():
+                return self._command_event(piece)
+
+    def _command_event(self, frame: Frame) -> Asked | AppendStart | Refused:
+        """A whole command: its row in the table, the state, then its grammar."""
+        self._tag = self._row = None
+        s = CommandScanner(frame, delimiter=self.config.delimiter, utf8=self.utf8)
+        try:
+            self._tag = s.match(TAG, "a tag")[0]
+            sp(s)
+            row = self._row = self._row_of(s)
+            self._check(row)
+            command = row.grammar(s)
+            end_of_command(s)
+            if isinstance(command, Append):
+                if command.octets > self.config.message_octets:
+                    raise MessageTooBig()
+                return AppendStart(self._tag, row, command)
+            return Asked(self._tag, row, command)
+        except BadMailboxName as fault:
+            selects = self._row is not None and self._row.name in ("SELECT", "EXAMINE")
+            return Refused(
+                self._tag, fault, deselects=selects and self.state is State.SELECTED
+            )
+        except MailError as fault:
+            return Refused(self._tag, fault)
+
+    def _row_of(self, s: CommandScanner) -> CommandRow:
+        name = atom(s, "a command").decode().upper()
+        if name == "UID":
+            sp(s)
+            name = "UID " + atom(s, "a command").decode().upper()
+            s.uid = True
+        row = COMMANDS.get(name)
+        if row is None:
+            raise UnknownCommand()
+        return row
+
+    def _check(self, row: CommandRow) -> None:
+        if self.state not in row.states:
+            if self.state is State.NOT_AUTHENTICATED:
+                raise BadSequence("Log in first")
+            if State.SELECTED in row.states:
+                raise BadSequence("Select a mailbox first")
+            raise BadSequence("Already logged in")
+        if row.name == "STARTTLS":
+            if self.tls:
+                raise BadSequence("TLS is active already")
+            if self._framer.pending:  # RFC 3207 §4.2 says why: clear text ends here
+                self._framer.drop()
+                raise SyntaxFault("nothing after STARTTLS", 0)
+
+    # -- answers ----------------------------------------------------------------------
 
     def finish(self, answer: Answer) -> bytes:
         """The tagged line that ends the open event; moves the state.
@@ -56,17 +246,48 @@ class IMAP4Engine:
         OK of LOGIN and AUTHENTICATE: AUTHENTICATED.  OK of SELECT and EXAMINE:
         SELECTED; NO of them: AUTHENTICATED.  OK of CLOSE and UNSELECT: AUTHENTICATED.
         OK of LOGOUT: LOGOUT.  OK of STARTTLS: `tls` is True; write, then start TLS at
-        once.
+        once.  While the octets of an APPEND come it may be called too, with NO: the
+        rest of them is skipped.
         """
+        event, self._open = self._open, None
+        if isinstance(event, AppendStart) or self._mode is _Mode.APPENDING:
+            self._framer.refuse()
+        self._mode = _Mode.COMMANDS
+        if answer.kind is Kind.BAD:
+            self.bads += 1
+        if isinstance(event, Refused):
+            if event.deselects:
+                self.state = State.AUTHENTICATED
+            if event.fatal:
+                self.state = State.LOGOUT
+        elif self._row is not None:
+            self._move(self._row.name, answer.kind)
+        return answer.encode(self._tag if self._tag is not None else b"*")
+
+    def _move(self, name: str, kind: Kind) -> None:
+        if name == "STARTTLS" and kind is Kind.OK:
+            self.tls = True
+            self._framer.drop()
+        after_ok, after_no = _NEXT.get(name, (self.state, None))
+        if kind is Kind.OK:
+            self.state = after_ok
+        elif kind is Kind.NO and after_no is not None:
+            self.state = after_no
 
     def accept_append(self) -> bytes:
         """Take the message of the open AppendStart: octets to write, b"" if none."""
+        self._open, self._mode = None, _Mode.APPENDING
+        return Continue().octets if self._framer.accept() else b""
 
     def challenge(self, octets: bytes) -> bytes:
-        """ "+ " with `octets` in base64, for an open AUTHENTICATE.
+        """ "+ " with `octets` in base64, for an open AUTHENTICATE or AuthResponse.
 
         The next event is AuthResponse, or Refused if the client cancelled with "*" or
         sent no base64 (RFC 3501 §6.2.2)."""
+        self._open, self._mode = None, _Mode.CHALLENGED
+        return b"+ %b\r\n" % b2a_base64(octets, newline=False)
 
     def start_idle(self) -> bytes:
         """The continuation that starts an open IDLE; next is IdleDone or Refused."""
+        self._open, self._mode = None, _Mode.IDLING
+        return b"+ idling\r\n"

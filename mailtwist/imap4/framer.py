@@ -25,6 +25,7 @@ TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]{1,100}')
 _MARKER = re.compile(rb"\{([0-9]+)(\+?)\}\Z")
 _APPEND = re.compile(rb"[^ ]+ APPEND ", re.I)
 _APPEND_MAILBOX = re.compile(rb"[^ ]+ APPEND \{[0-9]+\+?\}\r\n\Z", re.I)
+_CUT_MARKER = re.compile(rb"\A[0-9]+\+\}\Z")  # of more digits than are kept
 _KEPT = 32  # octets of a skipped line that may hold its marker
 _SWALLOW_FACTOR = 4  # times the largest message: what is skipped before BYE
 
@@ -48,7 +49,7 @@ class Wanted:
 
 @frozen
 class MessageHead:
-    """APPEND up to and with the "{n}" CRLF of its message; accept() or refuse() next."""
+    """APPEND up to the "{n}" CRLF of its message; accept() or refuse() is next."""
 
     frame: Frame
 
@@ -281,12 +282,14 @@ class CommandFramer:
             return True
         if end < 0:
             return False
-        marker = _MARKER.search(self._last.removesuffix(b"\r"))
-        swallowed = self._swallowed
+        last, swallowed = self._last.removesuffix(b"\r"), self._swallowed
+        marker = _MARKER.search(last)
         self._reset()
         if marker is not None and marker[2]:
             self._swallowed = swallowed
             self._start_swallow(_number(marker[1]))
+        elif _CUT_MARKER.match(last):
+            self._start_swallow(_number(last[:-2]))
         return True
 
     def _die(self) -> Piece:

@@ -1,0 +1,109 @@
+"""What CAPABILITY says (RFC 3501 §7.2.1), as a table with the RFC and the condition.
+
+Before login only what helps to log in is told; the rest follows in the CAPABILITY code
+of the OK that ends LOGIN or AUTHENTICATE, as it depends on the account's avatar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from .commands import State
+
+
+@frozen
+class Situation:
+    """What the conditions look at.
+
+    `starttls`: it can be had on this listener.  `plaintext`: passwords may be sent on a
+    connection without TLS.  `mechanisms`: SASL mechanisms offered now, in upper case.
+    `missing`: capabilities by name that the avatar cannot give.
+    """
+
+    state: State
+    tls: bool = False
+    starttls: bool = True
+    plaintext: bool = False
+    mechanisms: tuple[str, ...] = ()
+    missing: frozenset[str] = field(factory=frozenset, converter=frozenset)
+
+    @property
+    def logged_in(self) -> bool:
+        return self.state in (State.AUTHENTICATED, State.SELECTED)
+
+    @property
+    def may_log_in(self) -> bool:
+        """True if LOGIN is not refused for want of TLS."""
+        return self.tls or self.plaintext
+
+
+Condition = Callable[[Situation], bool]
+
+
+def _always(situation: Situation) -> bool:
+    return True
+
+
+def _logged_in(situation: Situation) -> bool:
+    return situation.logged_in
+
+
+@frozen
+class CapabilityRow:
+    """`enables`: ENABLE knows it (RFC 5161 §3.1)."""
+
+    name: str
+    rfc: str
+    when: Condition
+    enables: bool = False
+
+
+CAPABILITIES = (
+    CapabilityRow("IMAP4rev1", "RFC 3501", _always),
+    CapabilityRow("LITERAL+", "RFC 7888", _always),
+    CapabilityRow("SASL-IR", "RFC 4959", _always),
+    CapabilityRow("ID", "RFC 2971", _always),
+    CapabilityRow("ENABLE", "RFC 5161", _always),
+    CapabilityRow("IDLE", "RFC 2177", _always),
+    CapabilityRow(
+        "STARTTLS",
+        "RFC 3501 §6.2.1",
+        lambda s: s.starttls and not s.tls and not s.logged_in,
+    ),
+    CapabilityRow(
+        "LOGINDISABLED",
+        "RFC 3501 §6.2.3",
+        lambda s: not s.may_log_in and not s.logged_in,
+    ),
+    CapabilityRow("NAMESPACE", "RFC 2342", _logged_in),
+    CapabilityRow("CHILDREN", "RFC 3348", _logged_in),
+    CapabilityRow("UNSELECT", "RFC 3691", _logged_in),
+    CapabilityRow("UIDPLUS", "RFC 4315", _logged_in),
+    CapabilityRow("MOVE", "RFC 6851", _logged_in),
+    CapabilityRow("SPECIAL-USE", "RFC 6154", _logged_in),
+    CapabilityRow("CREATE-SPECIAL-USE", "RFC 6154", _logged_in),
+    CapabilityRow("LIST-EXTENDED", "RFC 5258", _logged_in),
+    CapabilityRow("LIST-STATUS", "RFC 5819", _logged_in),
+    CapabilityRow("ESEARCH", "RFC 4731", _logged_in),
+    CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
+)
+
+
+def capabilities(situation: Situation) -> bytes:
+    """The names with single spaces, as they stand behind CAPABILITY."""
+    told = [
+        row.name
+        for row in CAPABILITIES
+        if row.name not in situation.missing and row.when(situation)
+    ]
+    if not situation.logged_in:
+        told += [f"AUTH={mechanism}" for mechanism in situation.mechanisms]
+    return " ".join(told).encode("ascii")
+
+
+def enabled(names: tuple[str, ...], situation: Situation) -> tuple[str, ...]:
+    """Those of `names` (in upper case) that ENABLE can switch on, each once."""
+    known = {row.name for row in CAPABILITIES if row.enables} - situation.missing
+    return tuple(dict.fromkeys(name for name in names if name in known))

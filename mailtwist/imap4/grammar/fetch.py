@@ -1,0 +1,158 @@
+"""FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4)."""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import BadParameter, SyntaxFault
+from ..types import (
+    Fetch,
+    FetchAttribute,
+    FetchBody,
+    FetchEnvelope,
+    FetchFlags,
+    FetchInternalDate,
+    FetchModSeq,
+    FetchRfc822,
+    FetchRfc822Header,
+    FetchRfc822Text,
+    FetchSize,
+    FetchStructure,
+    FetchUid,
+    Partial,
+    Section,
+    SectionText,
+)
+from .scanner import CommandScanner
+from .sequence import sequence_set
+from .strings import (
+    MOST_MOD_SEQUENCE,
+    MOST_NUMBER,
+    astring,
+    mod_sequence,
+    number,
+    nz_number,
+    parenthesized,
+    sp,
+    word,
+)
+
+MOST_PART_LEVELS = 100
+MOST_ATTRIBUTES = 200
+
+_PLAIN: dict[str, FetchAttribute] = {
+    "ENVELOPE": FetchEnvelope(),
+    "FLAGS": FetchFlags(),
+    "INTERNALDATE": FetchInternalDate(),
+    "RFC822": FetchRfc822(),
+    "RFC822.HEADER": FetchRfc822Header(),
+    "RFC822.SIZE": FetchSize(),
+    "RFC822.TEXT": FetchRfc822Text(),
+    "BODY": FetchStructure(extensible=False),
+    "BODYSTRUCTURE": FetchStructure(),
+    "UID": FetchUid(),
+    "MODSEQ": FetchModSeq(),
+}
+_FAST = (_PLAIN["FLAGS"], _PLAIN["INTERNALDATE"], _PLAIN["RFC822.SIZE"])
+_MACROS: dict[str, tuple[FetchAttribute, ...]] = {
+    "ALL": (*_FAST, _PLAIN["ENVELOPE"]),
+    "FAST": _FAST,
+    "FULL": (*_FAST, _PLAIN["ENVELOPE"], _PLAIN["BODY"]),
+}
+_PART = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
+_TEXT = re.compile(rb"HEADER(?:\.FIELDS(?:\.NOT)?)?|TEXT|MIME", re.I)
+
+
+def fetch(s: CommandScanner) -> Fetch:
+    """sequence-set SP (macro / fetch-att / list) [SP fetch-modifiers]."""
+    sp(s)
+    numbers = sequence_set(s)
+    sp(s)
+    if s.text.startswith(b"(", s.at):
+        found = tuple(parenthesized(s, fetch_att))
+    else:
+        at = s.at
+        name = word(s, "what to fetch")
+        if name in _MACROS:
+            found = _MACROS[name]
+        else:
+            s.at = at
+            found = (fetch_att(s),)
+    changed_since = _changed_since(s) if s.skip(b" (") else None
+    attributes = dict.fromkeys(found)
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise BadParameter(f"At most {MOST_ATTRIBUTES} attributes")
+    if changed_since is not None:
+        attributes[FetchModSeq()] = None
+    if s.uid and FetchUid() not in attributes:
+        attributes = {FetchUid(): None} | attributes
+    return Fetch(numbers, tuple(attributes), changed_since, s.uid)
+
+
+def _changed_since(s: CommandScanner) -> int:
+    """ "CHANGEDSINCE" SP mod-sequence-value ")"."""
+    if word(s) != "CHANGEDSINCE":
+        raise BadParameter("Unknown modifier of FETCH")
+    sp(s)
+    # Quirk: 0, which is no mod-sequence-value but asks for everything.
+    value = mod_sequence(s)
+    s.expect(b")", "a closing parenthesis")
+    return value
+
+
+def fetch_att(s: CommandScanner) -> FetchAttribute:
+    name = word(s, "what to fetch")
+    if name in ("BODY", "BODY.PEEK") and s.skip(b"["):
+        section = _section(s)
+        s.expect(b"]", "a closing bracket")
+        return FetchBody(section, name == "BODY.PEEK", _partial(s))
+    attribute = _PLAIN.get(name)
+    if attribute is None:
+        raise BadParameter(f"Cannot fetch {name[:40]}")
+    return attribute
+
+
+def _section(s: CommandScanner) -> Section:
+    """[section-spec]."""
+    part = _part(s)
+    if part and not s.skip(b"."):
+        return Section(part)
+    found = s.try_match(_TEXT)
+    if not found:
+        if part:
+            raise SyntaxFault("a section text", s.at)
+        return Section()
+    text = SectionText(found[0].decode().upper())
+    if text is SectionText.MIME and not part:
+        raise SyntaxFault("a part number before MIME", found.start())
+    if text not in (SectionText.FIELDS, SectionText.FIELDS_NOT):
+        return Section(part, text)
+    s.skip(b" ")  # Quirk: some clients leave this space out
+    return Section(part, text, tuple(parenthesized(s, astring)))
+
+
+def _part(s: CommandScanner) -> tuple[int, ...]:
+    """section-part: nz-numbers joined by dots."""
+    found = s.try_match(_PART)
+    if not found:
+        return ()
+    digits = found[0].split(b".")
+    if len(digits) > MOST_PART_LEVELS:
+        raise SyntaxFault(f"at most {MOST_PART_LEVELS} levels", found.start())
+    if any(len(one) > 10 for one in digits):
+        raise SyntaxFault(f"part numbers up to {MOST_NUMBER}", found.start())
+    part = tuple(map(int, digits))
+    if not all(0 < one <= MOST_NUMBER for one in part):
+        raise SyntaxFault("part numbers above 0", found.start())
+    return part
+
+
+def _partial(s: CommandScanner) -> Partial | None:
+    """ "<" number "." nz-number ">"; 63 bits as in RFC 9051 §9."""
+    if not s.skip(b"<"):
+        return None
+    start = number(s, "an offset", MOST_MOD_SEQUENCE)
+    s.expect(b".", "a dot")
+    count = nz_number(s, "a count above 0", MOST_MOD_SEQUENCE)
+    s.expect(b">", "a closing angle bracket")
+    return Partial(start, count)

@@ -1,0 +1,32 @@
+"""sequence-set (RFC 3501 §9)."""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import SyntaxFault
+from ...seqset import STAR, SequenceSet
+from .scanner import CommandScanner
+from .strings import MOST_NUMBER
+
+_ONE = rb"(?:\*|[1-9][0-9]{0,9}(?![0-9]))"
+SEQUENCE_SET = re.compile(rb"%b(?::%b)?(?:,%b(?::%b)?)*" % (_ONE, _ONE, _ONE, _ONE))
+
+
+def sequence_set(s: CommandScanner) -> SequenceSet:
+    """Its ranges, sorted and joined: n log n in the number of ranges."""
+    at = s.at
+    found = s.match(SEQUENCE_SET, "a sequence set")
+    ranges = []
+    for item in found[0].split(b","):
+        low, _, high = item.partition(b":")
+        ranges.append((_number(low, at), _number(high or low, at)))
+    return SequenceSet.of(ranges)
+
+
+def _number(digits: bytes, at: int) -> int:
+    if digits == b"*":
+        return STAR
+    if (value := int(digits)) > MOST_NUMBER:
+        raise SyntaxFault(f"numbers up to {MOST_NUMBER}", at)
+    return value
