@@ -51,7 +51,7 @@ class Address:
         rest = text[found.end() :]
         if rest and not rest.startswith("@"):
             raise BadAddress("Bad character in local part")
-        if len(local_part.encode()) > MOST_LOCAL_PART:
+        if _octets(local_part) > MOST_LOCAL_PART:
             raise BadAddress("Local part is longer than 64 octets")
         return cls(local_part, normal_domain(rest[1:]) if rest else "")
 
@@ -87,7 +87,7 @@ def normal_domain(text: str) -> str:
     if text.startswith("["):
         return _literal(text)
     text = text.removesuffix(".")
-    if not text or len(text.encode()) > MOST_DOMAIN:
+    if not text or _octets(text) > MOST_DOMAIN:
         raise BadAddress("Domain is empty or too long")
     try:
         if text.isascii() and "xn--" not in (lower := text.lower()):
@@ -102,6 +102,14 @@ def normal_domain(text: str) -> str:
     return ".".join(labels)
 
 
+def _octets(text: str) -> int:
+    """Length in UTF-8; raises BadAddress for what has no such form."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as bad:
+        raise BadAddress("Address is not valid Unicode") from bad
+
+
 def ascii_domain(domain: str) -> str:
     """A domain made by `normal_domain` with A-labels."""
     if domain.isascii():
@@ -113,6 +121,8 @@ def _literal(text: str) -> str:
     """address-literal (RFC 5321 §4.1.3) in one spelling."""
     inner = text[1:-1] if text.endswith("]") else ""
     try:
+        if "%" in inner:  # a zone means something on one host only (RFC 4007 §11)
+            raise BadAddress("Bad address literal")
         if inner[:5].lower() == "ipv6:":
             return f"[IPv6:{IPv6Address(inner[5:])}]"
         return f"[{IPv4Address(inner)}]"

@@ -59,8 +59,8 @@ class Selected:
 
         `uid`: the set holds UIDs; those unknown are left out (§6.4.8).  Otherwise it
         holds message numbers, and one beyond the mailbox raises BadParameter
-        (RFC 3501 §9, seq-number).  Quirk: "*" in an empty mailbox is nothing, as many
-        clients ask for 1:* without looking at EXISTS.
+        (RFC 3501 §9, seq-number).  Quirk: "n:*" beyond the mailbox is its last message,
+        and nothing if it is empty, as many clients ask for 1:* whatever EXISTS said.
         """
         if uid:
             return sequence_set.pick(self.uids)
@@ -72,12 +72,15 @@ class Selected:
     def ranges_of(self, numbers: SequenceSet) -> tuple[tuple[int, int], ...]:
         """Message numbers as disjoint ascending ranges; raises as `uids_of`."""
         count = len(self.uids)
-        if not count and numbers.ranges and numbers.ranges[-1][1] == STAR:
-            return ()
-        ranges = numbers.resolved(count).ranges
-        if ranges and ranges[-1][1] > count:
-            raise BadParameter(f"There are {count} messages only")
-        return ranges
+        ranges: list[tuple[int, int]] = []
+        for low, high in numbers.ranges:
+            if high == STAR:
+                low, high = min(low, count), count
+            if high > count:
+                raise BadParameter(f"There are {count} messages only")
+            if high:
+                ranges.append((low, high))
+        return SequenceSet.of(ranges).ranges
 
     def number_of(self, uid: int) -> int | None:
         """The message number of `uid` now, None if it is not in the view."""
