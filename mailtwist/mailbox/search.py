@@ -205,7 +205,7 @@ class _Run:
             large: list[tuple[int, list[Span]]] = []
             for uid, octets in await self._cached(chunk, Column.PARTS):
                 part = Part.decode(octets)
-                if part.children and named(part, needle):
+                if named(part, needle):
                     matching.add(uid)
                     continue
                 where = spans(stretches(part, header=header), _SMALL)

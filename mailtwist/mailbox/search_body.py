@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from ..mime.charset import ascii_inside
-from ..mime.parameters import decoded_parameter, token
+from ..mime.parameters import decoded_parameter, parameter, token
 from ..mime.part import Part
 from ..mime.text import BodyDecoder, TransferDecoder
 from .search_needle import Needle
@@ -50,43 +50,41 @@ def spans(where: Iterable[Stretch], most: int) -> list[Span]:
 
 
 def stretches(message: Part, *, header: bool) -> Iterator[Stretch]:
-    """Where text is: bodies of text and message parts, and headers of parts.
+    """Where text is: bodies of text and message parts, headers of messages inside.
 
-    `header`: the message's own header too (TEXT, not BODY).  RFC 3501 §6.4.4 lets
-    other media types out.
+    `header` (TEXT, not BODY): the message's own header too, and the headers of parts,
+    which say "text/plain" in nearly every message and would be found in every body.
+    RFC 3501 §6.4.4 lets other media types out.
     """
-    if header and message.header[1]:
-        yield Stretch(*message.header, header=True)
-    waiting = [message]
+    waiting = [(message, header)]
     while waiting:
-        part = waiting.pop()
-        if part is not message and part.header[1]:
+        part, read_header = waiting.pop()
+        if read_header and part.header[1]:
             yield Stretch(*part.header, header=True)
-        waiting.extend(reversed(part.children))
-        if (
-            part.body[1]
-            and not part.children
-            and part.media_type in ("text", "message")
-        ):
+        read_header = header or part.encapsulates
+        waiting.extend((child, read_header) for child in reversed(part.children))
+        leaf = part.body[1] and not part.children
+        if leaf and part.media_type in ("text", "message"):
             charset = token(part.parameters, b"charset") or b""
             yield Stretch(*part.body, False, part.encoding, charset)
 
 
 def named(message: Part, needle: Needle) -> bool:
-    """True if an attachment's name of the long form (RFC 2231) has the needle.
-
-    In its header it stands with percent signs, where no search would find it.
-    """
+    """True if the name of an attachment has the needle, in any of its encodings."""
     waiting = [message]
     while waiting:
         part = waiting.pop()
         waiting += part.children
+        if not part.parameters and not part.disposition:
+            continue
         disposed = part.disposition[1] if part.disposition else ()
         for parameters, name in ((disposed, b"filename"), (part.parameters, b"name")):
-            if any(key == name + b"*" for key, _ in parameters):
-                text = decoded_parameter(parameters, name)
-                if text is not None and needle.in_text(text):
-                    return True
+            text = decoded_parameter(parameters, name)
+            if text is not None and needle.in_text(text):
+                return True
+            plain = parameter(parameters, name)
+            if plain is not None and needle.in_value(plain, plain.lower()):
+                return True
     return False
 
 

@@ -13,11 +13,13 @@ class Needle:
     ASCII without encoded words a search of lower-case octets is exact.
     """
 
-    __slots__ = ("octets", "spaced", "text")
+    __slots__ = ("_word", "octets", "spaced", "text")
 
     def __init__(self, text: str) -> None:
         self.text = normal(text)
         self.octets = self.text.encode() if self.text.isascii() else None
+        # Its longest word is on one line wherever the rest is folded to.
+        self._word = max((self.octets or b"").split(), key=len, default=b"")
         self.spaced = any(space in self.text for space in " \t\r\n")
 
     def in_text(self, text: str) -> bool:
@@ -34,7 +36,7 @@ class Needle:
     def in_header(self, header: bytes) -> bool:
         """True if a whole raw header has it, in names, values or over folded lines."""
         lower = header.lower()
-        if self.octets is not None and not self.spaced and self.absent(lower):
+        if self.absent(lower):
             return False
         if b"=?" not in lower and lower.isascii():
             return self.octets is not None and self.octets in unfold_all(lower)
@@ -44,4 +46,4 @@ class Needle:
         """True if no field of this header (in lower case) can have it."""
         if b"=?" in lower or not lower.isascii():
             return False
-        return self.octets is None or (not self.spaced and self.octets not in lower)
+        return self.octets is None or self._word not in lower

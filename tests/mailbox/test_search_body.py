@@ -91,12 +91,6 @@ CASES = [
     (multipart(part(b"x")), "preamble", False, "what no reader shows"),
     (multipart(part(b"x")), "outside", False, "the message's header"),
     (
-        multipart(part(b"x", more="X-Y: =?utf-8?b?bmVlZGxl?=\r\n")),
-        "needle",
-        True,
-        "the header of a part, decoded",
-    ),
-    (
         multipart(part(b"x", "image/gif; name=needle.gif")),
         "needle",
         True,
@@ -120,6 +114,14 @@ CASES = [
         True,
         "in a message",
     ),
+    (
+        multipart(part(b"x", 'image/gif; name="=?utf-8?q?n=65edle?=.gif"')),
+        "needle",
+        True,
+        "and in an encoded word",
+    ),
+    (part(b"x", "application/pdf; name=needle.pdf"), "needle", True, "of one part"),
+    (multipart(part(b"x")), "text/plain", False, "what headers of parts say"),
     (b"Content-Type: message/rfc822\r\n\r\n" + INNER, "inner", True, "and its header"),
     (multipart(part(INNER, "message/rfc822", "7bit")), "needle", True, "in a part"),
     (b"Content-Type: multipart/mixed\r\n\r\nneedle", "needle", True, "no boundary"),
@@ -150,6 +152,12 @@ class BodyTests(SynchronousTestCase):
         ]:
             self.assertEqual(mail.found(Text(needle)), [1] if want else [], needle)
         self.assertEqual(mail.found(Body("")), [1])
+
+    def test_text_has_the_headers_of_parts(self):
+        octets = multipart(part(b"x", more="X-Y: =?utf-8?b?bmVlZGxl?=\r\n"))
+        mail = Searched(self, [(octets, [], 0)])
+        self.assertEqual(mail.found(Text("needle")), [1])
+        self.assertEqual(mail.found(Body("needle")), [])
 
     def test_small_messages_are_read_together(self):
         octets = b"Subject: x\r\n\r\n" + b"needle not here\r\n" * 10

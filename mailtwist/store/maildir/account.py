@@ -39,7 +39,7 @@ def shielded(inner: Deferred[Result]) -> Deferred[Result]:
 
     def pass_on(result: Result | Failure) -> None:
         if not outer.called:
-            outer.callback(result)  # type: ignore[arg-type]
+            outer.callback(result)
         elif isinstance(result, Failure) and not result.check(MailError):
             log.failure("work that nobody waits for", failure=result)
 

@@ -137,23 +137,10 @@ class MaildirSink:
             places.append(at)
         if files:
             outcomes = await self._delivery.writer.commit(files)
-            if self._spool is not None:
-                self._spool_is_taken(files, outcomes)
             for at, outcome in zip(places, outcomes, strict=True):
                 verdicts[at] = outcome
         self._tell(verdicts)
         return verdicts
-
-    def _spool_is_taken(self, files: list[NewFile], outcomes: list[Verdict]) -> None:
-        """If the spool's file became a message it is no longer ours to remove."""
-        spool = self._spool
-        if spool is None or spool.descriptor is None:
-            return
-        for file, outcome in zip(files, outcomes, strict=True):
-            if file.prefix == spool.head:
-                if outcome is None:
-                    spool.close()
-                return
 
     async def _check_quota(self, recipient: LocalRecipient) -> None:
         limit = recipient.account.storage_limit_octets

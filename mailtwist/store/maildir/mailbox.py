@@ -158,7 +158,7 @@ class MaildirMailbox:
             return [content.whole(path, lf) for path, lf in places]
 
         places = [self._place(live, uid) for uid in uids]
-        found = await self._tree.defer(read)
+        found: list[bytes | mmap.mmap | None] = await self._tree.defer(read)
         if None in found:
             await self._files.turn(lambda: self._files.look(live, sure=True))
             places = [self._place(live, uid) for uid in uids]
@@ -185,7 +185,8 @@ class MaildirMailbox:
         for one in ranges:
             path, lf = self._place(live, one.uid)
             wanted.append(content.Wanted(path, lf, one.start, one.count))
-        return await self._tree.defer(content.read, wanted)
+        found: list[bytes | None] = await self._tree.defer(content.read, wanted)
+        return found
 
     @staticmethod
     def _place(live: Live, uid: int) -> tuple[str, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Awaitable, Sequence
@@ -30,6 +31,8 @@ from .names import UniqueNames
 from .spool import Spool, Spooler
 from .writer import MaildirWriter
 
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
 GONE = "tmp-deleted-"  # a deleted mailbox is renamed to this before it is removed
 
 
@@ -38,14 +41,17 @@ class MaildirUpload:
     """See IUpload.  The file, if it gets one, lies in the account's INBOX tmp/."""
 
     def __init__(self, spool: Spool) -> None:
-        self.spool = spool
+        self.spool, self._last = spool, b""
 
     @property
     def octets(self) -> int:
         return self.spool.octets
 
     def write(self, octets: bytes) -> Awaitable[None] | None:
-        return self.spool.write(octets)
+        """Octets with whatever line ends; they are kept with CRLF."""
+        converted = _BARE_LF.sub(b"\r\n", self._last + octets)[len(self._last) :]
+        self._last = b"\r" if octets.endswith(b"\r") else b""
+        return self.spool.write(converted)
 
     def abort(self) -> None:
         self.spool.abort()
@@ -133,7 +139,8 @@ class MaildirMailboxes:
                     self._make(parent, frozenset())
             return self._make(path, special_uses)
 
-        return await self._in_thread(make)
+        object_id: str = await self._in_thread(make)
+        return object_id
 
     def _make(self, path: Path, special_uses: frozenset[str]) -> str:
         """In a thread: the row first, so that the folder never has a stale one."""
