@@ -134,5 +134,7 @@ class DataScanner:
                 return True
             at, room = end + 1, most
         last = rfind(b"\n", at)
-        self._line = self._line + size if last < 0 and at == 0 else size - (last + 1 or at)
+        self._line = (
+            self._line + size if last < 0 and at == 0 else size - (last + 1 or at)
+        )
         return self._line > self.most_line
