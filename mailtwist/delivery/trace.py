@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.utils import formatdate
 from functools import lru_cache
 
@@ -9,19 +10,31 @@ from ..config.model import Delivery
 from .model import Envelope, LocalRecipient
 
 
-def delivery_fields(
-    envelope: Envelope, recipient: LocalRecipient, config: Delivery, now_s: float
-) -> bytes:
-    """Return-Path (RFC 5321 §4.4), Delivered-To, Delivery-Date, each with its CRLF."""
+def delivery_prefixes(
+    envelope: Envelope,
+    recipients: Sequence[LocalRecipient],
+    config: Delivery,
+    now_s: float,
+) -> list[bytes]:
+    """What stands before the message in each recipient's copy, each line with CRLF.
+
+    Return-Path (RFC 5321 §4.4), Delivered-To, Delivery-Date, then the trace of the
+    envelope.  `now_s` is seconds since 1970.  All but Delivered-To is made once.
+    """
     utf8 = envelope.smtputf8
     sender = envelope.reverse_path
     path = b"" if sender is None else sender.encode(utf8=utf8)
-    fields = b"Return-Path: <%s>\r\n" % path
-    if config.delivered_to:
-        fields += b"Delivered-To: %s\r\n" % recipient.address.encode(utf8=utf8)
+    before = b"Return-Path: <%s>\r\n" % path
+    after = envelope.trace
     if config.delivery_date:
-        fields += b"Delivery-Date: %s\r\n" % date_time(int(now_s))
-    return fields
+        after = b"Delivery-Date: %s\r\n" % date_time(int(now_s)) + after
+    if not config.delivered_to:
+        return [before + after] * len(recipients)
+    return [
+        b"%sDelivered-To: %s\r\n%s"
+        % (before, recipient.address.encode(utf8=utf8), after)
+        for recipient in recipients
+    ]
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -10,13 +11,14 @@ from zope.interface import implementer
 
 from ...config.model import Delivery
 from ...delivery.model import Envelope, LocalRecipient, Verdict
-from ...delivery.trace import delivery_fields
+from ...delivery.trace import delivery_prefixes
 from ...directory.model import Account
-from ...errors import MailError, OverQuota
+from ...errors import MailError, NoRoute, OverQuota
 from ...interfaces import IDelivery, IMessageSink
 from ...log import mail_log
 from ...mailbox.model import Path, Usage
 from . import durable
+from .account import shielded
 from .names import UniqueNames
 from .spool import Spool, Spooler
 from .writer import MaildirWriter, NewFile
@@ -40,7 +42,10 @@ class Folders(Protocol):
 
 @implementer(IDelivery)
 class MaildirDelivery:
-    """Puts messages into new/ of its recipients' folders."""
+    """Puts messages into new/ of its recipients' folders.
+
+    `now` gives seconds since 1970 for Delivery-Date.
+    """
 
     def __init__(
         self,
@@ -50,120 +55,223 @@ class MaildirDelivery:
         names: UniqueNames,
         config: Delivery,
         reactor: Any,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.store, self.writer, self.spooler = store, writer, spooler
         self.names, self.config, self.reactor = names, config, reactor
+        self._now = now
+        self._promised: dict[str, int] = {}  # octets on their way, by account's home
 
     def begin(self, envelope: Envelope) -> MaildirSink:
-        return MaildirSink(self, envelope)
+        """See IDelivery; recipients elsewhere get NoRoute."""
+        local = [r for r in envelope.recipients if isinstance(r, LocalRecipient)]
+        prefixes = delivery_prefixes(envelope, local, self.config, self._now())
+        copies = [Copy(*each) for each in zip(local, prefixes, strict=True)]
+        return MaildirSink(self, envelope, copies)
+
+    # -- room ---------------------------------------------------------------------
+
+    async def promise(self, account: Account, octets: int) -> None:
+        """Count `octets` as on their way to the account; raises OverQuota."""
+        limit = account.storage_limit_octets
+        if limit is None:
+            return
+        usage = self.store.usage_now(account)
+        if usage is None:
+            usage = await self.store.mailboxes(account).usage()
+        promised = self._promised.get(account.home, 0) + octets
+        if usage.octets + promised > limit:
+            raise OverQuota()
+        self._promised[account.home] = promised
+
+    def give_back(self, account: Account, octets: int) -> None:
+        """What was promised is there, or will not come."""
+        if account.storage_limit_octets is not None:
+            left = self._promised.get(account.home, 0) - octets
+            if left > 0:
+                self._promised[account.home] = left
+            else:
+                self._promised.pop(account.home, None)
+
+
+class Copy:
+    """One recipient's copy of a message."""
+
+    __slots__ = ("fault", "octets", "prefix", "recipient")
+
+    def __init__(self, recipient: LocalRecipient, prefix: bytes) -> None:
+        self.recipient, self.prefix = recipient, prefix
+        self.octets = 0
+        self.fault: Verdict = None
 
 
 @implementer(IMessageSink)
 class MaildirSink:
-    """The octets of one message; see IMessageSink."""
+    """The octets of one message; see IMessageSink.
 
-    def __init__(self, delivery: MaildirDelivery, envelope: Envelope) -> None:
-        self._delivery, self._envelope = delivery, envelope
+    They wait in memory until they are too many, then in a file in the tmp/ of the first
+    recipient whose folder can be had, which becomes that recipient's copy.
+    """
+
+    def __init__(
+        self, delivery: MaildirDelivery, envelope: Envelope, copies: list[Copy]
+    ) -> None:
+        self._delivery, self._envelope, self._copies = delivery, envelope, copies
+        self._parts: list[bytes] = []
         self._spool: Spool | None = None
-        self._early: list[bytes] = []
+        self._spooling: Deferred[None] | None = None
+        self._fault: MailError | None = None
+        self._spent = False
         self.octets = 0
-        now = delivery.reactor.seconds()
-        self._recipients = [
-            r for r in envelope.recipients if isinstance(r, LocalRecipient)
-        ]
-        self._prefixes = [
-            delivery_fields(envelope, recipient, delivery.config, now) + envelope.trace
-            for recipient in self._recipients
-        ]
+
+    # -- octets come --------------------------------------------------------------
 
     def write(self, octets: bytes) -> Awaitable[None] | None:
+        if self._spent:
+            return None
         self.octets += len(octets)
         if self._spool is not None:
             return self._spool.write(octets)
-        self._early.append(octets)
+        if self._fault is not None:
+            return None
+        self._parts.append(octets)
         if self.octets <= self._delivery.spooler.memory_octets:
             return None
-        return Deferred.fromCoroutine(self._begin_spool())
+        if self._spooling is None:
+            self._spooling = Deferred.fromCoroutine(self._begin_spool())
+            if self._spooling.called:
+                return None
+        return self._begun()
 
     async def _begin_spool(self) -> None:
-        """The message is large: its file grows in the first recipient's tmp/."""
-        first = self._recipients[0]
-        folder = await self._folder(first)
-        path = f"{folder}/tmp/{self._delivery.names.draft()}"
-        self._spool = self._delivery.spooler.spool(path, self._prefixes[0])
-        early, self._early = self._early, []
-        for octets in early:
-            waited = self._spool.write(octets)
-            if waited is not None:
-                await waited
+        """The message is large: its file begins."""
+        fault: MailError | None = None
+        for copy in self._copies:
+            try:
+                folder = await self._folder(copy.recipient)
+            except MailError as why:
+                fault = fault or why
+                continue
+            if not self._spent:
+                path = f"{folder}/tmp/{self._delivery.names.draft()}"
+                self._spool = self._delivery.spooler.spool(path, copy.prefix)
+                parts, self._parts = self._parts, []
+                waits = [self._spool.write(octets) for octets in parts]
+                for waited in waits:
+                    if waited is not None:
+                        await waited
+            return
+        self._fault = fault or NoRoute()
+        self._parts.clear()
+
+    def _begun(self) -> Awaitable[None]:
+        """Fires when the spool has begun; giving up this wait does not stop it."""
+        waiter: Deferred[None] = Deferred()
+
+        def begun(result: Any) -> Any:
+            if not waiter.called:
+                waiter.callback(None)
+            return result
+
+        if self._spooling is None:
+            waiter.callback(None)
+        else:
+            self._spooling.addBoth(begun)
+        return waiter
 
     async def _folder(self, recipient: LocalRecipient) -> str:
         folder = self._delivery.store.folder(recipient.account, recipient.path)
         return folder if isinstance(folder, str) else await folder
 
     def abort(self) -> None:
-        self._early.clear()
+        self._spent = True
+        self._parts.clear()
         if self._spool is not None:
             self._spool.abort()
 
+    # -- the end of data ----------------------------------------------------------
+
     async def commit(self) -> list[Verdict]:
+        if self._spent:
+            raise MailError("The message was given up")
         try:
-            return await self._commit()
+            files = await self._files(await self._content())
+            if self._spent:  # given up while a folder was looked for
+                raise MailError("The message was given up")
+        except BaseException:
+            self._give_back()
+            self.abort()
+            raise
+        try:
+            done = self._delivery.writer.commit(files)
+            # The recipients learn of it even if the sender is gone by then.
+            await shielded(done.addCallback(self._committed))
         finally:
-            if self._spool is not None:
-                self._spool.abort()
+            self.abort()
+        return self._verdicts()
 
-    async def _commit(self) -> list[Verdict]:
-        verdicts: list[Verdict] = [None] * len(self._recipients)
-        content: tuple[bytes, ...] | Spool = tuple(self._early)
-        if self._spool is not None:
-            await self._spool.settled()
-            if self._spool.fault is not None:
-                fault = durable.fault_of(self._spool.fault)
-                return [fault] * len(self._recipients)
-            content = self._spool
-        files: list[NewFile] = []
-        places: list[int] = []
-        for at, recipient in enumerate(self._recipients):
+    async def _content(self) -> tuple[bytes, ...] | Spool:
+        """Everything taken; a fault of storage is every copy's."""
+        if self._spooling is not None:
+            await self._begun()
+            await self._spooling  # raises what went wrong
+        if self._spool is None:
+            return tuple(self._parts)
+        await self._spool.settled()
+        if self._spool.fault is not None:
+            self._fault = durable.fault_of(self._spool.fault)
+        return self._spool
+
+    async def _files(self, content: tuple[bytes, ...] | Spool) -> list[NewFile]:
+        files = []
+        for copy in self._copies:
+            octets = len(copy.prefix) + self.octets
+            account = copy.recipient.account
             try:
-                await self._check_quota(recipient)
-                folder = await self._folder(recipient)
+                if self._fault is not None:
+                    raise self._fault
+                folder = await self._folder(copy.recipient)
+                await self._delivery.promise(account, octets)
             except MailError as fault:
-                verdicts[at] = fault
+                copy.fault = fault
                 continue
-            prefix = self._prefixes[at]
-            name = self._delivery.names.base(len(prefix) + self.octets)
-            files.append(NewFile(folder, name, "new", content, prefix))
-            places.append(at)
-        if files:
-            outcomes = await self._delivery.writer.commit(files)
-            for at, outcome in zip(places, outcomes, strict=True):
-                verdicts[at] = outcome
-        self._tell(verdicts)
-        return verdicts
+            copy.octets = octets
+            name = self._delivery.names.base(octets)
+            files.append(NewFile(folder, name, "new", content, copy.prefix))
+        return files
 
-    async def _check_quota(self, recipient: LocalRecipient) -> None:
-        limit = recipient.account.storage_limit_octets
-        if limit is None:
-            return
-        store = self._delivery.store
-        usage = store.usage_now(recipient.account)
-        if usage is None:
-            usage = await store.mailboxes(recipient.account).usage()
-        if usage.octets + self.octets > limit:
-            raise OverQuota()
+    def _committed(self, outcomes: Sequence[Verdict]) -> None:
+        """In the order of the copies that had a file."""
+        store, each = self._delivery.store, iter(outcomes)
+        for copy in self._copies:
+            if copy.fault is None:
+                copy.fault = next(each)
+                if copy.fault is None:
+                    to = copy.recipient
+                    store.arrived(to.account, to.path, copy.octets, 1)
+        self._give_back()
+        self._tell()
 
-    def _tell(self, verdicts: list[Verdict]) -> None:
-        message = self._envelope.message_id
-        for at, recipient in enumerate(self._recipients):
-            fault = verdicts[at]
-            if fault is not None:
-                mail_log.not_delivered(message, str(recipient.address), fault)
-                continue
-            octets = len(self._prefixes[at]) + self.octets
-            self._delivery.store.arrived(recipient.account, recipient.path, octets, 1)
-        done = [
-            r for r, fault in zip(self._recipients, verdicts, strict=True) if not fault
+    def _give_back(self) -> None:
+        """The room that was promised is taken now, or not needed."""
+        for copy in self._copies:
+            self._delivery.give_back(copy.recipient.account, copy.octets)
+            copy.octets = 0
+
+    def _verdicts(self) -> list[Verdict]:
+        faults = iter([copy.fault for copy in self._copies])
+        return [
+            next(faults) if isinstance(recipient, LocalRecipient) else NoRoute()
+            for recipient in self._envelope.recipients
         ]
+
+    def _tell(self) -> None:
+        message, done = self._envelope.message_id, []
+        for copy in self._copies:
+            name = str(copy.recipient.address)
+            if copy.fault is None:
+                done.append(name)
+            else:
+                mail_log.not_delivered(message, name, copy.fault)
         if done:
-            mail_log.delivered(message, [str(r.address) for r in done])
+            mail_log.delivered(message, done)

@@ -86,6 +86,11 @@ class Spool:
         return self._owner
 
     @property
+    def aborted(self) -> bool:
+        """True if its octets are gone."""
+        return self._aborted
+
+    @property
     def in_memory(self) -> bool:
         return self.descriptor is None and self._writing is None
 

@@ -23,7 +23,8 @@ def remove_stale(maildir: str, now_s: float) -> list[str]:
         for entry in entries:
             with contextlib.suppress(OSError):
                 seen = entry.stat(follow_symlinks=False)
-                newest = max(seen.st_mtime, seen.st_atime)
+                # A draft may carry its message's old date; its ctime is always now.
+                newest = max(seen.st_mtime, seen.st_atime, seen.st_ctime)
                 if stat.S_ISREG(seen.st_mode) and newest < now_s - STALE_S:
                     os.unlink(entry.path)
                     removed.append(entry.name)

@@ -71,10 +71,10 @@ class MaildirWriter:
             or (self._files and self._octets + octets > MOST_WAITING_OCTETS)
         ):
             return _answered([SystemBusy() for _ in files])
-        if not files:
-            return _answered([])
-        jobs = [Job(file, file.draft) for file in files]
         spools = {f.content for f in files if isinstance(f.content, Spool)}
+        if not files or any(spool.aborted for spool in spools):
+            return _answered([MailError() for _ in files])
+        jobs = [Job(file, file.draft) for file in files]
         request = _Request(jobs, Deferred(), octets, len(jobs), spools)
         self._files += len(jobs)
         self._octets += octets
