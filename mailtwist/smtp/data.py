@@ -1,8 +1,8 @@
 """The end of a message and what may not be in it, found in bulk (RFC 5321 §4.1.1.4).
 
-Only CRLF "." CRLF ends a message.  A bare CR, a bare LF, a NUL, a line over the limit or
-a message over the limit is a fault, told when the true end has come: until then octets
-are looked at and dropped, so that nothing behind a false end is ever a command.
+Only CRLF "." CRLF ends a message.  A bare CR, a bare LF, a NUL, a line over the limit
+or a message over the limit is a fault, told when the true end has come: until then
+octets are looked at and dropped, so that nothing behind a false end is ever a command.
 """
 
 from __future__ import annotations
