@@ -12,7 +12,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 PAIRS = [
     ("INBOX", b"INBOX", "plain"),
     ("A & B", b"A &- B", "ampersand"),
-    ("~peter/mail/\u53f0\u5317/\u65e5\u672c\u8a9e", None, "RFC 3501 §5.1.3's example"),
+    ("~/\u53f0\u5317/\u65e5", b"~/&U,BTFw-/&ZeU-", "as in RFC 3501 §5.1.3"),
     ("Entw\xfcrfe", b"Entw&APw-rfe", "one letter"),
     ("\xe4\xf6", b"&AOQA9g-", "two letters share a shift"),
     ("\U0001f4e7", b"&2D3c5w-", "surrogate pair"),
@@ -43,7 +43,6 @@ REFUSED = [
 class Utf7Tests(SynchronousTestCase):
     def test_known_names(self):
         for text, wire, why in PAIRS:
-            wire = wire or b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"
             self.assertEqual(utf7.encode(text), wire, why)
             self.assertEqual(utf7.decode(wire), text, why)
 
