@@ -34,6 +34,8 @@ class Spooler:
     def __init__(self, reactor: Any, memory_octets: int) -> None:
         self.reactor, self.memory_octets = reactor, memory_octets
         self._pool = ThreadPool(0, THREADS, "mailtwist-spool")
+        self._open: set[Spool] = set()  # that have a file
+        self._closing: Deferred[None] | None = None
 
     def spool(self, path: str, head: bytes = b"") -> Spool:
         """A spool that becomes the file `path` when it grows, `head` at its start."""
@@ -55,9 +57,25 @@ class Spooler:
             work(*arguments)
 
     async def close(self) -> None:
-        """Returns when the threads have done all that was asked of them."""
+        """Abort every spool that is left; returns when nothing of them stays."""
+        for spool in list(self._open):
+            spool.abort()
+        if self._open:
+            self._closing = self._closing or Deferred()
+            await self._closing
         if self._pool.started and not self._pool.joined:
             self._pool.stop()
+
+    def begun(self, spool: Spool) -> None:
+        """A spool gets its file."""
+        self._open.add(spool)
+
+    def ended(self, spool: Spool) -> None:
+        """The file is closed, and gone unless it became a message."""
+        self._open.discard(spool)
+        if self._closing is not None and not self._open:
+            closing, self._closing = self._closing, None
+            closing.callback(None)
 
 
 class Spool:
@@ -126,6 +144,7 @@ class Spool:
         return waiter
 
     def _flush(self) -> None:
+        self._owner.begun(self)
         parts, self.parts, self._held = self.parts, [], 0
         self._writing = self._owner.defer(self._to_file, parts)
         self._writing.addBoth(self._flushed_to)
@@ -180,6 +199,7 @@ class Spool:
         if self.descriptor is not None:
             descriptor, self.descriptor = self.descriptor, None
             self._owner.run(_discard, descriptor, "" if self.renamed else self.path)
+        self._owner.ended(self)
 
 
 def _discard(descriptor: int, path: str) -> None:
