@@ -21,7 +21,7 @@ A commented sample is etc/mailtwist.toml in the source; `mailtwist config sample
 it.  `make run` in a checkout starts a whole server on loopback ports to try."""
 
 
-class Options(usage.Options):  # type: ignore[misc]
+class Options(usage.Options):
     """--config FILE, read and checked before anything is opened."""
 
     synopsis = "[options]"

@@ -6,38 +6,31 @@ from typing import Any
 
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred
-from twisted.mail.interfaces import IAccountIMAP, IMailboxPOP3, IMessageDelivery
 from zope.interface import Interface, implementer
 
 from ..errors import AuthUnavailable
-from ..interfaces import IDelivery, IDirectory, IMailAccount, IRouter, IStore
-from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
+from ..interfaces import IDirectory, IMailAccount, IStore
 from .account import MailAccount
 
 
 @implementer(IRealm)
 class MailRealm:
-    """Gives IMailAccount, and the avatars of `twisted.mail.interfaces`.
-
-    `router` and `delivery` are what IMessageDelivery works with; they may be set after
-    construction, as they need the directory that the portal is made from.
-    """
+    """Gives IMailAccount."""
 
     def __init__(self, directory: IDirectory, store: IStore, separator: str) -> None:
         self._directory, self._store = directory, store
         self._separator = separator
-        self.router: IRouter | None = None
-        self.delivery: IDelivery | None = None
 
     def requestAvatar(
-        self, avatar_id: bytes, mind: object, *interfaces: type[Interface]
+        self, avatar_id: bytes | tuple[()], mind: object, *interfaces: type[Interface]
     ) -> Deferred[tuple[Any, Any, Any]]:
         return Deferred.fromCoroutine(self._avatar(avatar_id, interfaces))
 
     async def _avatar(
-        self, avatar_id: bytes, interfaces: tuple[type[Interface], ...]
+        self, avatar_id: bytes | tuple[()], interfaces: tuple[type[Interface], ...]
     ) -> tuple[Any, Any, Any]:
-        account = await self._directory.account(avatar_id.decode())
+        name = avatar_id.decode() if isinstance(avatar_id, bytes) else ""
+        account = await self._directory.account(name)
         if account is None:  # removed between the check and now
             raise AuthUnavailable()
         avatar = MailAccount(
@@ -46,13 +39,6 @@ class MailRealm:
         for interface in interfaces:
             if interface is IMailAccount:
                 return interface, avatar, logout
-            if interface is IMailboxPOP3:
-                return interface, await pop3_mailbox(avatar), logout
-            if interface is IAccountIMAP:
-                return interface, imap_account(avatar), logout
-            if interface is IMessageDelivery and self.router is not None:
-                delivery = message_delivery(avatar, self.router, self.delivery)
-                return interface, delivery, logout
         raise NotImplementedError(f"no avatar for {interfaces}")
 
 

@@ -59,8 +59,6 @@ class MailService(MultiService):
         self.portal = self.auth.portal
         self.router = Router(self.auth.directory, self.store, config)
         self.delivery = self.store.delivery()
-        self.auth.realm.router = self.router
-        self.auth.realm.delivery = self.delivery
         self.factories = self._factories()
         listeners = config.listener
         for listener in listener_services(

@@ -285,7 +285,7 @@ class SMTPServer(Protocol):
 class SMTPFactory(Factory):
     """Makes SMTP connections for one role, "smtp" (port 25) or "submission"."""
 
-    protocol = SMTPServer
+    protocol = SMTPServer  # type: ignore[assignment]
     noisy = False
     too_many = reply(421, "4.7.0", "Too many connections, try again later").encode()
 
