@@ -8,6 +8,7 @@ file that fails takes its draft with it and does not touch its neighbours.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 
@@ -69,7 +70,7 @@ class Job:
     def fails(self, cause: OSError) -> None:
         """Answer with the fault of `cause`; the draft goes."""
         self.fault, self.cause = durable.fault_of(cause), cause
-        self.close()
+        self.drop()
         if self.made:
             self.made = False
             try:
@@ -77,7 +78,13 @@ class Job:
             except OSError as left:
                 cause.add_note(f"{self.draft} stays: {left.strerror}")
 
+    def drop(self) -> None:
+        """Close what is open; how that goes changes nothing any more."""
+        with contextlib.suppress(OSError):
+            self.close()
+
     def close(self) -> None:
+        """Close the draft; raises OSError, which is a write that failed late."""
         if self.descriptor >= 0:
             descriptor, self.descriptor = self.descriptor, -1
             os.close(descriptor)
@@ -113,9 +120,10 @@ def commit(jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]) 
             _sync_folder(folder)
     finally:
         for job in jobs:
-            job.close()
+            job.drop()
         for folder in folders.values():
-            os.close(folder.descriptor)
+            with contextlib.suppress(OSError):
+                os.close(folder.descriptor)
 
 
 def _folder_of(
@@ -133,8 +141,9 @@ def _folder_of(
         try:
             folder = folders[key] = _Folder(descriptor, systems.of(descriptor))
         except OSError as cause:
-            os.close(descriptor)
             job.fails(cause)
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
             return None
     job.folder = folder
     return folder
@@ -146,8 +155,7 @@ def _folder_of(
 def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> None:
     if system.together(len(jobs)):
         for job in jobs:
-            _draft(job)
-            job.close()
+            _draft(job, close=True)
         start = now()
         try:
             durable.syncfs(system.descriptor)
@@ -168,13 +176,15 @@ def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> Non
     system.took(False, len(jobs), seconds)
 
 
-def _draft(job: Job) -> None:
-    """Write the file to tmp/ and leave it open."""
+def _draft(job: Job, *, close: bool = False) -> None:
+    """Write the file to tmp/."""
     try:
         job.descriptor = durable.create(job.draft)
         job.made = True
         durable.write_all(job.descriptor, job.file.parts)
         _set_date(job.descriptor, job.file)
+        if close:
+            job.close()
     except OSError as cause:
         job.fails(cause)
 
@@ -195,7 +205,7 @@ def _sync_each(jobs: Iterable[Job]) -> None:
         except OSError as cause:
             job.fails(cause)
         else:
-            job.close()
+            job.drop()
 
 
 # -- visible ----------------------------------------------------------------------
@@ -242,7 +252,7 @@ def stage(jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job is not own:
             _copy(job)
-            job.close()
+            job.drop()
     if own is not None:
         _take_spool(own)
 
