@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import IService
@@ -11,7 +10,7 @@ from twisted.python import usage
 
 from . import __version__
 from .config.load import load
-from .config.model import Config
+from .config.model import Config, Log
 from .errors import ConfigError
 from .log import setup
 
@@ -51,12 +50,16 @@ class Options(usage.Options):
         asked = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
         lost = self.parsed.log.to == "stdout" and not twistd.get("nodaemon")
         if not asked and not lost:
-            twistd["logger"] = observer_factory(self.parsed)
+            _chosen.append(self.parsed.log)
+            twistd["logger"] = f"{__name__}.twistd_observer"
 
 
-def observer_factory(config: Config) -> Callable[[], ILogObserver]:
-    """twistd calls it after the fork, so that files belong to the daemon."""
-    return lambda: setup.observer(config.log)
+_chosen: list[Log] = []  # twistd takes the name of a factory, and no argument
+
+
+def twistd_observer() -> ILogObserver:
+    """What twistd logs to; made after the fork, so that files belong to the daemon."""
+    return setup.observer(_chosen[-1])
 
 
 def makeService(options: Options) -> IService:

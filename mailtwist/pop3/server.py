@@ -203,7 +203,8 @@ class POP3Server(Protocol):
             case Auth():
                 return await self._auth(event)
             case Capa():
-                return self._listed("Capabilities", told(self._circumstances()))
+                self._listed("Capabilities", told(self._circumstances()))
+                return None
             case Stls():
                 if self.factory.tls is None or self.peer.tls:
                     raise BadSequence("TLS is up" if self.peer.tls else "No TLS here")
@@ -228,19 +229,23 @@ class POP3Server(Protocol):
                 return Reply(True, f"{messages} {octets}")
             case ListSizes():
                 if event.number is None:
-                    return await self._long("Sizes", drop.sizes())
+                    await self._long("Sizes", drop.sizes())
+                    return None
                 at = drop.index(event.number)
                 return Reply(True, f"{event.number} {drop.octets[at]}")
             case Uidl():
                 if event.number is None:
-                    return await self._long("Unique ids", drop.unique_ids())
+                    await self._long("Unique ids", drop.unique_ids())
+                    return None
                 at = drop.index(event.number)
                 return Reply(True, f"{event.number} {drop.uidl(at)}")
             case Retr():
-                return await self._message(drop, drop.index(event.number), None)
+                await self._message(drop, drop.index(event.number), None)
+                return None
             case Top():
                 at = drop.index(event.number)
-                return await self._message(drop, at, TopCutter(event.lines))
+                await self._message(drop, at, TopCutter(event.lines))
+                return None
             case Dele():
                 drop.index(event.number)
                 drop.deleted.add(event.number)

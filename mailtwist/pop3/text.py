@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 
-_WORDS = re.compile(
-    rb"[^\x00-\x20]*[\x80-\xff][^\x00-\x20]*(?: +[^\x00-\x20]*[\x80-\xff][^\x00-\x20]*)*"
-)
+_WORD = rb"[^\x00-\x20]*[\x80-\xff][^\x00-\x20]*"
+_WORDS = re.compile(rb"%b(?: +%b)*" % (_WORD, _WORD))
 _SPECIALS = b'"(),.:;<>@[\\]'
 MOST_ENCODED = 45  # octets in one encoded-word: 60 in base64, 75 with its frame
 

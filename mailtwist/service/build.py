@@ -19,7 +19,6 @@ from twisted.logger import Logger
 
 from ..config.model import Config
 from ..delivery.router import Router
-from ..imap4.server import IMAP4Factory
 from ..pop3.server import POP3Factory
 from ..smtp.server import SMTPFactory
 from ..store.maildir.store import MaildirStore
@@ -69,15 +68,16 @@ class MailService(MultiService):
 
     def _factories(self) -> dict[tuple[str, str], Any]:
         """A factory for each (protocol, tls) that a listener may ask for."""
-        config, made = self.config, {}
+        config = self.config
+        made: dict[tuple[str, str], Any] = {}
         for mode in ("starttls", "implicit", "none"):
-            shared = {
+            shared: dict[str, Any] = {
                 "reactor": self._reactor,
                 "hostname": self.hostname,
                 "authenticator": self.auth.authenticator,
                 "tls": self.tls if mode == "starttls" else None,
             }
-            mail = {
+            mail: dict[str, Any] = {
                 "config": config.smtp,
                 "router": self.router,
                 "delivery": self.delivery,
@@ -86,7 +86,6 @@ class MailService(MultiService):
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **shared)
             made["submission", mode] = SMTPFactory(role="submission", **mail, **shared)
             made["pop3", mode] = POP3Factory(config=config.pop3, **shared)
-            made["imap4", mode] = IMAP4Factory(config=config.imap4, **shared)
         for factory in made.values():
             count_sessions(factory, self.gate)
         return made
