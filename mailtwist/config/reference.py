@@ -76,8 +76,6 @@ SAMPLE_TABLES = {
         'protocol = "submission"\nendpoint = "tcp:465"\ntls = "implicit"',
         'protocol = "pop3"\nendpoint = "tcp:110"',
         'protocol = "pop3"\nendpoint = "tcp:995"\ntls = "implicit"',
-        'protocol = "imap4"\nendpoint = "tcp:143"',
-        'protocol = "imap4"\nendpoint = "tcp:993"\ntls = "implicit"',
     ],
 }
 

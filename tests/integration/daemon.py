@@ -9,6 +9,7 @@ One daemon serves all tests of a class; every test gets accounts of its own by `
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).parent.parent.parent
 DOMAIN = "example.test"
-PASSWORD = "demo ✓ pass"
+PASSWORD = "demo pass"
 READY_S = 30.0
 
 LISTENERS = {  # name: (protocol, tls)
@@ -32,8 +33,6 @@ LISTENERS = {  # name: (protocol, tls)
     "submissions": ("submission", "implicit"),
     "pop3": ("pop3", "starttls"),
     "pop3s": ("pop3", "implicit"),
-    "imap": ("imap4", "starttls"),
-    "imaps": ("imap4", "implicit"),
 }
 
 
@@ -169,36 +168,31 @@ class Daemon:
 
 
 class DaemonTestCase(SynchronousTestCase):
-    """Tests against one running daemon a class."""
+    """Tests against one running daemon for each class; it ends with the test run.
+
+    A traceback in the daemon's log fails the test during which it was written.
+    """
 
     extra = ""
     top = ""
     timeout = 300
-    daemon: Daemon
+    _daemons: dict[type, Daemon] = {}
     _users = 0
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.daemon = Daemon(cls.extra, cls.top)
-        try:
-            cls.daemon.start()
-        except BaseException:
-            cls.daemon.remove()
-            raise
+    def setUp(self) -> None:
+        kind = type(self)
+        if kind not in self._daemons:
+            daemon = self._daemons[kind] = Daemon(self.extra, self.top)
+            atexit.register(daemon.remove)
+            daemon.start()
+        self.daemon = self._daemons[kind]
+        self._log_before = self.daemon.log.stat().st_size
 
-    @classmethod
-    def tearDownClass(cls) -> None:
-        try:
-            cls.daemon.stop()
-            errors = [
-                line
-                for line in cls.daemon.log.read_text(errors="replace").splitlines()
-                if "Traceback" in line
-            ]
-        finally:
-            cls.daemon.remove()
-        if errors:
-            raise AssertionError("the daemon logged: " + "\n".join(errors))
+    def tearDown(self) -> None:
+        with self.daemon.log.open("rb") as log:
+            log.seek(self._log_before)
+            told = log.read().decode(errors="replace")
+        self.assertNotIn("Traceback", told)
 
     def user(self, *options: str) -> str:
         """A new account of this daemon; its login name, password PASSWORD."""
