@@ -135,6 +135,12 @@ class NoSuchUser(MailError):
     status, public = "5.1.1", "No such user here"
 
 
+class MailboxDisabled(NoSuchUser):
+    """The account is there but switched off (RFC 3463 X.2.1)."""
+
+    status, public = "5.2.1", "Mailbox is disabled"
+
+
 class RelayDenied(MailError):
     status, public = "5.7.1", "Relay access denied"
 
