@@ -18,6 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..config.model import Config
+from ..delivery.dispatch import Dispatch
 from ..delivery.router import Router
 from ..pop3.server import POP3Factory
 from ..smtp.server import SMTPFactory
@@ -57,7 +58,7 @@ class MailService(MultiService):
         self.auth = build_auth(reactor=reactor, config=config, store=self.store)
         self.portal = self.auth.portal
         self.router = Router(self.auth.directory, self.store, config)
-        self.delivery = self.store.delivery()
+        self.delivery = Dispatch(self.store.delivery())
         self.factories = self._factories()
         listeners = config.listener
         for listener in listener_services(
