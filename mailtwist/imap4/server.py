@@ -8,7 +8,11 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IPushProducer,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -100,13 +104,14 @@ HANDLERS: dict[type[Any], Callable[[Session, Any], Awaitable[Answer]]] = {
 }
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class IMAP4Server(Protocol):
     """One IMAP connection; also the producer of its long answers."""
 
     transport: Any
     factory: IMAP4Factory
     _serving: Deferred[None] | None = None
+    _half_closed = False
     _response: Deferred[bytes] | None = None
     _room: Deferred[None] | None = None
     _upload: IUpload | None = None
@@ -149,6 +154,15 @@ class IMAP4Server(Protocol):
             self._go()
         elif self._engine.pending > MOST_PENDING:
             self.transport.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        """The client sent all it has to say, and still reads: answer, then close."""
+        self._half_closed = True
+        if self._serving is None:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads what we say; connectionLost follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.sessions.discard(self)
@@ -251,25 +265,28 @@ class IMAP4Server(Protocol):
         """Untagged changes, then the tagged line."""
         session = self._session
         row = event.row if isinstance(event, Asked) else None
-        if not (isinstance(event, Asked) and isinstance(event.command, StartTls)):
-            try:
-                await session.look()
-            except MailError:  # the mailbox was deleted by another session
-                session.put(bye("The selected mailbox is gone"))
-                session.flush()
-                self.transport.loseConnection()
-                return
-            session.tell(row)
+        try:
+            await session.look()
+        except MailError:  # the mailbox was deleted by another session
+            session.put(bye("The selected mailbox is gone"))
+            session.flush()
+            self.transport.loseConnection()
+            return
+        session.tell(row)
         session.put(self._engine.finish(answer))
         if isinstance(event, Refused):
             if event.deselects:
                 await session.leave()
             if event.fatal:
                 session.put(bye(event.fault.public))
-        if isinstance(event, Asked) and answer.kind is Kind.OK:
-            if isinstance(event.command, StartTls):
-                self._start_tls()
+        if self._starts_tls(event, answer):
+            self._start_tls()
         session.flush()
+
+    @staticmethod
+    def _starts_tls(event: Event, answer: Answer) -> bool:
+        asked = isinstance(event, Asked) and isinstance(event.command, StartTls)
+        return asked and answer.kind is Kind.OK
 
     async def _answer(self, event: Event) -> Answer | None:
         """The answer to an event, or None if the command goes on."""
@@ -446,6 +463,8 @@ class IMAP4Server(Protocol):
         if not isinstance(result, Failure):
             if self.connected:
                 self.transport.resumeProducing()
+                if self._half_closed:
+                    self.transport.loseConnection()
         elif not result.check(CancelledError):
             log.failure("serving IMAP", failure=result)
             self.transport.abortConnection()

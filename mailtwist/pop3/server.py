@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IPushProducer,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -54,13 +58,14 @@ AHEAD_OCTETS = 256 * 1024  # of small messages read with the one asked for
 SLOW_READER_S = 120.0
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class POP3Server(Protocol):
     """One POP3 connection; also the producer of its long answers."""
 
     transport: Any
     factory: POP3Factory
     _serving: Deferred[None] | None = None
+    _half_closed = False
     _response: Deferred[bytes] | None = None
     _room: Deferred[None] | None = None
 
@@ -101,6 +106,15 @@ class POP3Server(Protocol):
             serving.addBoth(self._served)
         elif self._engine.pending > MOST_PENDING:
             self.transport.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        """The client sent all it has to say, and still reads: answer, then close."""
+        self._half_closed = True
+        if self._serving is None:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads what we say; connectionLost follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.sessions.discard(self)
@@ -420,6 +434,8 @@ class POP3Server(Protocol):
         if not isinstance(result, Failure):
             if self.connected:
                 self.transport.resumeProducing()
+                if self._half_closed:
+                    self.transport.loseConnection()
         elif not result.check(CancelledError):
             log.failure("serving POP3", failure=result)
             self.transport.abortConnection()

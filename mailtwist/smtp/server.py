@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ..auth.login import Peer
 from ..config.model import Smtp
@@ -39,12 +40,14 @@ MOST_PENDING = 256 * 1024  # octets held while one command is answered
 SLOW_READER_S = 120.0  # a peer that takes no reply for so long is cut off
 
 
+@implementer(IHalfCloseableProtocol)
 class SMTPServer(Protocol):
     """One SMTP connection."""
 
     transport: Any  # ITLSTransport, a consumer and a push producer
     factory: SMTPFactory
     _serving: Deferred[None] | None = None
+    _half_closed = False
     _response: Deferred[bytes] | None = None
 
     def connectionMade(self) -> None:
@@ -83,6 +86,15 @@ class SMTPServer(Protocol):
             self._go()
         elif self._engine.pending > MOST_PENDING:
             self.transport.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        """The client sent all it has to say, and still reads: answer, then close."""
+        self._half_closed = True
+        if self._serving is None:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads what we say; connectionLost follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.sessions.discard(self)
@@ -193,6 +205,8 @@ class SMTPServer(Protocol):
         if not isinstance(result, Failure):
             if self.connected:
                 self.transport.resumeProducing()
+                if self._half_closed:
+                    self.transport.loseConnection()
                 if self._stopping and self._engine.state is not State.OVER:
                     self._close(reply_for(ShuttingDown()))
         elif not result.check(CancelledError):
