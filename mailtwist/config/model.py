@@ -42,7 +42,7 @@ def section(kind: type, help: str) -> Any:
     return field(factory=kind, metadata={"help": help, "of": kind})
 
 
-PROTOCOLS = ("smtp", "submission", "pop3")
+PROTOCOLS = ("smtp", "submission", "pop3", "imap4")
 TLS_MODES = ("implicit", "starttls", "none")
 
 

@@ -76,6 +76,8 @@ SAMPLE_TABLES = {
         'protocol = "submission"\nendpoint = "tcp:465"\ntls = "implicit"',
         'protocol = "pop3"\nendpoint = "tcp:110"',
         'protocol = "pop3"\nendpoint = "tcp:995"\ntls = "implicit"',
+        'protocol = "imap4"\nendpoint = "tcp:143"',
+        'protocol = "imap4"\nendpoint = "tcp:993"\ntls = "implicit"',
     ],
 }
 

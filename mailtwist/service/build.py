@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from ..config.model import Config
 from ..delivery.dispatch import Dispatch
 from ..delivery.router import Router
+from ..imap4.server import IMAP4Factory
 from ..pop3.server import POP3Factory
 from ..smtp.server import SMTPFactory
 from ..store.maildir.store import MaildirStore
@@ -87,6 +88,7 @@ class MailService(MultiService):
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **shared)
             made["submission", mode] = SMTPFactory(role="submission", **mail, **shared)
             made["pop3", mode] = POP3Factory(config=config.pop3, **shared)
+            made["imap4", mode] = IMAP4Factory(config=config.imap4, **shared)
         for factory in made.values():
             count_sessions(factory, self.gate)
         return made

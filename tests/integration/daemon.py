@@ -33,6 +33,8 @@ LISTENERS = {  # name: (protocol, tls)
     "submissions": ("submission", "implicit"),
     "pop3": ("pop3", "starttls"),
     "pop3s": ("pop3", "implicit"),
+    "imap": ("imap4", "starttls"),
+    "imaps": ("imap4", "implicit"),
 }
 
 

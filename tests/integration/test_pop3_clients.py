@@ -131,7 +131,9 @@ class Pop3ClientTests(DaemonTestCase):
             fetch = ("getmail", "-g", home, "-r", home / "getmailrc")
             if os.getuid() == 0:  # it never delivers as root
                 run("chown", "-R", "nobody", home)
-                run(*fetch, user="nobody", env={"HOME": str(home)})
+                home_of = {"HOME": str(home)}
+                who = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+                run(*fetch, env=home_of, **who)
             else:
                 run(*fetch)
             self.assertEqual(len(list((home / "Mail/new").iterdir())), 2)
