@@ -345,6 +345,28 @@ class SyncfsWriterTests(WriterTests):
             names, ["writev", "writev", "syncfs", "rename", "rename", "fsync"]
         )
 
+    async def test_many_folders_are_synced_by_another_syncfs(self):
+        with self.faulty(lambda *_: None) as calls:
+            await self.writer.commit([self.file(b"a"), self.file(b"b", into="cur")])
+        names = [n for n in calls.names if n in ("syncfs", "fsync", "rename")]
+        self.assertEqual(names, ["syncfs", "rename", "rename", "syncfs"])
+
+    async def test_folders_that_cannot_be_synced_answer_nobody_with_yes(self):
+        seen = []
+
+        def at(name, number, arguments):
+            seen.append(name)
+            if name == "syncfs" and "rename" in seen:
+                raise OSError(errno.EIO, "Input/output error")
+
+        with self.faulty(at):
+            outcomes = await self.writer.commit(
+                [self.file(b"a"), self.file(b"b", into="cur")]
+            )
+        self.assertEqual([type(outcome) for outcome in outcomes], [MailError] * 2)
+        for part in ("tmp", "new", "cur"):
+            self.assertEqual(files_in(self.folder, part), {})
+
     async def test_the_descriptor_was_open_before_the_first_octet(self):
         with self.faulty(lambda *_: None) as calls:
             await self.writer.commit([self.file(b"a")])
@@ -388,6 +410,8 @@ class FileSystemTests(SynchronousTestCase):
                 together = system.together(10)
                 system.took(together, 10, together_s if together else each_s * 10)
             self.assertIs(system.together(10), wins)
+            # What is true for ten files is not yet true for a hundred.
+            self.assertTrue(system.together(100))
 
     def test_the_slower_way_is_measured_again_now_and_then(self):
         system, ways = self.system(), []
@@ -397,8 +421,7 @@ class FileSystemTests(SynchronousTestCase):
         self.assertIn(True, ways[10:])
         self.assertLess(sum(ways), 10)
 
-    def test_a_few_files_are_synced_one_by_one(self):
-        self.assertFalse(self.system().together(1))
+    def test_the_configuration_decides(self):
         self.assertFalse(self.system("fsync").together(100))
         self.assertTrue(self.system("syncfs").together(1))
 

@@ -1,9 +1,10 @@
 """One batch of new files, from memory to durable: blocks, so it runs in a thread.
 
 Always in this order: write to tmp/, make the data durable, rename, sync each directory
-once.  A crash between any two system calls leaves a file whole in new/ (or cur/) or not
-at all; what stays in tmp/ is removed by `stale` after the Maildir rule's 36 hours.  A
-file that fails takes its draft with it and does not touch its neighbours.
+once (or, where the data went by one syncfs, all directories by another).  A crash
+between any two system calls leaves a file whole in new/ (or cur/) or not at all; what
+stays in tmp/ is removed by `stale` after the Maildir rule's 36 hours.  A file that
+fails takes its draft with it and does not touch its neighbours.
 """
 
 from __future__ import annotations
@@ -111,13 +112,15 @@ def commit(jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]) 
             folder = _folder_of(job, folders, systems)
             if folder is not None and not job.staged:
                 by_system.setdefault(folder.system, []).append(job)
-        for system, drafts in by_system.items():
-            _write(drafts, system, now)
+        together = {
+            system
+            for system, drafts in by_system.items()
+            if _write(drafts, system, now)
+        }
         for job in jobs:
             if job.fault is None and job.folder is not None:
                 _rename(job, job.folder)
-        for folder in folders.values():
-            _sync_folder(folder)
+        _sync_folders([f for f in folders.values() if f.renamed], together)
     finally:
         for job in jobs:
             job.drop()
@@ -152,7 +155,8 @@ def _folder_of(
 # -- durable in tmp/ --------------------------------------------------------------
 
 
-def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> None:
+def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> bool:
+    """True if it was one syncfs that made them durable."""
     if system.together(len(jobs)):
         for job in jobs:
             _draft(job, close=True)
@@ -164,7 +168,7 @@ def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> Non
                 if job.fault is None:
                     job.fails(cause)
         system.took(True, len(jobs), now() - start)
-        return
+        return True
     seconds = 0.0
     for at in range(0, len(jobs), MOST_OPEN):
         some = jobs[at : at + MOST_OPEN]
@@ -174,6 +178,7 @@ def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> Non
         _sync_each(some)
         seconds += now() - start
     system.took(False, len(jobs), seconds)
+    return False
 
 
 def _draft(job: Job, *, close: bool = False) -> None:
@@ -224,18 +229,32 @@ def _rename(job: Job, folder: _Folder) -> None:
             content.renamed = True
 
 
-def _sync_folder(folder: _Folder) -> None:
-    if not folder.renamed:
-        return
-    try:
-        os.fsync(folder.descriptor)
-    except OSError as cause:
-        # Visible but perhaps not for long: the sender will come again, so what no
-        # reader has moved yet goes.
-        for job in folder.renamed:
-            file = job.file
-            job.draft, job.made = f"{file.maildir}/{file.into}/{file.name}", True
-            job.fails(cause)
+def _sync_folders(folders: list[_Folder], together: set[FileSystem]) -> None:
+    by_system: dict[FileSystem, list[_Folder]] = {}
+    for folder in folders:
+        by_system.setdefault(folder.system, []).append(folder)
+    for system, some in by_system.items():
+        if system in together and len(some) > 1:
+            try:
+                durable.syncfs(system.descriptor)
+            except OSError as cause:
+                for folder in some:
+                    _take_back(folder, cause)
+            continue
+        for folder in some:
+            try:
+                os.fsync(folder.descriptor)
+            except OSError as cause:
+                _take_back(folder, cause)
+
+
+def _take_back(folder: _Folder, cause: OSError) -> None:
+    """Visible, but perhaps not for long: the sender will come again, so what no reader
+    has moved yet goes."""
+    for job in folder.renamed:
+        file = job.file
+        job.draft, job.made = f"{file.maildir}/{file.into}/{file.name}", True
+        job.fails(cause)
 
 
 # -- large messages, ahead of the batch -------------------------------------------

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 
+from attrs import define
+
 from . import durable
 
-LEAST_TOGETHER = 3  # files; below it an fsync each is at least as fast
-LOOK_AGAIN = 64  # batches between two measurements of the slower way
+LOOK_AGAIN = 64  # batches of a size between two measurements of the slower way
 WEIGHT = 0.2  # of a new measurement in the running mean
 
 # f_type of statfs(2) for file systems whose syncfs tells write errors.
@@ -34,6 +35,23 @@ def kernel_tells_errors(release: str) -> bool:
         return False
 
 
+@define
+class _Ways:
+    """Mean seconds for a file of batches of about one size, 0 if never measured."""
+
+    together_s: float = 0.0
+    single_s: float = 0.0
+    batches: int = 0
+
+    def choice(self) -> bool:
+        """True for syncfs; each way is tried once, the slower one again in a while."""
+        self.batches += 1
+        if not self.together_s or not self.single_s:
+            return not self.together_s
+        shorter = self.together_s < self.single_s
+        return shorter is not (self.batches % LOOK_AGAIN == 0)
+
+
 class FileSystem:
     """One mounted file system and the cheaper way to sync a batch there.
 
@@ -48,32 +66,25 @@ class FileSystem:
         safe = safe and durable.file_system_type(folder) in TELLS_ERRORS
         self._may = sync == "syncfs" or (sync == "auto" and safe)
         self._must = sync == "syncfs"
-        self._each_s = 0.0  # mean seconds of a file's fsync, within a batch
-        self._together_s = 0.0  # mean seconds of one syncfs
-        self._batches = 0
+        self._measured: dict[int, _Ways] = {}  # by binary order of magnitude
 
     def together(self, files: int) -> bool:
         """True if a batch of `files` is best made durable by one syncfs."""
         if not self._may or self._must:
             return self._must
-        if files < LEAST_TOGETHER:
-            return False
-        self._batches += 1
-        if not self._together_s:
-            return True
-        if not self._each_s:
-            return False
-        shorter = self._together_s < self._each_s * files
-        return shorter is not (self._batches % LOOK_AGAIN == 0)
+        return self._ways(files).choice()
 
     def took(self, together: bool, files: int, seconds: float) -> None:
         """A batch of `files` was synced one way or the other in `seconds`."""
-        if files < LEAST_TOGETHER:
-            return
+        ways = self._ways(files)
+        each = seconds / files
         if together:
-            self._together_s = _mean(self._together_s, seconds)
+            ways.together_s = _mean(ways.together_s, each)
         else:
-            self._each_s = _mean(self._each_s, seconds / files)
+            ways.single_s = _mean(ways.single_s, each)
+
+    def _ways(self, files: int) -> _Ways:
+        return self._measured.setdefault(files.bit_length(), _Ways())
 
     def close(self) -> None:
         os.close(self.descriptor)
