@@ -47,7 +47,7 @@ class ImapClientTests(DaemonTestCase):
             _, got = client.fetch("1:*", "(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)")
             self.assertEqual(len(got), 2)
             self.assertIn(b"\\Flagged", got[0])
-            self.assertIn(b'"02-Jan-2026 03:04:05 +0000"', got[0])
+            self.assertIn(b'" 2-Jan-2026 03:04:05 +0000"', got[0])
             _, got = client.fetch("1", "(BODY.PEEK[])")
             self.assertEqual(got[0][1], message("one"))
             client.close()
@@ -100,7 +100,9 @@ class ImapClientTests(DaemonTestCase):
             f"imaps://127.0.0.1:{self.daemon.port('imaps')}/INBOX",
         ):
             login = ("curl", "-sS", "-k", "--ssl-reqd", "-u", f"{ann}:{PASSWORD}")
-            run(*login, url, "-T", "-", said=message("By curl"))
+            mail = Path(self.mktemp())  # curl wants to know the size beforehand
+            mail.write_bytes(message("By curl"))
+            run(*login, url, "-T", mail)
             self.assertIn("Subject: By curl", run(*login, f"{url};MAILINDEX=1")[1])
             text = run(*login, url, "-X", "SEARCH SUBJECT curl")[1]
             self.assertIn("* SEARCH 1", text)
@@ -120,9 +122,9 @@ class ImapClientTests(DaemonTestCase):
         (home / "mbsyncrc").write_text(
             f"IMAPStore far\nHost 127.0.0.1\nPort {self.daemon.port(port)}\n"
             f'User {ann}\nPass "{PASSWORD}"\nSSLType {tls}\n'
-            f"CertificateFile {self.daemon.folder}/data/tls/self-signed.crt\n"
+            f"CertificateFile {self.daemon.folder}/data/tls/self-signed.crt\n\n"
             f"MaildirStore near\nPath {home}/Mail/\nInbox {home}/Mail/INBOX\n"
-            "SubFolders Verbatim\n"
+            "SubFolders Verbatim\n\n"
             "Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\n"
             f"Expunge Both\nSyncState {home}/\nSync All\n"
         )
