@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 from attrs import evolve
@@ -26,7 +26,7 @@ from ..errors import MailError
 from ..interfaces import IUpload
 from ..log import mail_log
 from .capability import capabilities, enabled
-from .cmd import fetch, mailboxes, select
+from .cmd.table import HANDLERS
 from .commands import State
 from .engine import IMAP4Engine
 from .events import (
@@ -47,61 +47,20 @@ from .types import (
     Authenticate,
     Capability,
     Check,
-    Close,
     Command,
-    Copy,
-    Create,
-    Delete,
     Enable,
-    Examine,
-    Expunge,
-    Fetch,
     Id,
     Idle,
-    List,
     Login,
     Logout,
-    Lsub,
-    Move,
-    Namespace,
     Noop,
-    Rename,
-    Search,
-    Select,
     StartTls,
-    Status,
-    Store,
-    Subscribe,
-    Unselect,
-    Unsubscribe,
 )
 
 log = Logger()
 
 MOST_PENDING = 256 * 1024  # octets of commands held while one is answered
 SLOW_READER_S = 120.0
-
-HANDLERS: dict[type[Any], Callable[[Session, Any], Awaitable[Answer]]] = {
-    Create: mailboxes.create,
-    Delete: mailboxes.delete,
-    Rename: mailboxes.rename,
-    Subscribe: mailboxes.subscribe,
-    Unsubscribe: mailboxes.unsubscribe,
-    Status: mailboxes.status,
-    Namespace: mailboxes.namespace,
-    List: mailboxes.list_,
-    Lsub: mailboxes.lsub,
-    Select: select.select,
-    Examine: select.select,
-    Close: select.close,
-    Unselect: select.unselect,
-    Expunge: select.expunge,
-    Search: select.search,
-    Store: select.store,
-    Copy: select.copy,
-    Move: select.move,
-    Fetch: fetch.fetch,
-}
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol)

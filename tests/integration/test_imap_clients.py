@@ -120,7 +120,7 @@ class ImapClientTests(DaemonTestCase):
         home = Path(self.mktemp()).absolute()
         (home / "Mail").mkdir(parents=True)
         (home / "mbsyncrc").write_text(
-            f"IMAPStore far\nHost 127.0.0.1\nPort {self.daemon.port(port)}\n"
+            f"IMAPStore far\nHost localhost\nPort {self.daemon.port(port)}\n"
             f'User {ann}\nPass "{PASSWORD}"\nSSLType {tls}\n'
             f"CertificateFile {self.daemon.folder}/data/tls/self-signed.crt\n\n"
             f"MaildirStore near\nPath {home}/Mail/\nInbox {home}/Mail/INBOX\n"
