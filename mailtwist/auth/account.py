@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import frozen
 from zope.interface import implementer
 
 from ..address import Address
 from ..directory.model import Account
 from ..errors import BadAddress
-from ..interfaces import IDirectory, IMailAccount
+from ..interfaces import IDirectory, IMailAccount, IMailboxes, IStore
+from .names import account_key
 
 
 @implementer(IMailAccount)
 @frozen
 class MailAccount:
-    """`mailboxes` is the IMailboxes of `account`."""
+    """One login's view of an account; holds nothing that a logout must free."""
 
     account: Account
-    mailboxes: Any
+    store: IStore
     directory: IDirectory
     separator: str = "+"
 
+    @property
+    def mailboxes(self) -> IMailboxes:
+        """Made when first asked for: who only submits mail needs none."""
+        return self.store.mailboxes(self.account)
+
     async def may_send_as(self, address: Address) -> bool:
-        """The account's own address, a subaddress of it, or one of `send_as`."""
-        said = folded(address)
-        if said in self._own():
+        """The account's own address, a subaddress of it, or one of `send_as`.
+
+        "@domain" in `send_as` stands for every address there.  What looks like a
+        subaddress but has an account of its own belongs to that one.
+        """
+        said = account_key(address)
+        if said == self.account.name or said in self._allowed():
             return True
-        local_part, mark, _ = address.local_part.partition(self.separator or "\0")
-        if mark and folded(Address(local_part, address.domain)) in self._own():
+        if f"@{address.domain}" in self.account.send_as:
             return True
         owner = await self.directory.account_for(address)
-        return owner is not None and owner.name == self.account.name
+        if owner is not None:
+            return owner.name == self.account.name
+        user, mark, _ = address.local_part.partition(self.separator or "\0")
+        return bool(mark) and self._is_own(Address(user, address.domain))
 
-    def _own(self) -> set[str]:
-        own = {self.account.name.casefold()}
-        for text in self.account.send_as:
+    def _is_own(self, address: Address) -> bool:
+        return account_key(address) == account_key(Address.parse(self.account.name))
+
+    def _allowed(self) -> set[str]:
+        allowed = set()
+        for text in (self.account.name, *self.account.send_as):
             try:
-                own.add(folded(Address.parse(text)))
-            except BadAddress:
+                allowed.add(account_key(Address.parse(text)))
+            except BadAddress:  # "@domain", or an account without a domain
                 continue
-        return own
-
-
-def folded(address: Address) -> str:
-    return str(address).casefold()
+        return allowed

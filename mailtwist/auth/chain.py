@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..errors import AuthUnavailable
+from ..errors import AuthFailed, AuthUnavailable, MailError
 from ..interfaces import IScramCredentials, IScramSource
 from ..sasl.model import ScramKeys
 from .fake import FakeKeys
 
 log = Logger()
+
+AvatarId = bytes | tuple[()]
 
 
 @implementer(ICredentialsChecker)
@@ -37,53 +39,75 @@ class CheckerChain:
             known[IScramCredentials] = None
         return tuple(known)
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[bytes | tuple[()]]:
+    def requestAvatarId(self, credentials: Any) -> Deferred[AvatarId]:
+        """The avatar ID.  Fails with UnauthorizedLogin if all said no, AuthUnavailable
+        if one of them could not say."""
         if IScramCredentials.providedBy(credentials):
             return Deferred.fromCoroutine(self._scram(credentials))
         return Deferred.fromCoroutine(self._first(credentials))
 
-    async def _first(self, credentials: Any) -> bytes | tuple[()]:
-        """The avatar ID.  Raises UnauthorizedLogin if all said no, AuthUnavailable if
-        one of them could not say."""
+    async def _first(self, credentials: Any) -> AvatarId:
         down: Exception | None = None
         for checker in self.checkers:
             if not any(i.providedBy(credentials) for i in checker.credentialInterfaces):
                 continue
             try:
                 ask: Any = checker.requestAvatarId
-                avatar_id: bytes | tuple[()] = await maybeDeferred(ask, credentials)
+                avatar_id: AvatarId = await maybeDeferred(ask, credentials)
                 return avatar_id
-            except UnauthorizedLogin:
+            except (LoginFailed, AuthFailed):
                 continue
+            except CancelledError:  # the client is gone
+                raise
             except Exception as fault:
                 down = self._down(checker, fault)
         if down is not None:
             raise AuthUnavailable() from down
         raise UnauthorizedLogin()
 
-    async def _scram(self, credentials: IScramCredentials) -> bytes | tuple[()]:
+    async def _scram(self, credentials: IScramCredentials) -> AvatarId:
+        found = await self._keys(credentials.username, credentials.mechanism)
+        try:
+            fake = self._fake.keys(credentials.username, credentials.mechanism)
+        except Exception as fault:
+            if found is None:
+                raise AuthUnavailable() from self._down(self._fake, fault)
+        else:
+            found = found or (b"", fake)
+        avatar_id, keys = found
+        # An empty avatar ID is nobody: the proof of fake keys counts for nothing.
+        if await credentials.prove(keys) and avatar_id:
+            return avatar_id
+        raise UnauthorizedLogin()
+
+    async def _keys(
+        self, username: str, mechanism: str
+    ) -> tuple[bytes, ScramKeys] | None:
+        """From the first source that has some; raises AuthUnavailable."""
         down: Exception | None = None
-        found: tuple[bytes, ScramKeys] | None = None
         for checker in self.checkers:
             if not IScramSource.providedBy(checker):
                 continue
             try:
-                found = await checker.scram_keys(
-                    credentials.username, credentials.mechanism
+                found: tuple[bytes, ScramKeys] | None = await checker.scram_keys(
+                    username, mechanism
                 )
+            except CancelledError:
+                raise
             except Exception as fault:
                 down = self._down(checker, fault)
                 continue
             if found is not None:
-                break
-        if found is None and down is not None:
+                return found
+        if down is not None:
             raise AuthUnavailable() from down
-        fake = self._fake.keys(credentials.username, credentials.mechanism)
-        avatar_id, keys = found or (b"", fake)
-        if await credentials.prove(keys) and found is not None:
-            return avatar_id
-        raise UnauthorizedLogin()
+        return None
 
-    def _down(self, checker: object, fault: Exception) -> Exception:
-        log.failure("{checker} cannot be asked", checker=type(checker).__name__)
+    @staticmethod
+    def _down(asked: object, fault: Exception) -> Exception:
+        name = type(asked).__name__
+        if isinstance(fault, MailError):  # it said why by itself
+            log.warn("{name} cannot be asked: {why}", name=name, why=fault.public)
+        else:
+            log.failure("{name} cannot be asked", name=name)
         return fault

@@ -10,7 +10,7 @@ from attrs import frozen
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from zope.interface import implementer
 
-from ..errors import AuthFailed
+from ..errors import AuthFailed, SyntaxFault
 from ..interfaces import IScramCredentials
 from ..sasl.model import ScramKeys
 from ..sasl.proof import DigestProof
@@ -41,11 +41,8 @@ class PasswordCredentials:
 class CramMd5Credentials:
     """A CRAM-MD5 answer, which a checker that holds the password can judge."""
 
+    username: bytes
     proof: DigestProof
-
-    @property
-    def username(self) -> bytes:
-        return self.proof.username.encode()
 
     def checkPassword(self, password: bytes) -> bool:
         want = hmac.digest(password, self.proof.challenge, "md5").hex().encode()
@@ -67,25 +64,25 @@ class ApopCredentials:
 
 
 @implementer(IScramCredentials)
+@frozen
 class ScramCredentials:
     """A SCRAM exchange whose first message has come; `prove` says the rest of it."""
 
-    def __init__(self, mechanism: str, server: ScramServer, username: str) -> None:
-        self.mechanism, self.username = mechanism, username
-        self._server = server
-        self._converse: Converse | None = None
-
-    def over(self, converse: Converse) -> ScramCredentials:
-        self._converse = converse
-        return self
+    mechanism: str
+    username: str
+    server: ScramServer
+    converse: Converse
 
     async def prove(self, keys: ScramKeys) -> bool:
-        if self._converse is None:
-            raise RuntimeError("prove() before over()")
-        final = await self._converse(self._server.server_first(keys))
+        """True if the client's proof fits; it was then told ours and agreed.
+
+        Raises SyntaxFault, and what the conversation ends in.
+        """
+        final = await self.converse(self.server.server_first(keys))
         try:
-            answer = self._server.client_final(final)
+            answer = self.server.client_final(final)
         except AuthFailed:
             return False
-        await self._converse(answer)  # the client checks it and says nothing more
+        if await self.converse(answer):  # RFC 4422 §3.7: the client has nothing to add
+            raise SyntaxFault("an empty response", 0)
         return True

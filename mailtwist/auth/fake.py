@@ -8,6 +8,7 @@ from typing import Protocol
 from ..sasl.model import ScramKeys
 from ..sasl.scram import HASHES
 from ..secret import Secret
+from .names import login_key
 
 SALT_OCTETS = 16
 
@@ -19,17 +20,19 @@ class KeySource(Protocol):
 
 
 class FakeKeys:
-    """Salts derived from a key that only this server has."""
+    """Salts derived from a key that only this server has (RFC 5802 §9)."""
 
     def __init__(self, source: KeySource, iterations: int) -> None:
         self._source, self._iterations = source, iterations
 
     def keys(self, username: str, mechanism: str) -> ScramKeys:
-        """Keys that no password fits, the same for the same name each time."""
+        """Keys that no password fits, the same for all spellings of a name."""
         name = HASHES[mechanism]
-        asked = f"{mechanism}\0{username.casefold()}".encode()
+        asked = f"{mechanism}\0{login_key(username)}".encode()
         seed = hmac.digest(self._source.derived(b"fake").reveal(), asked, "sha256")
-        size = 32 if name == "sha256" else 20
-        stored = hmac.digest(seed, b"stored", "sha256")[:size]
-        server = hmac.digest(seed, b"server", "sha256")[:size]
-        return ScramKeys(seed[:SALT_OCTETS], self._iterations, stored, server)
+        return ScramKeys(
+            salt=seed[:SALT_OCTETS],
+            iterations=self._iterations,
+            stored_key=hmac.digest(seed, b"stored", name),
+            server_key=hmac.digest(seed, b"server", name),
+        )

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
-from twisted.cred.error import UnauthorizedLogin, UnhandledCredentials
+from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
 from twisted.internet.task import deferLater
 
@@ -18,12 +18,14 @@ from ..errors import (
     AuthFailed,
     EncryptionNeeded,
     MailError,
+    SaslCancelled,
+    SyntaxFault,
     UnknownMechanism,
 )
 from ..interfaces import IMailAccount, IScramCredentials
 from ..log import mail_log
 from ..sasl import text
-from ..sasl.cram_md5 import cram_md5
+from ..sasl.cram_md5 import challenge, cram_md5
 from ..sasl.login import ASK_PASSWORD, ASK_USERNAME
 from ..sasl.login import login as login_proof
 from ..sasl.mechanisms import BY_NAME, MECHANISMS, Mechanism
@@ -38,6 +40,7 @@ from .credentials import (
     PasswordCredentials,
     ScramCredentials,
 )
+from .names import login_key
 from .throttle import Throttle
 
 
@@ -53,7 +56,10 @@ class Peer:
 
 @frozen
 class Login:
-    """A login that succeeded; `logout` is called exactly once when it ends."""
+    """A login that succeeded; `logout` is called when it ends (more calls are none).
+
+    `name` is the account's, however the client spelled it.
+    """
 
     account: IMailAccount
     name: str
@@ -64,7 +70,8 @@ class Login:
 class Authenticator:
     """Carries passwords and SASL exchanges to the portal, slowed by the throttle.
 
-    `offers` tells whether the sources hold "scram" keys for SHA-1 and "secret"s now.
+    `offers` tells what the sources can verify now: it is asked for "secret" (APOP,
+    CRAM-MD5) and for the names of SCRAM mechanisms.
     """
 
     def __init__(
@@ -101,7 +108,7 @@ class Authenticator:
         return self.apop()
 
     def _listed(self, interface: Any) -> bool:
-        return interface in self._portal.listCredentialsInterfaces()
+        return interface in self._portal.checkers
 
     # -- logging in -----------------------------------------------------------
 
@@ -112,71 +119,71 @@ class Authenticator:
         if not self.plaintext(tls=peer.tls):
             raise EncryptionNeeded()
 
-        async def credentials() -> Any:
-            name = text.username(user.encode())
-            return self._password(
-                PasswordProof(name, Secret(text.password(password.reveal())))
-            )
+        async def exchange() -> Any:
+            name = text.username(octets(user))
+            text.password(password.reveal())
+            return self._password(PasswordProof(name, password))
 
-        return await self._login(credentials, user, "password", peer)
+        return await self._login(exchange, user, "password", peer)
 
     async def login_apop(
         self, user: str, timestamp: bytes, digest: bytes, peer: Peer
     ) -> Login:
-        """APOP (RFC 1939 §7) with the timestamp of the greeting."""
+        """APOP (RFC 1939 §7) with the timestamp of the greeting.
 
-        async def credentials() -> Any:
-            name = self._full(text.username(user.encode()))
+        Raises as login_password, without EncryptionNeeded."""
+
+        async def exchange() -> Any:
+            name = self._full(text.username(octets(user)))
             return ApopCredentials(name.encode(), timestamp, digest)
 
-        return await self._login(credentials, user, "APOP", peer)
+        return await self._login(exchange, user, "APOP", peer)
 
     async def login_sasl(
         self, mechanism: str, initial: bytes | None, converse: Converse, peer: Peer
     ) -> Login:
         """A SASL exchange; `converse(challenge)` gives the client's response.
 
-        Raises UnknownMechanism, EncryptionNeeded, SyntaxFault, and as login_password;
-        whatever `converse` raises (SaslCancelled) ends the exchange.
+        `initial` is the decoded initial response: b"" for "=", None for none.  A
+        mechanism that ends with server data sends it as its last challenge, which
+        wants an empty response.  Raises UnknownMechanism, SyntaxFault, and as
+        login_password; whatever `converse` raises (SaslCancelled) ends the exchange.
         """
-        name = mechanism.upper()
-        known = BY_NAME.get(name)
-        if known and known.plaintext and not self.plaintext(tls=peer.tls):
-            raise EncryptionNeeded()
-        if not known or not self._offered(known, peer.tls):
+        known = BY_NAME.get(mechanism.upper())
+        if known is None:
             raise UnknownMechanism()
-        self._throttle.admit(peer.address)
-        exchange = {
-            "PLAIN": self._plain,
-            "LOGIN": self._asked,
-            "CRAM-MD5": self._cram_md5,
-        }.get(name)
+        if known.plaintext and not self.plaintext(tls=peer.tls):
+            raise EncryptionNeeded()
+        if not self._offered(known, peer.tls):
+            raise UnknownMechanism()
 
-        async def credentials() -> Any:
-            if exchange is None:
-                return await self._scram(name, initial, converse)
-            return await exchange(initial, converse)
+        async def exchange() -> Any:
+            match known.name:
+                case "PLAIN":
+                    return await self._plain(initial, converse)
+                case "LOGIN":
+                    return await self._asked(initial, converse)
+                case "CRAM-MD5":
+                    return await self._cram_md5(initial, converse)
+                case scram:
+                    return await self._scram(scram, initial, converse)
 
-        return await self._login(credentials, "", name, peer)
+        return await self._login(exchange, "", known.name, peer)
 
     async def _plain(self, initial: bytes | None, converse: Converse) -> Any:
-        return self._password(
-            plain(await converse(b"") if initial is None else initial)
-        )
+        message = await converse(b"") if initial is None else initial
+        return self._password(plain(message))
 
     async def _asked(self, initial: bytes | None, converse: Converse) -> Any:
-        user = await converse(ASK_USERNAME) if initial is None else initial
+        user = initial or await converse(ASK_USERNAME)
         return self._password(login_proof(user, await converse(ASK_PASSWORD)))
 
     async def _cram_md5(self, initial: bytes | None, converse: Converse) -> Any:
-        challenge = b"<%s.%d@%s>" % (
-            secrets.token_hex(8).encode(),
-            int(time.time()),
-            self._hostname.encode("idna" if not self._hostname.isascii() else "ascii"),
-        )
-        proof = cram_md5(challenge, await converse(challenge))
-        full = self._full(proof.username)
-        return CramMd5Credentials(type(proof)(full, proof.challenge, proof.digest))
+        if initial is not None:  # RFC 4954 §4: the server speaks first
+            raise SyntaxFault("no initial response", 0)
+        asked = challenge(secrets.token_hex(8), int(time.time()), self._hostname)
+        proof = cram_md5(asked, await converse(asked))
+        return CramMd5Credentials(self._full(proof.username).encode(), proof)
 
     async def _scram(
         self, name: str, initial: bytes | None, converse: Converse
@@ -184,7 +191,7 @@ class Authenticator:
         server = ScramServer(name, secrets.token_urlsafe(18).encode())
         first = await converse(b"") if initial is None else initial
         user = self._full(server.client_first(first))
-        return ScramCredentials(name, server, user).over(converse)
+        return ScramCredentials(name, user, server, converse)
 
     def _password(self, proof: PasswordProof) -> PasswordCredentials:
         return PasswordCredentials(self._full(proof.username).encode(), proof.password)
@@ -196,39 +203,50 @@ class Authenticator:
 
     async def _login(
         self,
-        make: Callable[[], Awaitable[Any]],
+        exchange: Callable[[], Awaitable[Any]],
         user: str,
         mechanism: str,
         peer: Peer,
     ) -> Login:
-        """Ask the portal; a failure is logged, counted and waits its time."""
+        """Ask the portal; a failure is logged, counted and waits its time.
+
+        `exchange` gives the credentials; `user` is the name for the log until then.
+        """
         try:
-            self._throttle.admit(peer.address)
-            credentials = await make()
+            credentials = await exchange()
             name = credentials.username
-            user = name.decode(errors="replace") if isinstance(name, bytes) else name
+            user = name.decode() if isinstance(name, bytes) else name
+            key = login_key(user)
+            self._throttle.admit(peer.address, key)
             login: Any = self._portal.login(credentials, None, IMailAccount)
             _, avatar, logout = await login
-        except (UnauthorizedLogin, UnhandledCredentials, AuthFailed) as fault:
-            await self._refused(user, mechanism, peer, AuthFailed())
+        except (LoginFailed, AuthFailed) as fault:
+            self._tell(user, mechanism, peer, str(fault) or AuthFailed.public)
+            await self._pay(peer.address, user)
             raise AuthFailed() from fault
-        except MailError as fault:
-            self._told(user, mechanism, peer, fault)
+        except SaslCancelled:  # the client's own wish
             raise
-        account_name = avatar.account.name
-        self._throttle.succeeded(peer.address, account_name)
-        mail_log.logged_in(peer.session, peer.protocol, account_name, mechanism)
-        return Login(avatar, account_name, mechanism, logout)
+        except MailError as fault:
+            self._tell(user, mechanism, peer, fault.public)
+            raise
+        self._throttle.succeeded(peer.address, key)
+        name = avatar.account.name
+        mail_log.logged_in(peer.session, peer.protocol, name, mechanism)
+        return Login(avatar, name, mechanism, logout)
 
-    async def _refused(
-        self, user: str, mechanism: str, peer: Peer, fault: MailError
-    ) -> None:
-        self._told(user, mechanism, peer, fault)
-        delay = self._throttle.failed(peer.address, user)
+    async def _pay(self, address: str, user: str) -> None:
+        """Count the failure; the delay is paid here, by the attempt that failed."""
+        delay = self._throttle.failed(address, login_key(self._full(user)))
         if delay:
             await deferLater(self._reactor, delay)
 
-    def _told(self, user: str, mechanism: str, peer: Peer, fault: MailError) -> None:
+    def _tell(self, user: str, mechanism: str, peer: Peer, why: str) -> None:
+        user = user[: text.MOST_NAME]
         mail_log.login_failed(
-            peer.session, peer.protocol, user, mechanism, peer.address, fault.public
+            peer.session, peer.protocol, user, mechanism, peer.address, why
         )
+
+
+def octets(user: str) -> bytes:
+    """The octets that a protocol decoded, were they UTF-8 or not."""
+    return user.encode(errors="surrogateescape")

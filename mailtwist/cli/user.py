@@ -1,7 +1,8 @@
-"""`mailtwist user add|passwd|list|remove`: the accounts of the user database.
+"""`mailtwist user add|passwd|set|list|remove`: the accounts of the user database.
 
 A password comes from a prompt, or from one line of standard input when that is no
 terminal - never from the command line, where every user of the machine could read it.
+All of it works while the server runs; it sees a change at once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,23 @@ import argparse
 import getpass
 import json
 import shutil
+import sqlite3
 import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import evolve
 
 from ..address import Address
 from ..config.load import load, octets_of
 from ..config.model import Config
-from ..directory.userdb import UserDb
-from ..errors import BadAddress, MailError
+from ..directory.model import Account
+from ..directory.userdb import AccountExists, Row, UserDb
+from ..errors import AuthFailed, BadAddress, MailError
+from ..sasl.text import MOST_PASSWORD
+
+NAME = "USER@DOMAIN"
+MOST_LIMIT = 2**62  # octets
 
 
 def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +35,7 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     leaves = parser.add_subparsers(metavar="WHAT", required=True)
 
     add = leaves.add_parser("add", help="a new account")
-    add.add_argument("name", metavar="USER@DOMAIN")
+    add.add_argument("name", metavar=NAME)
     add.add_argument(
         "--storage-limit", metavar="SIZE", help='most it may keep, like "1 GiB"'
     )
@@ -38,102 +49,177 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="ADDRESS",
         action="append",
         default=[],
-        help="a further address it may send from; may be given again",
+        help="a further address it may send from, or all of @DOMAIN; may be repeated",
     )
-    add.set_defaults(run=run_add)
+    add.set_defaults(run=told(run_add))
 
     passwd = leaves.add_parser("passwd", help="a new password")
-    passwd.add_argument("name", metavar="USER@DOMAIN")
+    passwd.add_argument("name", metavar=NAME)
     kept = passwd.add_mutually_exclusive_group()
-    kept.add_argument("--keep-secret", action="store_true", default=None)
-    kept.add_argument("--forget-secret", dest="keep_secret", action="store_false")
-    passwd.set_defaults(run=run_passwd)
+    kept.add_argument(
+        "--keep-secret",
+        action="store_true",
+        default=None,
+        help="keep it, sealed, for APOP and CRAM-MD5; without: as before",
+    )
+    kept.add_argument(
+        "--forget-secret",
+        dest="keep_secret",
+        action="store_false",
+        help="do not keep it any more",
+    )
+    passwd.set_defaults(run=told(run_passwd))
+
+    change = leaves.add_parser("set", help="change what an account may")
+    change.add_argument("name", metavar=NAME)
+    change.add_argument(
+        "--storage-limit", metavar="SIZE", help='like "1 GiB", or "none"'
+    )
+    change.add_argument(
+        "--send-as",
+        metavar="ADDRESS",
+        action="append",
+        help="instead of those it had; may be repeated; an empty one for none",
+    )
+    able = change.add_mutually_exclusive_group()
+    able.add_argument(
+        "--enable", dest="enabled", action="store_true", default=None, help="let it in"
+    )
+    able.add_argument(
+        "--disable",
+        dest="enabled",
+        action="store_false",
+        help="refuse its logins and mail for it; its mail stays",
+    )
+    change.set_defaults(run=told(run_set))
 
     listing = leaves.add_parser("list", help="all accounts")
     listing.add_argument("--json", action="store_true", help="with everything known")
-    listing.set_defaults(run=run_list)
+    listing.set_defaults(run=told(run_list))
 
     remove = leaves.add_parser("remove", help="forget an account; its mail stays")
-    remove.add_argument("name", metavar="USER@DOMAIN")
+    remove.add_argument("name", metavar=NAME)
     remove.add_argument("--mail", action="store_true", help="delete its mail too")
-    remove.set_defaults(run=run_remove)
+    remove.set_defaults(run=told(run_remove))
+
+
+def told(
+    run: Callable[[argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    """`run`, with faults of the database told in a sentence."""
+
+    def runs(options: argparse.Namespace) -> int:
+        try:
+            return run(options)
+        except sqlite3.Error as fault:
+            path = UserDb(load(options.config)).path
+            raise MailError(f"{path}: {fault}") from fault
+        except OSError as fault:
+            raise MailError(f"{fault.filename}: {fault.strerror}") from fault
+
+    return runs
 
 
 def run_add(options: argparse.Namespace) -> int:
     config = load(options.config)
     address = local_address(config, options.name)
-    limit = None
-    if options.storage_limit is not None:
-        limit = octets_of(options.storage_limit)
-        if not limit:
-            raise MailError(f'--storage-limit {options.storage_limit}: give "1 GiB"')
-    for text in options.send_as:
-        Address.parse(text)
+    limit = storage_limit(options.storage_limit)
+    send_as = senders(options.send_as)
     db = UserDb(config)
-    if db.account(str(address)) is not None:
-        raise MailError(f"{address}: there is an account of that name already")
+    if db.account(str(address)) is not None:  # before anybody types a password
+        raise AccountExists(f"{address}: there is an account of that name already")
     account = db.add(
         address,
         asked_password(),
         storage_limit_octets=limit,
         keep_secret=options.keep_secret,
-        send_as=tuple(options.send_as),
+        send_as=send_as,
     )
     print(f"{account.name} added; its mail goes to {account.home}")
     return 0
 
 
 def run_passwd(options: argparse.Namespace) -> int:
-    config = load(options.config)
-    db = UserDb(config)
-    name = known_name(db, config, options.name)
-    db.set_password(name, asked_password(), keep_secret=options.keep_secret)
-    print(f"{name} has a new password")
+    db = existing(load(options.config))
+    row = known(db, options.name)
+    db.set_password(row.account.name, asked_password(), keep_secret=options.keep_secret)
+    print(f"{row.account.name} has a new password")
+    return 0
+
+
+def run_set(options: argparse.Namespace) -> int:
+    db = existing(load(options.config))
+    account = known(db, options.name).account
+    if options.storage_limit is not None:
+        none = options.storage_limit.lower() == "none"
+        limit = None if none else storage_limit(options.storage_limit)
+        account = evolve(account, storage_limit_octets=limit)
+    if options.enabled is not None:
+        account = evolve(account, enabled=options.enabled)
+    if options.send_as is not None:
+        texts = [text for text in options.send_as if text]
+        account = evolve(account, send_as=frozenset(senders(texts)))
+    db.change(account)
+    print(line_for(account))
     return 0
 
 
 def run_list(options: argparse.Namespace) -> int:
-    rows = UserDb(load(options.config)).accounts()
+    try:
+        rows = existing(load(options.config)).accounts()
+    except NoDatabase:
+        rows = []
     if options.json:
-        shown = [
-            {
-                "name": row.account.name,
-                "home": row.account.home,
-                "storage_limit_octets": row.account.storage_limit_octets,
-                "enabled": row.account.enabled,
-                "send_as": sorted(row.account.send_as),
-                "keeps_secret": row.keeps_secret,
-            }
-            for row in rows
-        ]
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        print(json.dumps([shown(row) for row in rows], indent=2, ensure_ascii=False))
     else:
         for row in rows:
-            print(row.account.name)
+            print(line_for(row.account))
     return 0
 
 
 def run_remove(options: argparse.Namespace) -> int:
     config = load(options.config)
-    db = UserDb(config)
-    account = db.remove(known_name(db, config, options.name))
-    if options.mail:
-        shutil.rmtree(account.home, ignore_errors=False)
-        print(f"{account.name} removed, with its mail")
-    else:
-        print(f"{account.name} removed; its mail stays in {account.home}")
+    db = existing(config)
+    account = db.remove(known(db, options.name).account.name)
+    home = Path(account.home)
+    if not options.mail:
+        print(f"{account.name} removed; its mail stays in {home}")
+        return 0
+    if not home.is_relative_to(Path(config.server.data, "mail")):
+        raise MailError(f"{account.name} removed; {home} is not ours to delete")
+    if home.exists():
+        shutil.rmtree(home)
+    print(f"{account.name} removed, with its mail")
     return 0
+
+
+class NoDatabase(MailError):
+    """No account was ever added."""
+
+
+def existing(config: Config) -> UserDb:
+    """The database, if there is one; a look makes none."""
+    db = UserDb(config, create=False)
+    if not db.path.exists():
+        raise NoDatabase(f"{db.path}: there are no accounts yet")
+    return db
+
+
+def known(db: UserDb, text: str) -> Row:
+    row = db.account(text)
+    if row is None:
+        raise MailError(f"{text}: there is no account of that name")
+    return row
 
 
 def local_address(config: Config, text: str) -> Address:
     """The address of a new account; raises MailError that says what may be."""
-    try:
-        address = Address.parse(text)
-    except BadAddress as fault:
-        raise MailError(f"{text}: {fault.public}") from fault
+    address = parsed(text)
     domains = [domain.name for domain in config.domain]
     if not address.domain and config.auth.default_domain:
         address = Address(address.local_part, config.auth.default_domain)
+    if not address.domain:
+        raise BadAddress(f"{text}: give the whole address, USER@DOMAIN")
     if address.domain not in domains:
         raise MailError(
             f"{text}: not in a local domain; known: {', '.join(domains) or 'none'}"
@@ -141,13 +227,29 @@ def local_address(config: Config, text: str) -> Address:
     return address
 
 
-def known_name(db: UserDb, config: Config, text: str) -> str:
-    domain = config.auth.default_domain
-    name = f"{text}@{domain}" if domain and "@" not in text else text
-    row = db.account(name)
-    if row is None:
-        raise MailError(f"{text}: there is no account of that name")
-    return row.account.name
+def parsed(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except BadAddress as fault:
+        raise BadAddress(f"{text}: {fault.public}") from fault
+
+
+def senders(texts: list[str]) -> list[str]:
+    """Addresses and "@domain"s in their normal form; raises BadAddress."""
+    return [
+        f"@{parsed(f'x{text}').domain}" if text.startswith("@") else str(parsed(text))
+        for text in texts
+    ]
+
+
+def storage_limit(text: str | None) -> int | None:
+    """Octets; raises MailError that says what may be."""
+    if text is None:
+        return None
+    octets = octets_of(text)
+    if not octets or octets > MOST_LIMIT:
+        raise MailError(f'--storage-limit {text}: give a size like "1 GiB"')
+    return octets
 
 
 def asked_password() -> bytes:
@@ -155,9 +257,37 @@ def asked_password() -> bytes:
     if sys.stdin.isatty():
         password = getpass.getpass("Password: ")
         if getpass.getpass("Again: ") != password:
-            raise MailError("The two passwords differ")
+            raise AuthFailed("The two passwords differ")
+        octets = password.encode(errors="surrogateescape")
     else:
-        password = sys.stdin.readline().rstrip("\r\n")
-    if not password:
-        raise MailError("An empty password is no password")
-    return password.encode()
+        octets = sys.stdin.buffer.readline(MOST_PASSWORD + 3).rstrip(b"\r\n")
+    if not octets:
+        raise AuthFailed("An empty password is no password")
+    if len(octets) > MOST_PASSWORD:
+        raise AuthFailed(f"A password has at most {MOST_PASSWORD} octets")
+    return octets
+
+
+def line_for(account: Account) -> str:
+    """One account for people."""
+    words = [account.name]
+    if account.storage_limit_octets is not None:
+        words.append(f"limit {account.storage_limit_octets / 1024**2:.6g} MiB")
+    if account.send_as:
+        words.append(f"sends as {', '.join(sorted(account.send_as))}")
+    if not account.enabled:
+        words.append("disabled")
+    return "  ".join(words)
+
+
+def shown(row: Row) -> dict[str, object]:
+    """One account for programs."""
+    account = row.account
+    return {
+        "name": account.name,
+        "home": account.home,
+        "storage_limit_octets": account.storage_limit_octets,
+        "enabled": account.enabled,
+        "send_as": sorted(account.send_as),
+        "keeps_secret": row.keeps_secret,
+    }

@@ -3,45 +3,67 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from ..address import Address
+from ..auth.names import account_key, login_key
 from ..config.model import Config
+from ..errors import AuthUnavailable, ConfigError
 from ..interfaces import IDirectory
+from .key_file import KeyFile
 from .model import Account
-from .userdb import Row, UserDb, name_key
+from .userdb import UserDb
+
+log = Logger()
 
 LOOK_S = 0.25  # how old an answer may be
+MOST_KNOWN = 20_000  # answers in memory, "no such account" among them
+JUST_NOW_NS = 100_000_000  # a file written so lately may be written again unseen
 
 Result = TypeVar("Result")
 
 
 class UserDbThread:
-    """One thread that reads and writes the user database for the reactor."""
+    """One thread that reads the user database for the reactor."""
 
     def __init__(self, reactor: Any, config: Config) -> None:
         self._reactor, self._db = reactor, UserDb(config)
         self._pool = ThreadPool(0, 1, "mailtwist-userdb")
-
-    def start(self) -> None:
-        if not self._pool.started:
-            self._pool.start()
-
-    def run(self, work: Callable[[UserDb], Result]) -> Deferred[Result]:
-        """What `work` gives, run in the thread with the database."""
-        self.start()
-        return deferToThreadPool(self._reactor, self._pool, work, self._db)
+        self._opened = False
 
     @property
-    def paths(self) -> tuple[str, str]:
-        path = str(self._db.path)
-        return path, f"{path}-wal"
+    def path(self) -> str:
+        return str(self._db.path)
+
+    @property
+    def key_file(self) -> KeyFile:
+        return self._db.key_file
+
+    def run(self, work: Callable[[UserDb], Result]) -> Deferred[Result]:
+        """What `work` gives, run in the thread with the database.
+
+        Fails with AuthUnavailable if the database cannot be used."""
+        if not self._pool.started:
+            self._pool.start()
+        done = deferToThreadPool(self._reactor, self._pool, work, self._db)
+        return done.addErrback(unavailable, self.path)
+
+    async def opened(self) -> None:
+        """Return when the file is there; made if it was not."""
+        if not self._opened:
+            await self.run(UserDb.open)
+            self._opened = True
 
     async def close(self) -> None:
         if self._pool.started:
@@ -49,63 +71,122 @@ class UserDbThread:
             self._pool.stop()
 
 
+def unavailable(failure: Failure, path: str) -> Any:
+    """A database that cannot be used never means "not found" or "wrong password"."""
+    failure.trap(sqlite3.Error, OSError, ConfigError)
+    log.error("{path} cannot be used: {why}", path=path, why=str(failure.value))
+    raise AuthUnavailable() from failure.value
+
+
 @implementer(IDirectory)
 class UserDirectory:
-    """All accounts in memory, read anew when the file changed.
+    """Accounts that were asked for stay in memory until the file changes.
 
     A look at the file costs two stat calls and happens at most every LOOK_S seconds, so
-    a look-up for RCPT neither waits nor leaves the reactor's thread.
+    a look-up for RCPT as a rule neither waits nor leaves the reactor's thread.
     """
 
     def __init__(self, reactor: Any, config: Config, thread: UserDbThread) -> None:
         self._reactor, self._thread = reactor, thread
         self._domains = frozenset(domain.name for domain in config.domain)
         self._default = config.auth.default_domain
-        self._accounts: dict[str, Row] = {}
+        self._known: OrderedDict[str, Account | None] = OrderedDict()
         self._stamp: object = None
         self._looked_at = float("-inf")
-        self.has_secrets = False
+        self._keeps_secrets, self._secrets_known = False, False
 
     async def has_domain(self, domain: str) -> bool:
         return domain in self._domains
 
     async def account(self, name: str) -> Account | None:
-        await self._fresh()
-        if "@" not in name and self._default:
-            name = f"{name}@{self._default}"
-        row = self._accounts.get(name_key(name))
-        return row.account if row is not None else None
+        return await self._find(login_key(name, self._default))
 
     async def account_for(self, address: Address) -> Account | None:
-        await self._fresh()
-        row = self._accounts.get(name_key(str(address)))
-        return row.account if row is not None else None
+        return await self._find(account_key(address)) if address.domain else None
 
     async def first_account(self) -> Account | None:
         """The account that gets postmaster's mail if nobody else does."""
-        await self._fresh()
-        for row in self._accounts.values():
-            if row.account.enabled:
-                return row.account
-        return None
+        return await self._answer("", UserDb.first_account)
 
-    async def _fresh(self) -> None:
+    async def _find(self, key: str) -> Account | None:
+        def find(db: UserDb) -> Account | None:
+            row = db.find(key)
+            return None if row is None else row.account
+
+        return await self._answer(key, find) if key else None
+
+    async def _answer(
+        self, key: str, ask: Callable[[UserDb], Account | None]
+    ) -> Account | None:
+        """From memory, else asked; "" stands for the first account."""
+        self._look()
+        try:
+            account = self._known[key]
+        except KeyError:
+            stamp = self._stamp
+            account = await self._thread.run(ask)
+            if stamp is self._stamp:  # else a change came in between
+                self._known[key] = account
+                if len(self._known) > MOST_KNOWN:
+                    self._known.popitem(last=False)
+        return account
+
+    def keeps_secrets(self) -> bool:
+        """True if any account could answer APOP or CRAM-MD5.
+
+        Greetings and capabilities cannot wait for a thread: after a change of the file
+        this reads one row here (some 0.1 ms), and never waits for a lock.
+        """
+        self._look()
+        if not self._secrets_known:
+            try:
+                self._keeps_secrets = keeps_secrets(self._thread.path)
+                self._secrets_known = True
+            except sqlite3.Error:
+                log.debug("{path} cannot be read now", path=self._thread.path)
+        return self._keeps_secrets
+
+    def _look(self) -> None:
+        """Forget what was known if somebody wrote to the file."""
         now = self._reactor.seconds()
         if now - self._looked_at < LOOK_S:
             return
-        stamp = [_stamp(path) for path in self._thread.paths]
-        if stamp != self._stamp:
-            rows = await self._thread.run(UserDb.accounts)
-            self._accounts = {name_key(row.account.name): row for row in rows}
-            self.has_secrets = any(row.keeps_secret for row in rows)
-            # What was written while we read shows at the next look.
-            self._stamp = stamp
         self._looked_at = now
+        path = self._thread.path
+        stamps = [stamp_of(path), stamp_of(f"{path}-wal")]
+        if stamps == self._stamp:
+            return
+        self._known.clear()
+        self._secrets_known = False  # the old answer holds until it can be asked
+        self._stamp = stamps
+        youngest = max(written_ns for _, written_ns, _ in stamps)
+        if time.time_ns() - youngest < JUST_NOW_NS:
+            # File times are as coarse as the kernel's tick: look again next time.
+            self._stamp = [*stamps, "just now"]
 
 
-def _stamp(path: str) -> tuple[int, int, int]:
+def stamp_of(path: str) -> tuple[int, int, int]:
+    """(inode, time of the last write in ns, octets); zeros if there is no file."""
     try:
         seen = os.stat(path)
-    except FileNotFoundError:
+    except OSError:
         return 0, 0, 0
     return seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+def keeps_secrets(path: str) -> bool:
+    """UserDb.keeps_secrets on a connection of its own that never waits."""
+    connection = sqlite3.connect(path_uri(path), uri=True, timeout=0)
+    try:
+        asked = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM accounts WHERE secret IS NOT NULL)"
+        )
+        return bool(asked.fetchone()[0])
+    finally:
+        connection.close()
+
+
+def path_uri(path: str) -> str:
+    """For reading only; "?" and "#" are no part of a path in a URI."""
+    escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{escaped}?mode=ro"

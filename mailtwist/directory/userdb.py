@@ -1,6 +1,6 @@
 """The embedded user database: one SQLite file, read and written synchronously.
 
-The command line uses it as it is; the server reads it in a thread (`UserDirectory`,
+The command line uses it as it is; the server reads it in threads (`UserDirectory`,
 `auth.checkers.userdb`).
 """
 
@@ -9,26 +9,34 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+import time
 import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from attrs import frozen
 
 from ..address import Address
+from ..auth.names import account_key, login_key
 from ..config.model import Config
 from ..errors import BadAddress, MailError
 from ..sasl import text
 from ..sasl.model import ScramKeys
 from ..sasl.scram import keys_for
 from ..store import sqlite
+from .hashes import Hashes
+from .home import home_of
 from .key_file import KeyFile
 from .model import Account
+from .owner import give_to_owner_of
 
 SALT_OCTETS = 16
-UNKNOWN = "unknown user"  # what the password of nobody is
+
+_ROW = (
+    "SELECT key, name, home, storage_limit, enabled, send_as, hash, secret"
+    " FROM accounts"
+)
 
 
 class AccountExists(MailError):
@@ -43,71 +51,145 @@ class NoSuchAccount(MailError):
 class Row:
     """What the database holds of one account beside its `Account`."""
 
+    key: str
     account: Account
     hash: str
-    keeps_secret: bool
+    sealed: bytes | None
+
+    @property
+    def keeps_secret(self) -> bool:
+        return self.sealed is not None
+
+    def __repr__(self) -> str:
+        return f"Row({self.account.name!r})"
 
 
-def name_key(name: str) -> str:
-    """The form in which names are compared: NFC, without case."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+@frozen
+class Verified:
+    """A password was right; `stale` if hash or keys are not what is made today."""
+
+    name: str
+    hash: str
+    stale: bool
+
+    def __repr__(self) -> str:
+        return f"Verified({self.name!r})"
 
 
 class UserDb:
-    """All accounts.  One connection, for one thread at a time."""
+    """All accounts.  One connection, for one thread at a time.
 
-    def __init__(self, config: Config) -> None:
-        self._config, data = config, Path(config.server.data)
-        self.path = data / "userdb.sqlite"
-        self.key_file = KeyFile(data / "userdb.key")
-        auth = config.auth
-        self._hasher = PasswordHasher(
-            time_cost=auth.argon2_passes,
-            memory_cost=auth.argon2_memory_kib,
-            parallelism=1,
+    With `create` a missing file is made, once: one that vanishes later is a fault, not
+    an empty database.  Methods raise sqlite3.Error and OSError if the file cannot be
+    used, ConfigError if it is of a newer program or the key file does not fit it.
+    """
+
+    def __init__(
+        self, config: Config, *, key_file: KeyFile | None = None, create: bool = True
+    ) -> None:
+        self._config, self._data = config, Path(config.server.data)
+        self.path = self._data / "userdb.sqlite"
+        self.key_file = key_file or KeyFile(self._data / "userdb.key")
+        self._hashes = Hashes(config.auth)
+        self._create = create
+        self._opened: tuple[int, sqlite3.Connection] | None = None
+        self._nobody_sealed: bytes | None = None
+
+    def open(self) -> None:
+        """Make or upgrade the file if need be."""
+        self._connection()
+
+    def _connection(self) -> sqlite3.Connection:
+        """Opened anew if the file was replaced (restored from a backup)."""
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            self.close()
+            if not self._create:
+                raise
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            inode = -1
+        if self._opened is not None and self._opened[0] == inode:
+            return self._opened[1]
+        self.close()
+        connection = sqlite.opened(
+            str(self.path), "mailtwist.directory", "schema", check_same_thread=False
         )
-        self._nobody: str | None = None
-        self._opened: sqlite3.Connection | None = None
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if self._opened is None:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._opened = sqlite.opened(
-                str(self.path), "mailtwist.directory", "schema", check_same_thread=False
-            )
-        return self._opened
+        if inode == -1:
+            made = [self.path, *self._data.glob("userdb.sqlite-*")]
+            give_to_owner_of(self._data, *made)
+            inode = self.path.stat().st_ino
+        self._create = False
+        self._opened = inode, connection
+        return connection
 
     def close(self) -> None:
         if self._opened is not None:
-            self._opened.close()
+            self._opened[1].close()
             self._opened = None
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing."""
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
 
     # -- accounts -------------------------------------------------------------
 
     def accounts(self) -> list[Row]:
         """Every account, by name."""
-        rows = self._db.execute(
-            "SELECT name, home, storage_limit, enabled, send_as, hash,"
-            " secret IS NOT NULL FROM accounts ORDER BY key"
-        )
+        rows = self._connection().execute(f"{_ROW} ORDER BY key")
         return [self._row(row) for row in rows]
 
-    def account(self, name: str) -> Row | None:
-        row = self._db.execute(
-            "SELECT name, home, storage_limit, enabled, send_as, hash,"
-            " secret IS NOT NULL FROM accounts WHERE key = ?",
-            (name_key(name),),
-        ).fetchone()
+    def first_account(self) -> Account | None:
+        """The enabled account that was made first."""
+        row = self._connection().execute(
+            f"{_ROW} WHERE enabled ORDER BY made_at_ns LIMIT 1"
+        )
+        found = row.fetchone()
+        return None if found is None else self._row(found).account
+
+    def find(self, key: str) -> Row | None:
+        """The account with this `auth.names` key; "user" alone finds "user@domain" if
+        there is one such account only."""
+        db = self._connection()
+        row = db.execute(f"{_ROW} WHERE key = ?", (key,)).fetchone()
+        if row is None and "@" not in key:
+            # All keys that begin with "user@": "A" is the character behind "@".
+            near = db.execute(
+                f"{_ROW} WHERE key > ? AND key < ?", (f"{key}@", f"{key}A")
+            )
+            rows = [row for row in near if row[0].rpartition("@")[0] == key]
+            row = rows[0] if len(rows) == 1 else None
         return None if row is None else self._row(row)
 
-    @staticmethod
-    def _row(row: tuple[str, str, int | None, int, str, str, int]) -> Row:
-        name, home, limit, enabled, send_as, hashed, keeps = row
+    def account(self, name: str) -> Row | None:
+        """The account with this login name, however it is spelled."""
+        return self.find(login_key(name, self._config.auth.default_domain))
+
+    def _row(self, row: tuple[str, str, str, int | None, int, str, str, bytes]) -> Row:
+        key, name, home, limit, enabled, send_as, hashed, sealed = row
         account = Account(
-            name, home, limit, bool(enabled), frozenset(json.loads(send_as))
+            name,
+            str(self._data / home),
+            limit,
+            bool(enabled),
+            frozenset(json.loads(send_as)),
         )
-        return Row(account, hashed, bool(keeps))
+        return Row(key, account, hashed, sealed)
+
+    def keeps_secrets(self) -> bool:
+        """True if any account could answer APOP or CRAM-MD5."""
+        row = self._connection().execute(
+            "SELECT EXISTS (SELECT 1 FROM accounts WHERE secret IS NOT NULL)"
+        )
+        return bool(row.fetchone()[0])
 
     def add(
         self,
@@ -116,87 +198,114 @@ class UserDb:
         *,
         storage_limit_octets: int | None = None,
         keep_secret: bool = False,
-        send_as: tuple[str, ...] = (),
+        send_as: Sequence[str] = (),
     ) -> Account:
-        """A new account.  Raises AccountExists, BadAddress."""
+        """A new account.  Raises AccountExists, BadAddress, AuthFailed for an empty or
+        overlong password."""
         if not address.domain:
             raise BadAddress("An account's name is user@domain")
-        name = unicodedata.normalize("NFC", str(address))
-        home = str(Path(self._config.server.data, "mail", *home_of(address)))
-        account = Account(name, home, storage_limit_octets, True, frozenset(send_as))
-        values = self._secrets(name, password, keep_secret)
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._db.execute(
-                "INSERT INTO accounts (key, name, home, hash, storage_limit, send_as)"
-                " VALUES (?, ?, ?, '', ?, ?)",
-                (name_key(name), name, home, storage_limit_octets, json.dumps(send_as)),
+        local_part = unicodedata.normalize("NFC", address.local_part.lower())
+        address = Address(local_part, address.domain)
+        key, name, home = account_key(address), str(address), home_of(address)
+        values = self._derived(key, password, keep_secret)
+        with self._change() as db:
+            if db.execute("SELECT 1 FROM accounts WHERE key = ?", (key,)).fetchone():
+                raise AccountExists()
+            db.execute(
+                "INSERT INTO accounts (key, name, home, hash, storage_limit, send_as,"
+                " made_at_ns) VALUES (?, ?, ?, '', ?, ?, ?)",
+                (
+                    key,
+                    name,
+                    home,
+                    storage_limit_octets,
+                    json.dumps(sorted(send_as)),
+                    time.time_ns(),
+                ),
             )
-            self._keep(name, *values)
-            self._db.execute("COMMIT")
-        except sqlite3.IntegrityError as fault:
-            self._db.execute("ROLLBACK")
-            raise AccountExists() from fault
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        return account
+            self._keep(db, key, *values)
+        return Account(
+            name,
+            str(self._data / home),
+            storage_limit_octets,
+            send_as=frozenset(send_as),
+        )
+
+    def change(self, account: Account) -> None:
+        """Keep limit, enabled and send_as of `account`.  Raises NoSuchAccount."""
+        with self._change() as db:
+            done = db.execute(
+                "UPDATE accounts SET storage_limit = ?, enabled = ?, send_as = ?"
+                " WHERE key = ?",
+                (
+                    account.storage_limit_octets,
+                    account.enabled,
+                    json.dumps(sorted(account.send_as)),
+                    account_key(Address.parse(account.name)),
+                ),
+            )
+            if not done.rowcount:
+                raise NoSuchAccount()
 
     def set_password(
         self, name: str, password: bytes, *, keep_secret: bool | None = None
     ) -> None:
-        """A new password; the secret is kept as before unless `keep_secret` says."""
+        """A new password; the secret is kept as before unless `keep_secret` says.
+
+        Raises NoSuchAccount, AuthFailed for an empty or overlong password."""
         row = self.account(name)
         if row is None:
             raise NoSuchAccount()
         keep = row.keeps_secret if keep_secret is None else keep_secret
-        values = self._secrets(row.account.name, password, keep)
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._keep(row.account.name, *values)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        values = self._derived(row.key, password, keep)
+        with self._change() as db:
+            self._keep(db, row.key, *values)
 
     def remove(self, name: str) -> Account:
-        """Forget the account; its mail stays where it is."""
+        """Forget the account; its mail stays where it is.  Raises NoSuchAccount."""
         row = self.account(name)
         if row is None:
             raise NoSuchAccount()
-        self._db.execute("DELETE FROM accounts WHERE key = ?", (name_key(name),))
+        with self._change() as db:
+            db.execute("DELETE FROM accounts WHERE key = ?", (row.key,))
         return row.account
 
-    def _secrets(
-        self, name: str, password: bytes, keep_secret: bool
+    # -- what is derived from a password --------------------------------------
+
+    def _derived(
+        self, key: str, password: bytes, keep_secret: bool
     ) -> tuple[str, bytes | None, dict[str, ScramKeys]]:
         """(hash, sealed secret, SCRAM keys) of a password."""
         password = text.password(password)
-        names = ["SCRAM-SHA-256"]
-        if self._config.auth.scram_sha1:
-            names.append("SCRAM-SHA-1")
-        scram = {
-            mechanism: keys_for(
-                mechanism,
-                password,
-                secrets.token_bytes(SALT_OCTETS),
-                self._config.auth.scram_iterations,
-            )
-            for mechanism in names
-        }
-        sealed = self.key_file.sealed(name_key(name), password) if keep_secret else None
-        return self._hasher.hash(password), sealed, scram
+        sealed = self.key_file.sealed(key, password) if keep_secret else None
+        return self._hashes.made(password), sealed, self._scram(password)
 
+    @property
+    def _scram_names(self) -> set[str]:
+        more = {"SCRAM-SHA-1"} if self._config.auth.scram_sha1 else set()
+        return {"SCRAM-SHA-256"} | more
+
+    def _scram(self, password: bytes) -> dict[str, ScramKeys]:
+        iterations = self._config.auth.scram_iterations
+        return {
+            name: keys_for(name, password, secrets.token_bytes(SALT_OCTETS), iterations)
+            for name in sorted(self._scram_names)
+        }
+
+    @staticmethod
     def _keep(
-        self, name: str, hashed: str, sealed: bytes | None, scram: dict[str, ScramKeys]
+        db: sqlite3.Connection,
+        key: str,
+        hashed: str,
+        sealed: bytes | None,
+        scram: dict[str, ScramKeys],
     ) -> None:
-        key = name_key(name)
-        self._db.execute(
+        db.execute(
             "UPDATE accounts SET hash = ?, secret = ? WHERE key = ?",
             (hashed, sealed, key),
         )
-        self._db.execute("DELETE FROM scram WHERE key = ?", (key,))
-        self._db.executemany(
+        db.execute("DELETE FROM scram WHERE key = ?", (key,))
+        db.executemany(
             "INSERT INTO scram VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (key, mechanism, k.salt, k.iterations, k.stored_key, k.server_key)
@@ -206,64 +315,66 @@ class UserDb:
 
     # -- is it them -----------------------------------------------------------
 
-    def verify(self, name: str, password: bytes) -> str | None:
-        """The account's name if `password` is its password and it may log in.
+    def verify(self, name: str, password: bytes) -> Verified | None:
+        """The account if `password` is its password and it may log in.
 
-        Takes as long for an unknown user as for a wrong password; a hash made with
-        other parameters than today's is renewed.
+        One hash is computed whatever the answer, so an unknown user takes as long as a
+        wrong password.
         """
         row = self.account(name)
-        if self._nobody is None:
-            self._nobody = self._hasher.hash(UNKNOWN)
-        try:
-            self._hasher.verify(row.hash if row else self._nobody, password)
-        except (VerificationError, InvalidHashError):
+        right = self._hashes.fits(row.hash if row else self._hashes.nobody, password)
+        if row is None or not right or not row.account.enabled:
             return None
-        if row is None or not row.account.enabled:
-            return None
-        if self._hasher.check_needs_rehash(row.hash) or self._scram_is_old(name):
-            self.set_password(name, password)
-        return row.account.name
+        stale = self._hashes.stale(row.hash) or self._scram_is_stale(row.key)
+        return Verified(row.account.name, row.hash, stale)
 
-    def _scram_is_old(self, name: str) -> bool:
-        auth = self._config.auth
-        rows = dict(
-            self._db.execute(
-                "SELECT mechanism, iterations FROM scram WHERE key = ?",
-                (name_key(name),),
-            ).fetchall()
+    def _scram_is_stale(self, key: str) -> bool:
+        rows = self._connection().execute(
+            "SELECT mechanism, iterations FROM scram WHERE key = ?", (key,)
         )
-        wanted = {"SCRAM-SHA-256", *(["SCRAM-SHA-1"] if auth.scram_sha1 else [])}
-        return set(rows) != wanted or min(rows.values()) < auth.scram_iterations
+        iterations = dict(rows.fetchall())
+        return (
+            set(iterations) != self._scram_names
+            or min(iterations.values()) < self._config.auth.scram_iterations
+        )
+
+    def renew(self, verified: Verified, password: bytes) -> bool:
+        """Make hash and SCRAM keys anew; False if the password is another meanwhile."""
+        row = self.account(verified.name)
+        if row is None or row.hash != verified.hash:
+            return False
+        hashed, _, scram = self._derived(row.key, password, False)
+        with self._change() as db:
+            now = db.execute(
+                "SELECT hash, secret FROM accounts WHERE key = ?", (row.key,)
+            ).fetchone()
+            if now is None or now[0] != verified.hash:
+                return False
+            self._keep(db, row.key, hashed, now[1], scram)
+        return True
 
     def scram_keys(self, name: str, mechanism: str) -> tuple[str, ScramKeys] | None:
         """(account's name, keys), or None."""
-        row = self._db.execute(
-            "SELECT a.name, s.salt, s.iterations, s.stored_key, s.server_key"
-            " FROM scram s JOIN accounts a USING (key)"
-            " WHERE key = ? AND mechanism = ? AND enabled",
-            (name_key(name), mechanism),
-        ).fetchone()
-        return None if row is None else (row[0], ScramKeys(*row[1:]))
-
-    def secret(self, name: str) -> tuple[str, bytes] | None:
-        """(account's name, the kept password), or None."""
-        row = self._db.execute(
-            "SELECT name, secret FROM accounts WHERE key = ? AND enabled",
-            (name_key(name),),
-        ).fetchone()
-        if row is None or row[1] is None:
+        self.key_file.load()  # fake keys come from it, whoever is asked for
+        row = self.account(name)
+        keys = self._connection().execute(
+            "SELECT salt, iterations, stored_key, server_key FROM scram"
+            " WHERE key = ? AND mechanism = ?",
+            (row.key if row else "", mechanism),
+        )
+        found = keys.fetchone()
+        if row is None or found is None or not row.account.enabled:
             return None
-        return row[0], self.key_file.opened(name_key(name), row[1])
+        return row.account.name, ScramKeys(*found)
 
+    def secret(self, name: str) -> tuple[str | None, bytes]:
+        """(account's name, the kept password); (None, anything) if there is none.
 
-def home_of(address: Address) -> tuple[str, str]:
-    """Folder names for an account: any address, reversibly, and never outside.
-
-    Letters, digits and the common marks stay as they are; everything else, a leading
-    dot among it, is percent-encoded.
-    """
-    local_part = quote(name_key(address.local_part), safe="!#$&'*+=^_`{|}~@ ")
-    if local_part.startswith("."):
-        local_part = "%2E" + local_part[1:]
-    return quote(address.domain, safe="[]:"), local_part
+        Something is unsealed whatever the answer.
+        """
+        if self._nobody_sealed is None:
+            self._nobody_sealed = self.key_file.sealed("", secrets.token_bytes(16))
+        row = self.account(name)
+        if row is None or row.sealed is None or not row.account.enabled:
+            return None, self.key_file.opened("", self._nobody_sealed)
+        return row.account.name, self.key_file.opened(row.key, row.sealed)

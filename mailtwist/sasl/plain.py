@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from ..errors import NotPermitted, SyntaxFault
+from ..errors import AuthFailed, SyntaxFault
 from ..secret import Secret
 from . import text
 from .proof import PasswordProof
 
+OTHER_USER = "Acting for another user is not permitted"
 
-def plain(response: bytes) -> PasswordProof:
+
+def plain(message: bytes) -> PasswordProof:
     """The proof in one PLAIN message.
 
     Nobody may act for somebody else: an authzid other than the authcid is refused.
-    Raises SyntaxFault, AuthFailed, NotPermitted.
+    Raises SyntaxFault, AuthFailed.
     """
-    parts = response.split(b"\0")
+    parts = message.split(b"\0")
     if len(parts) != 3:
         raise SyntaxFault("authzid NUL authcid NUL password", 0)
     authzid, authcid, password = parts
     user = text.username(authcid)
     if authzid and text.username(authzid) != user:
-        raise NotPermitted("Acting for another user is not permitted")
+        raise AuthFailed(OTHER_USER)
     return PasswordProof(user, Secret(text.password(password)))

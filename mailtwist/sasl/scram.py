@@ -8,21 +8,22 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 
-from ..errors import AuthFailed, NotPermitted, SyntaxFault
+from ..errors import AuthFailed, SyntaxFault
 from . import text
 from .model import ScramKeys
+from .plain import OTHER_USER
 
 HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
 
 # client-first-message (RFC 5802 §7): gs2-header, then the bare message.
 _CLIENT_FIRST = re.compile(
     rb"(?P<gs2>(?P<cb>[ny]|p=[A-Za-z0-9.-]+),(?:a=(?P<authzid>[^,\0]+))?,)"
-    rb"(?P<bare>n=(?P<user>[^,\0]+),r=(?P<nonce>[\x21-\x2b\x2d-\x7e]+)(?:,.*)?)",
-    re.DOTALL,
+    rb"(?P<bare>n=(?P<user>[^,\0]+),r=(?P<nonce>[\x21-\x2b\x2d-\x7e]+)"
+    rb"(?:,[A-Za-z]=[^,\0]+)*)"
 )
 _CLIENT_FINAL = re.compile(
     rb"(?P<without>c=(?P<binding>[A-Za-z0-9+/=]+),r=(?P<nonce>[\x21-\x2b\x2d-\x7e]+)"
-    rb"(?:,[A-Za-z]=[^,\0]*)*),p=(?P<proof>[A-Za-z0-9+/=]+)",
+    rb"(?:,[A-Za-z]=[^,\0]+)*),p=(?P<proof>[A-Za-z0-9+/=]+)"
 )
 _ESCAPE = re.compile(rb"=(2C|3D)?")
 
@@ -32,7 +33,7 @@ def keys_for(
 ) -> ScramKeys:
     """The keys to keep for a password (RFC 5802 §3); costs `iterations` hashes."""
     name = HASHES[mechanism]
-    salted = hashlib.pbkdf2_hmac(name, password, salt, iterations)
+    salted = hashlib.pbkdf2_hmac(name, text.prepared(password), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", name)
     return ScramKeys(
         salt=salt,
@@ -52,7 +53,10 @@ class ScramServer:
         self._hash, self._nonce = HASHES[mechanism], nonce
 
     def client_first(self, message: bytes) -> str:
-        """The user name the client claims.  Raises SyntaxFault, NotPermitted."""
+        """The user name the client claims.  Raises SyntaxFault, AuthFailed.
+
+        "y" is fine: no -PLUS mechanism is offered, as the client believes.
+        """
         found = _CLIENT_FIRST.fullmatch(message)
         if not found:
             raise SyntaxFault("client-first-message", 0)
@@ -62,7 +66,7 @@ class ScramServer:
         if found["authzid"]:
             authzid = text.username(_ESCAPE.sub(_unescaped, found["authzid"]))
             if authzid != user:
-                raise NotPermitted("Acting for another user is not permitted")
+                raise AuthFailed(OTHER_USER)
         self._gs2, self._bare = found["gs2"], found["bare"]
         self._nonce = found["nonce"] + self._nonce
         return user

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +15,6 @@ from ..auth.login import Authenticator
 from ..auth.realm import MailRealm
 from ..auth.throttle import Throttle
 from ..config.model import Config
-from ..directory.key_file import KeyFile
 from ..directory.user_directory import UserDbThread, UserDirectory
 from ..interfaces import IStore
 
@@ -33,6 +31,7 @@ class Auth:
     checker: UserDbChecker
 
     async def close(self) -> None:
+        """Ends the threads; logins on their way fail with AuthUnavailable."""
         await self.checker.close()
         await self.thread.close()
 
@@ -42,14 +41,13 @@ def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:
     thread = UserDbThread(reactor, config)
     directory = UserDirectory(reactor, config, thread)
     checker = UserDbChecker(reactor, config, thread)
-    key_file = KeyFile(Path(config.server.data, "userdb.key"))
-    chain = CheckerChain([checker], FakeKeys(key_file, config.auth.scram_iterations))
+    fake = FakeKeys(thread.key_file, config.auth.scram_iterations)
     realm = MailRealm(directory, store, config.delivery.subaddress_separator)
-    portal = Portal(realm, [chain])
+    portal = Portal(realm, [CheckerChain([checker], fake)])
 
     def offers(what: str) -> bool:
         if what == "secret":
-            return directory.has_secrets
+            return directory.keeps_secrets()
         return what != "SCRAM-SHA-1" or config.auth.scram_sha1
 
     authenticator = Authenticator(

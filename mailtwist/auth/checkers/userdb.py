@@ -7,19 +7,19 @@ from typing import Any
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ...config.model import Config
-from ...directory.user_directory import UserDbThread
-from ...directory.userdb import UserDb
-from ...errors import SystemBusy
+from ...directory.user_directory import UserDbThread, unavailable
+from ...directory.userdb import UserDb, Verified
 from ...interfaces import IScramSource
 from ...sasl.model import ScramKeys
+from ...sasl.text import MOST_PASSWORD, prepared
+from .hash_pool import HashPool
 
-MOST_WAITING = 500  # checks that wait for a thread; more are told to come back
+log = Logger()
 
 
 @implementer(ICredentialsChecker, IScramSource)
@@ -29,49 +29,62 @@ class UserDbChecker:
     credentialInterfaces = (IUsernamePassword, IUsernameHashedPassword)
 
     def __init__(self, reactor: Any, config: Config, thread: UserDbThread) -> None:
-        self._reactor, self._config, self._thread = reactor, config, thread
-        self._pool = ThreadPool(0, config.auth.threads, "mailtwist-password")
+        self._config, self._thread = config, thread
+        self._pool = HashPool(reactor, config.auth.threads)
         self._idle: list[UserDb] = []
-        self._waiting = 0
+        self._renewals: set[Deferred[Any]] = set()
 
     def requestAvatarId(self, credentials: Any) -> Deferred[bytes | tuple[()]]:
         return Deferred.fromCoroutine(self._check(credentials))
 
     async def _check(self, credentials: Any) -> bytes | tuple[()]:
-        name = credentials.username.decode(errors="replace")
+        name = credentials.username
+        if isinstance(name, bytes):
+            name = name.decode(errors="replace")
         if IUsernamePassword.providedBy(credentials):
-            found = await self._verify(name, credentials.password)
+            found = await self._verified(name, credentials.password)
         else:
-            kept = await self._thread.run(lambda db: db.secret(name))
-            fits = credentials.checkPassword(kept[1] if kept else b"nobody's secret")
-            found = kept[0] if kept and fits else None
+            found = await self._proved(name, credentials)
         if found is None:
             raise UnauthorizedLogin()
         return found.encode()
 
-    async def _verify(self, name: str, password: bytes) -> str | None:
-        if self._waiting >= MOST_WAITING:
-            raise SystemBusy()
-        if not self._pool.started:
-            self._pool.start()
-        self._waiting += 1
-        try:
-            return await deferToThreadPool(
-                self._reactor, self._pool, self._verify_in_thread, name, password
-            )
-        finally:
-            self._waiting -= 1
+    async def _verified(self, name: str, password: bytes) -> str | None:
+        if not 0 < len(password) <= MOST_PASSWORD:
+            return None
+        await self._thread.opened()
+        verified: Verified | None = await self._run(
+            lambda db: db.verify(name, password)
+        )
+        if verified is None:
+            return None
+        if verified.stale:
+            self._renew(verified, password)
+        return verified.name
 
-    def _verify_in_thread(self, name: str, password: bytes) -> str | None:
-        """list.pop and append are atomic: each thread has a database to itself."""
-        try:
-            db = self._idle.pop()
-        except IndexError:
-            db = UserDb(self._config)
-        try:
-            return db.verify(name, password)
-        finally:
-            self._idle.append(db)
+    def _renew(self, verified: Verified, password: bytes) -> None:
+        """Behind the login's back: nobody waits for it, and it may fail."""
+        done = self._run(lambda db: db.renew(verified, password))
+        self._renewals.add(done)
+
+        def ended(result: Any) -> None:
+            self._renewals.discard(done)
+
+        done.addErrback(
+            lambda failure: log.warn(
+                "the hash of {login} was not renewed: {why}",
+                login=verified.name,
+                why=str(failure.value),
+            )
+        ).addBoth(ended)
+
+    async def _proved(self, name: str, credentials: Any) -> str | None:
+        """A digest that was made with the kept password, as typed or prepared."""
+        owner, secret = await self._thread.run(lambda db: db.secret(name))
+        fits = await maybeDeferred(credentials.checkPassword, secret)
+        if not fits and (form := prepared(secret)) != secret:
+            fits = await maybeDeferred(credentials.checkPassword, form)
+        return owner if fits else None
 
     async def scram_keys(
         self, username: str, mechanism: str
@@ -79,9 +92,27 @@ class UserDbChecker:
         found = await self._thread.run(lambda db: db.scram_keys(username, mechanism))
         return None if found is None else (found[0].encode(), found[1])
 
+    def _run(self, work: Any) -> Deferred[Any]:
+        done = self._pool.run(self._in_thread, work)
+        return done.addErrback(unavailable, self._thread.path)
+
+    def _in_thread(self, work: Any) -> Any:
+        """list.pop and append are atomic: each thread has a database to itself."""
+        try:
+            db = self._idle.pop()
+        except IndexError:
+            db = UserDb(self._config, key_file=self._thread.key_file, create=False)
+        try:
+            return work(db)
+        finally:
+            self._idle.append(db)
+
     async def close(self) -> None:
-        if self._pool.started:
-            self._pool.stop()
+        """End the threads; checks that did not begin yet fail with AuthUnavailable."""
+        self._pool.refuse()
+        for renewal in tuple(self._renewals):
+            await renewal
+        self._pool.stop()
         for db in self._idle:
             db.close()
         self._idle.clear()

@@ -1,13 +1,14 @@
--- Accounts.  `key` is the name as it is compared; `name` as it was given.
+-- Accounts.  `key` is the name as it is compared (mailtwist.auth.names).
 CREATE TABLE accounts (
     key TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    home TEXT NOT NULL,
+    name TEXT NOT NULL,                 -- login and main address
+    home TEXT NOT NULL,                 -- folder, relative to the data folder
     hash TEXT NOT NULL,                 -- argon2id, PHC string
     secret BLOB,                        -- sealed password, only if it is to be kept
     storage_limit INTEGER,              -- octets; NULL is no limit
     enabled INTEGER NOT NULL DEFAULT 1,
-    send_as TEXT NOT NULL DEFAULT '[]'  -- JSON list of addresses
+    send_as TEXT NOT NULL DEFAULT '[]', -- JSON list of addresses
+    made_at_ns INTEGER NOT NULL         -- since the epoch
 ) WITHOUT ROWID;
 
 -- Keys of SCRAM (RFC 5802), one row for each mechanism.

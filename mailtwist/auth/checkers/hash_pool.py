@@ -1,0 +1,66 @@
+"""Threads that compute hashes, with a queue that is never long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from ...errors import AuthUnavailable, SystemBusy
+
+MOST_WAITING = 200  # for each thread: some 5 s at 25 ms a hash
+
+
+class HashPool:
+    """Runs functions that release the GIL; as many at once as there are threads.
+
+    A caller who gave up (cancelled) while waiting costs no hash.
+    """
+
+    def __init__(self, reactor: Any, threads: int) -> None:
+        self._reactor, self._threads = reactor, threads
+        self._pool = ThreadPool(0, threads, "mailtwist-password")
+        self._waiting, self._refusing = 0, False
+
+    def run(self, work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        """What `work` gives.  Fails with SystemBusy if too many wait already,
+        AuthUnavailable when the server stops."""
+        if self._refusing:
+            return fail(AuthUnavailable())
+        if self._waiting >= MOST_WAITING * self._threads:
+            return fail(SystemBusy())
+        if not self._pool.started:
+            self._pool.start()
+        self._waiting += 1
+        given_up = False
+
+        def unless_given_up() -> Any:
+            if given_up or self._refusing:
+                raise AuthUnavailable()
+            return work(*arguments)
+
+        def cancelled(_: object) -> None:
+            nonlocal given_up
+            given_up = True
+
+        def ended(result: Any) -> Any:
+            self._waiting -= 1
+            # After a cancel Deferred ignores this one call.
+            answer.callback(result)
+
+        answer: Deferred[Any] = Deferred(cancelled)
+        deferToThreadPool(self._reactor, self._pool, unless_given_up).addBoth(ended)
+        return answer
+
+    def refuse(self) -> None:
+        """Begin no further work."""
+        self._refusing = True
+
+    def stop(self) -> None:
+        """Wait for the hashes that are being computed, and end the threads."""
+        self.refuse()
+        if self._pool.started:
+            self._pool.stop()
