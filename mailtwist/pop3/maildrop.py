@@ -1,88 +1,209 @@
-"""The maildrop of one POP3 session: its numbers, and what is marked for deletion."""
+"""A maildrop as POP3 sees it: the messages of one moment, numbered from 1.
+
+The listing is columns, so that 100,000 messages cost no objects; messages are read in
+chunks, and small ones ahead when a client takes them in order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
-from ..errors import MessageGone, NoSuchMessage
-from ..interfaces import IMailbox
+from ..config.model import Pop3
+from ..errors import LoginTooSoon, MailboxInUse, MessageGone, NoSuchMessage
 from ..mailbox.model import Range
+from .text import DotStuffer, TopCutter, ascii_header
 
-SLICE = 2000  # rows rendered before the reactor gets a turn
+CHUNK = 128 * 1024  # octets asked of the store at once while a message is sent
+TOP_CHUNK = 16 * 1024  # the first read for TOP: header and some lines, mostly
+MOST_AHEAD = 64 * 1024  # octets read ahead and kept for the next commands
+MOST_AHEAD_PIPELINED = 256 * 1024  # the same when those commands are here already
+MOST_AHEAD_MESSAGES = 64
+SLICE = 4096  # rows of LIST and UIDL made at once
+MOST_REMEMBERED = 10_000  # logins kept for LOGIN-DELAY before old ones are dropped
+
+
+class Maildrops:
+    """Who has which maildrop open, and when it was last opened; for all listeners."""
+
+    def __init__(self, config: Pop3) -> None:
+        self._config = config
+        self._open: set[str] = set()
+        self._entered: dict[str, float] = {}
+
+    def enter(self, name: str, now_s: float) -> Callable[[], None]:
+        """Take the lock of an account (RFC 1939 §4); call the result to let it go.
+
+        Raises MailboxInUse, LoginTooSoon.  `now_s` is of any clock that only grows.
+        """
+        delay = self._config.login_delay_s
+        if delay and now_s - self._entered.get(name, now_s - delay) < delay:
+            raise LoginTooSoon()
+        if self._config.lock:
+            if name in self._open:
+                raise MailboxInUse("Maildrop is in use by another session")
+            self._open.add(name)
+        if delay:
+            self._remember(name, now_s)
+        return lambda: self._open.discard(name)
+
+    def _remember(self, name: str, now_s: float) -> None:
+        if len(self._entered) >= MOST_REMEMBERED:
+            since = now_s - self._config.login_delay_s
+            self._entered = {n: at for n, at in self._entered.items() if at > since}
+        self._entered[name] = now_s
 
 
 class Maildrop:
-    """Messages numbered from 1 as they were at login (RFC 1939 §4)."""
+    """One session's view of a mailbox; `mailbox` is an IMailbox."""
 
-    def __init__(self, mailbox: IMailbox, uids: list[int], octets: list[int]) -> None:
-        self.mailbox, self.uids, self.octets = mailbox, uids, octets
+    def __init__(self, mailbox: Any, uids: list[int], sizes: list[int]) -> None:
+        self.mailbox = mailbox
+        self.uids, self.sizes = uids, sizes
+        self.count, self.octets = len(uids), sum(sizes)
         self.deleted: set[int] = set()  # message numbers
+        self._all = self.count, self.octets
+        self._ahead: dict[int, bytes] = {}
+        self._ahead_lines: int | None = None
+        self._last = 0  # message number taken last
 
     @classmethod
-    async def opened(cls, mailbox: IMailbox) -> Maildrop:
+    async def load(cls, mailbox: Any) -> Maildrop:
         rows = await mailbox.rows()
         return cls(mailbox, rows.uids, rows.octets)
 
-    def stat(self) -> tuple[int, int]:
-        """(messages, octets) without those marked as deleted."""
-        gone = sum(self.octets[number - 1] for number in self.deleted)
-        return len(self.uids) - len(self.deleted), sum(self.octets) - gone
+    # -- the listing ------------------------------------------------------------
 
     def index(self, number: int) -> int:
-        """The place of a message; raises NoSuchMessage."""
-        if not 0 < number <= len(self.uids) or number in self.deleted:
+        """Where message `number` stands in the columns; raises NoSuchMessage."""
+        if not 1 <= number <= len(self.uids) or number in self.deleted:
             raise NoSuchMessage()
         return number - 1
 
-    def uidl(self, at: int) -> str:
-        """unique-id: the same over sessions and restarts (RFC 1939 §7)."""
-        return f"{self.mailbox.uid_validity:08x}{self.uids[at]:08x}"
+    def delete(self, number: int) -> None:
+        """Mark for QUIT; raises NoSuchMessage."""
+        self.octets -= self.sizes[self.index(number)]
+        self.count -= 1
+        self.deleted.add(number)
 
-    def sizes(self) -> Iterator[bytes]:
-        """LIST of all, in slices."""
+    def reset(self) -> None:
+        self.deleted.clear()
+        self.count, self.octets = self._all
+
+    def doomed(self) -> list[int]:
+        """UIDs marked for deletion, ascending."""
+        return [self.uids[number - 1] for number in sorted(self.deleted)]
+
+    def size_row(self, index: int) -> bytes:
+        return b"%d %d" % (index + 1, self.sizes[index])
+
+    def id_row(self, index: int) -> bytes:
+        """Number and unique id (RFC 1939 §7): UIDVALIDITY and UID never come again."""
+        return b"%d %d.%d" % (index + 1, self.mailbox.uid_validity, self.uids[index])
+
+    def listing(self, row: Callable[[int], bytes]) -> Iterator[bytes]:
+        """The rows of all messages in slices, then the final dot."""
+        deleted = self.deleted
         for start in range(0, len(self.uids), SLICE):
-            yield b"".join(
-                b"%d %d\r\n" % (at + 1, self.octets[at])
-                for at in self._slice(start)
-                if at + 1 not in self.deleted
-            )
+            stop = min(start + SLICE, len(self.uids))
+            rows = [row(i) for i in range(start, stop) if i + 1 not in deleted]
+            if rows:
+                yield b"\r\n".join(rows) + b"\r\n"
+        yield b".\r\n"
 
-    def unique_ids(self) -> Iterator[bytes]:
-        """UIDL of all, in slices."""
-        for start in range(0, len(self.uids), SLICE):
-            yield b"".join(
-                f"{at + 1} {self.uidl(at)}\r\n".encode()
-                for at in self._slice(start)
-                if at + 1 not in self.deleted
-            )
+    # -- messages ---------------------------------------------------------------
 
-    def _slice(self, start: int) -> range:
-        return range(start, min(start + SLICE, len(self.uids)))
+    async def message(
+        self, number: int, lines: int | None, *, utf8: bool, pipelined: bool
+    ) -> bytes | AsyncIterator[bytes]:
+        """Message `number`, or its header and `lines` lines, as it goes on the wire.
 
-    async def octets_of(self, at: int, start: int, count: int) -> bytes:
-        """A piece of a message; raises MessageGone."""
-        (found,) = await self.mailbox.octets([Range(self.uids[at], start, count)])
-        if found is None:
-            raise MessageGone()
-        return found
+        All of it with the final dot if it is small, else chunks.  Raises NoSuchMessage,
+        MessageGone; an iterator that raises MessageGone ended in mid-message.
+        """
+        index = self.index(number)
+        first = await self._start(index, lines, pipelined)
+        complete = len(first) < self._first_count(index, lines)
+        chunks = _Chunks(lines, utf8)
+        octets = chunks.first(first)
+        if complete or chunks.done:
+            return octets + chunks.end()
+        return self._rest(index, octets, len(first), chunks)
 
-    async def octets_from(self, at: int, most: int) -> dict[int, bytes]:
-        """Whole small messages from `at` on, as many as fit into `most` octets."""
-        places, size = [], 0
-        for place in range(at, len(self.uids)):
-            size += self.octets[place]
-            if size > most:
+    async def _rest(
+        self, index: int, octets: bytes, at: int, chunks: _Chunks
+    ) -> AsyncIterator[bytes]:
+        yield octets
+        while not chunks.done:
+            found = await self.mailbox.octets([Range(self.uids[index], at, CHUNK)])
+            if found[0] is None:
+                raise MessageGone()
+            at += len(found[0])
+            yield chunks.next(found[0])
+            if len(found[0]) < CHUNK:
                 break
-            places.append(place)
-        found = await self.mailbox.octets([Range(self.uids[p]) for p in places])
-        return {
-            place: octets
-            for place, octets in zip(places, found, strict=True)
-            if octets is not None
-        }
+        yield chunks.end()
 
-    async def update(self) -> None:
-        """The UPDATE state: what is marked goes (RFC 1939 §6)."""
-        if self.deleted:
-            uids = sorted(self.uids[number - 1] for number in self.deleted)
-            await self.mailbox.expunge(uids)
+    def _first_count(self, index: int, lines: int | None) -> int:
+        """Octets of the first read: one more than there should be, to see the end."""
+        most = CHUNK if lines is None or lines > 100 else TOP_CHUNK
+        return min(self.sizes[index] + 1, most)
+
+    async def _start(self, index: int, lines: int | None, pipelined: bool) -> bytes:
+        """The first octets of a message, and of those that will be asked next."""
+        in_order, self._last = index == self._last, index + 1
+        if lines != self._ahead_lines:
+            self._ahead.clear()
+            self._ahead_lines = lines
+        first = self._ahead.pop(index, None)
+        if first is not None:
+            return first
+        self._ahead.clear()
+        wanted = [index]
+        if in_order:
+            most = MOST_AHEAD_PIPELINED if pipelined else MOST_AHEAD
+            wanted += self._next(index, lines, most)
+        found = await self.mailbox.octets(
+            [Range(self.uids[i], 0, self._first_count(i, lines)) for i in wanted]
+        )
+        for i, octets in zip(wanted[1:], found[1:], strict=True):
+            if octets is not None:
+                self._ahead[i] = octets
+        if found[0] is None:
+            raise MessageGone()
+        return bytes(found[0])
+
+    def _next(self, index: int, lines: int | None, most: int) -> list[int]:
+        """Messages after `index` whose first reads fit into `most` octets."""
+        most -= self._first_count(index, lines)
+        wanted = []
+        for i in range(index + 1, min(index + MOST_AHEAD_MESSAGES, len(self.uids))):
+            most -= self._first_count(i, lines)
+            if most < 0:
+                break
+            if i + 1 not in self.deleted:
+                wanted.append(i)
+        return wanted
+
+
+class _Chunks:
+    """Cuts, stuffs and, for clients without UTF-8, encodes one message."""
+
+    def __init__(self, lines: int | None, utf8: bool) -> None:
+        self._cutter = None if lines is None else TopCutter(lines)
+        self._stuffer, self._utf8 = DotStuffer(), utf8
+
+    @property
+    def done(self) -> bool:
+        return self._cutter is not None and self._cutter.done
+
+    def first(self, chunk: bytes) -> bytes:
+        return self.next(chunk if self._utf8 else ascii_header(chunk))
+
+    def next(self, chunk: bytes) -> bytes:
+        if self._cutter is not None:
+            chunk = self._cutter.cut(chunk)
+        return self._stuffer.stuff(chunk)
+
+    def end(self) -> bytes:
+        return self._stuffer.end()

@@ -6,7 +6,8 @@ import re
 from binascii import b2a_base64
 
 _WORD = rb"[^\x00-\x20]*[\x80-\xff][^\x00-\x20]*"
-_WORDS = re.compile(rb"%b(?: +%b)*" % (_WORD, _WORD))
+_WORD = rb"[\x21-\x7f]*[\x80-\xff][^\x00-\x20]*"  # a word with an octet over 127
+_WORDS = re.compile(rb"(?<![^\x00-\x20])" + _WORD + rb"(?: +" + _WORD + rb")*")
 _SPECIALS = b'"(),.:;<>@[\\]'
 MOST_ENCODED = 45  # octets in one encoded-word: 60 in base64, 75 with its frame
 
