@@ -34,6 +34,7 @@ FLOORS = {
     "pop3.engine": 2,
     "pop3.session": 3,
     "pop3.maildrop": 3,
+    "pop3.outflow": 4,
     "pop3.server": 4,
     "imap4": 1,
     "imap4.engine": 2,

@@ -215,6 +215,7 @@ class MaildirDeliveryTests(TestCase):
             verdicts = await self.send(envelope(ann, bob), *pieces)
             self.assertIsInstance(verdicts[0], OverQuota)
             self.assertIsNone(verdicts[1])
+        await self.spooler.close()  # its threads have removed what was not kept
         self.assertEqual(self.names(ann), [])
         self.assertEqual(self.names(ann, "tmp"), [])
         self.assertEqual(len(self.names(bob)), 2)
