@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.mail.interfaces import IMailboxPOP3
-from zope.interface import classImplements
+from zope.interface import implementer
 
 from ..interfaces import IMailAccount
 from .model import INBOX, Range
@@ -28,6 +28,7 @@ async def pop3_mailbox(account: IMailAccount) -> CompatMaildrop:
     return CompatMaildrop(mailbox, rows.uids, rows.octets)
 
 
+@implementer(IMailboxPOP3)
 class CompatMaildrop:
     """A snapshot; what is deleted goes at `sync`.
 
@@ -38,12 +39,15 @@ class CompatMaildrop:
         self._mailbox, self._uids, self._sizes = mailbox, uids, sizes
         self._deleted: set[int] = set()
 
-    def listMessages(self, index: int | None = None) -> int | list[int]:
+    # mypy-zope takes the first argument of an overload in an interface for self.
+    def listMessages(  # type: ignore[override]
+        self, i: int | None = None
+    ) -> int | list[int]:
         """Octets of one message or of each; 0 for deleted ones."""
-        if index is not None:
-            self._check(index)
-            return 0 if index in self._deleted else self._sizes[index]
-        return [0 if i in self._deleted else s for i, s in enumerate(self._sizes)]
+        if i is not None:
+            self._check(i)
+            return 0 if i in self._deleted else self._sizes[i]
+        return [0 if n in self._deleted else s for n, s in enumerate(self._sizes)]
 
     def getMessage(self, index: int) -> Deferred[IO[bytes]]:
         """A file of the message, with LF line ends: Twisted's POP3 makes them CRLF."""
@@ -99,6 +103,3 @@ class CompatMaildrop:
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self._uids):
             raise IndexError(f"no message {index}")
-
-
-classImplements(CompatMaildrop, IMailboxPOP3)
