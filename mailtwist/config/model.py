@@ -147,6 +147,17 @@ class Smtp:
     data_s: float = option(
         3 * MINUTE_S, "Wait for more of a message (RFC 5321 §4.5.3.2.5).", ge(1)
     )
+    greeting_pause_s: float = option(
+        0.0,
+        "Wait before the greeting of a stranger; a client that talks meanwhile is "
+        "refused (RFC 5321 §4.3.1).",
+        ge(0),
+    )
+    text_line_octets: int = option(
+        998,
+        "Longest line of a message without its CRLF; RFC 5321 §4.5.3.1.6 says 998.",
+        ge(998),
+    )
     bare_lf: str = option(
         "refuse",
         "A line end without CR: `refuse`, or `normalize` for `bare_lf_networks` only. "

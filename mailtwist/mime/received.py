@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+import re
+
+from attrs import field, frozen
+
+_UNSAFE = re.compile(r"[^\x21-\x7e]|[()<>\\;,\"]")
+HIDDEN = "hidden.invalid"  # nobody has a name under .invalid
 
 
 @frozen
 class Hop:
-    """What is known of one SMTP transaction.
+    """What stays the same for the messages of one SMTP session in one state.
 
-    `client` is the address in the form of an address literal without brackets ("" if it
-    is not to be told); `with_protocol` a keyword of the IANA registry (RFC 3848).
+    `helo` as the client said it; `client` its address, "" for a local socket, None if
+    neither is to be told; `with_protocol` a keyword of `protocol`; `tls` "" or version
+    and cipher, `login` "" or the name, both as they are to be told.
     """
 
     helo: str
-    client: str
+    client: str | None
     hostname: str
     with_protocol: str
-    message_id: str
-    date: str  # date-time of RFC 5322
     tls: str = ""
     login: str = ""
-    recipient: str = ""  # told only if there is one, so that nobody else is named
+    _front: bytes = field(init=False, repr=False, eq=False)
+
+    @_front.default
+    def _fold(self) -> bytes:
+        if self.client is None:
+            lines = [f"Received: from {HIDDEN}"]
+        elif self.client:
+            tag = "IPv6:" if ":" in self.client else ""
+            lines = [f"Received: from {_safe(self.helo)} ([{tag}{self.client}])"]
+        else:
+            lines = [f"Received: from {_safe(self.helo)} (local socket)"]
+        if self.tls:
+            lines.append(f"(using {self.tls})")
+        if self.login:
+            lines.append(f"(authenticated as {_safe(self.login)})")
+        lines.append(f"by {self.hostname} (mailtwist) with {self.with_protocol}")
+        return "\r\n\t".join(lines).encode()
+
+    def received(self, message_id: str, date: bytes, recipient: bytes = b"") -> bytes:
+        """The field with its CRLF.
+
+        `date` is a date-time (RFC 5322 §3.3); `recipient` is told if there is only one,
+        so that nobody else is named.  A client's word cannot add a field of its own.
+        """
+        path = b"\r\n\tfor <%s>" % recipient if recipient else b""
+        number = message_id.encode()
+        return b"%s id %s%s;\r\n\t%s\r\n" % (self._front, number, path, date)
 
 
-def received(hop: Hop) -> bytes:
-    """The field with its CRLF; what the client said cannot add a field of its own."""
-    helo = "".join(
-        c if c.isprintable() and c not in "()<>\\" else "?" for c in hop.helo
-    )
-    lines = [f"Received: from {helo or 'unknown'}"]
-    if hop.client:
-        lines[0] += f" ([{hop.client}])"
-    if hop.tls:
-        lines.append(f"(using {hop.tls})")
-    if hop.login:
-        lines.append(f"(authenticated as {hop.login})")
-    lines.append(f"by {hop.hostname} (mailtwist) with {hop.with_protocol}")
-    ending = f"id {hop.message_id}"
-    if hop.recipient:
-        ending += f" for <{hop.recipient}>"
-    lines.append(ending + ";")
-    lines.append(hop.date)
-    return "\r\n\t".join(lines).encode() + b"\r\n"
+def _safe(word: str) -> str:
+    return _UNSAFE.sub("?", word) or "unknown"
 
 
 def protocol(*, extended: bool, tls: bool, login: bool, utf8: bool) -> str:

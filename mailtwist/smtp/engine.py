@@ -1,16 +1,24 @@
-"""One server-side SMTP conversation without I/O (RFC 5321 §4.1).
+"""One SMTP conversation of the server, without I/O (RFC 5321 §4).
 
-next_event() gives one event, then None until it is answered: pipelined commands
-(RFC 2920) are answered in order however long an answer takes, and what stood behind
-STARTTLS in clear is never acted on.
+Octets go in; `next_event` gives one event, then None until it is answered: by `reply`,
+`challenge` (AUTH) or `go_on` (content).  So commands are answered in the order in which
+they came, however long an answer takes (RFC 2920 §3.2), and octets behind STARTTLS
+cannot act inside TLS (RFC 3207 §4.2).
 """
 
 from __future__ import annotations
 
 import re
-from enum import Enum
+from collections.abc import Callable
 
-from ..errors import BadSequence, MailError
+from ..address import Address
+from ..errors import (
+    BadSequence,
+    LineTooLong,
+    MailError,
+    SaslCancelled,
+    UnknownCommand,
+)
 from ..wire import Scanner
 from . import grammar
 from .command import (
@@ -26,6 +34,7 @@ from .command import (
     Help,
     Mail,
     Noop,
+    Offer,
     Quit,
     Rcpt,
     Rset,
@@ -33,111 +42,156 @@ from .command import (
     StartTls,
     Vrfy,
 )
-from .data import DataScanner, LineEnds
+from .data import MOST_TEXT_LINE, DataScanner, LineEnds
 from .faults import (
     CommandNotImplemented,
     NoValidRecipients,
+    TalkedBeforeGreeting,
     TalkedBehindStartTls,
     WrongProtocol,
 )
 from .lines import CommandLines
 from .reply import Reply
 
-MOST_COMMAND = 2048  # octets of a command but AUTH; RFC 5321 §4.5.3.1.4 asks for 512
-CONTENT_OCTETS = 64 * 1024  # of a message handed out at a time
+# RFC 5321 §4.5.3.1.4 asks for 512 octets with CRLF, and extensions add to it: SIZE 26,
+# BODY 16, AUTH 500 (RFC 4954 §3), SMTPUTF8 10.
+MOST_COMMAND = 2048
 
-_VERB = re.compile(rb"[ \t]*([A-Za-z0-9]+)(?=[ \t:]|\Z)")
-_OTHER_PROTOCOL = re.compile(
-    rb"(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT|TRACE|DELETE|PATCH) \S+ HTTP/|\x16\x03",
-    re.I,
-)
-
-
-class State(Enum):
-    CONNECTED = "before the greeting"
-    GREETED = "before HELO"
-    READY = "after HELO"
-    MAIL = "after MAIL"
-    RCPT = "after RCPT"
-    DATA = "in the message"
-    AUTH = "in an AUTH exchange"
-    OVER = "over"
+_VERB = re.compile(rb"([A-Za-z0-9]+)(?=[ \t]|\Z)")
+_WORD = re.compile(rb"[ \t]*([^\x00-\x20\x7f]*)")
+_WEB = frozenset(
+    b"GET POST PUT HEAD OPTIONS CONNECT PATCH DELETE TRACE PRI".split()
+)  # fmt: skip
+_HELLO_OF_TLS = b"\x16\x03"
+_OBSOLETE = frozenset(b"TURN SEND SOML SAML".split())  # RFC 5321 Appendix F.1, F.6
 
 
 class SMTPEngine:
-    """Octets to events, replies to octets.
-
-    `bare_path` allows addresses without brackets, `line_ends` what may end a line;
-    `hello` is the last EHLO or HELO, `mail` the open transaction.
-    """
+    """See the module.  The session sets `offer`, `bare_paths` as the state changes."""
 
     def __init__(
-        self, most_octets: int, *, line_ends: LineEnds = LineEnds.STRICT
+        self, offer: Offer, *, text_line_octets: int = MOST_TEXT_LINE, lone_lf: bool
     ) -> None:
-        self.state = State.CONNECTED
-        self.hello: Hello | None = None
-        self.mail: Mail | None = None
-        self.bare_path = False
-        self.auth_known = False  # AUTH= may stand behind MAIL
-        self._most_octets, self._line_ends = most_octets, line_ends
-        self._lines = CommandLines(lone_lf=line_ends is not LineEnds.STRICT)
+        self.offer = offer
+        self.bare_paths = False  # addresses without brackets are taken
+        self.closed = False  # the last reply ended the conversation
+        self.recipients = 0  # accepted in this transaction
+        self.in_transaction = False
+        self._text_line_octets, self._lone_lf = text_line_octets, lone_lf
+        self._lines = CommandLines(lone_lf=lone_lf)
         self._asked: Event | None = None
+        self._parse: Callable[[bytes], Event] = self._command
+        self._started = False  # greeted
+        self._authenticated = False
         self._scanner: DataScanner | None = None
+        self._fresh: list[bytes] = []  # octets of a message not yet looked at
+        self._fresh_octets = 0
         self._spoiled = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """As after the greeting (RFC 3207 §4.2)."""
+        self._greeted = self._extended = self._authenticated = False
+        self._reset()
+
+    def _reset(self) -> None:
+        """No transaction (RFC 5321 §4.1.1.5)."""
+        self.in_transaction = self._smtputf8 = False
+        self.recipients = self._refused = 0
 
     @property
     def pending(self) -> int:
         """Octets received and not yet acted on."""
-        return self._lines.pending
+        return self._fresh_octets + self._lines.pending
 
     @property
-    def utf8(self) -> bool:
-        return self.mail is not None and self.mail.smtputf8
+    def in_data(self) -> bool:
+        """True while octets are message content."""
+        return self._scanner is not None
+
+    @property
+    def idle(self) -> bool:
+        """True if a command is waited for, and nothing else."""
+        return self._asked is None and self._scanner is None
+
+    # -- octets in, events out ----------------------------------------------------
 
     def receive(self, data: bytes) -> None:
-        self._lines.feed(data)
+        if self.closed:
+            return
+        if self._scanner is not None:
+            self._fresh.append(data)
+            self._fresh_octets += len(data)
+        else:
+            self._lines.feed(data)
 
     def next_event(self) -> Event | None:
-        """The next thing to answer; None while there is nothing to do."""
-        if self._asked is not None or self.state is State.OVER:
+        """The next event, or the fault in it; None while there is nothing to do."""
+        if self._asked is not None or self.closed:
             return None
-        if self.state is State.CONNECTED:
-            self._asked = Connected()
-        elif self.state is State.DATA:
-            self._asked = self._content()
+        if self._scanner is not None:
+            self._asked = self._content(self._scanner)
+        elif not self._started:
+            self._asked = TalkedBeforeGreeting() if self.pending else Connected()
         else:
             try:
                 line = self._lines.next_line()
-                self._asked = None if line is None else self._parsed(line)
+                if line is not None:
+                    self._asked = self._parse(line)
+                elif self._lines.starts_with(_HELLO_OF_TLS):
+                    self._asked = WrongProtocol("TLS is not expected on this port now")
             except MailError as fault:
-                if self.state is State.AUTH:
-                    self.state = State.READY
                 self._asked = fault
         return self._asked
 
-    def talked_early(self) -> bool:
-        """True if the client spoke before the greeting (RFC 5321 §4.3.1)."""
-        return self.state is State.CONNECTED and self.pending > 0
+    def queued_recipients(self, most: int = 100) -> list[Address]:
+        """Forward-paths of the RCPT commands that wait next, so that their look-ups may
+        start early; nothing is taken and no fault told."""
+        found: list[Address] = []
+        for line in self._lines.queued(most):
+            if line[:4].upper() != b"RCPT":
+                break
+            try:
+                asked = self._rcpt_of(Scanner(line, 4))
+            except MailError:
+                continue
+            found.append(asked.forward_path)
+        return found
 
-    # -- commands -------------------------------------------------------------
+    def _content(self, scanner: DataScanner) -> Event | None:
+        data = b"".join(self._fresh)
+        self._fresh.clear()
+        self._fresh_octets = 0
+        content = scanner.feed(data) if data else b""
+        if scanner.ended:
+            return EndOfData(content, scanner.fault)
+        if content:
+            return Content(content)
+        if scanner.fault is not None and not self._spoiled:
+            self._spoiled = True
+            return Spoiled()
+        return None
 
-    def _parsed(self, line: bytes) -> Event:
-        if self.state is State.AUTH:
-            return AuthResponse(grammar.auth_response(line))
-        found = _VERB.match(line)
-        if self.hello is None and _OTHER_PROTOCOL.match(line):
-            raise WrongProtocol()
+    def _command(self, line: bytes) -> Event:
+        s = Scanner(line)
+        found = s.try_match(_VERB)
         if not found:
-            raise grammar.unknown(line)
+            if line.startswith(_HELLO_OF_TLS):
+                raise WrongProtocol("TLS is not expected on this port now")
+            raise UnknownCommand()
         verb = found[1].upper()
+        parse = _PARSERS.get(verb)
+        if parse is None:
+            if verb in _WEB:
+                raise WrongProtocol()
+            if verb in _OBSOLETE:
+                raise CommandNotImplemented()
+            raise UnknownCommand()
         if len(line) > MOST_COMMAND and verb != b"AUTH":
-            raise grammar.too_long()
-        scanner = Scanner(line, found.end())
-        parse = getattr(self, f"_{verb.decode().lower()}", None)
-        if parse is None or verb not in VERBS:
-            raise grammar.unknown(line)
-        event: Event = parse(scanner)
-        return event
+            raise LineTooLong()
+        return parse(self, s)
+
+    # -- commands -----------------------------------------------------------------
 
     def _helo(self, s: Scanner) -> Event:
         return grammar.hello(s, extended=False)
@@ -146,25 +200,37 @@ class SMTPEngine:
         return grammar.hello(s, extended=True)
 
     def _mail(self, s: Scanner) -> Event:
-        if self.state is not State.READY:
-            said = self.hello is not None
-            raise BadSequence("One MAIL at a time" if said else "Say EHLO first")
-        extended = self.hello is not None and self.hello.extended
+        if not self._greeted:
+            raise BadSequence("Say EHLO first")
+        if self.in_transaction:
+            raise BadSequence("A sender was given already")
         return grammar.mail(
-            s, extended=extended, bare_path=self.bare_path, auth=self.auth_known
+            s,
+            extended=self._extended,
+            bare_path=self.bare_paths,
+            auth=bool(self.offer.mechanisms) or self._authenticated,
         )
 
     def _rcpt(self, s: Scanner) -> Event:
-        if self.state not in (State.MAIL, State.RCPT):
-            raise BadSequence("MAIL first")
-        return grammar.rcpt(s, bare_path=self.bare_path, smtputf8=self.utf8)
+        if not self.in_transaction:
+            raise BadSequence("Give the sender first: MAIL FROM:<address>")
+        try:
+            return self._rcpt_of(s)
+        except MailError:
+            self._refused += 1
+            raise
+
+    def _rcpt_of(self, s: Scanner) -> Rcpt:
+        return grammar.rcpt(s, bare_path=self.bare_paths, smtputf8=self._smtputf8)
 
     def _data(self, s: Scanner) -> Event:
-        if self.state is State.MAIL:
-            raise NoValidRecipients()
-        if self.state is not State.RCPT:
-            raise BadSequence("MAIL and RCPT first")
         grammar.nothing(s)
+        if not self.in_transaction:
+            raise BadSequence("Give the sender first: MAIL FROM:<address>")
+        if not self.recipients:
+            if self._refused:
+                raise NoValidRecipients()
+            raise BadSequence("Give a recipient first: RCPT TO:<address>")
         return Data()
 
     def _rset(self, s: Scanner) -> Event:
@@ -175,6 +241,7 @@ class SMTPEngine:
         return Noop()
 
     def _quit(self, s: Scanner) -> Event:
+        grammar.nothing(s)
         return Quit()
 
     def _vrfy(self, s: Scanner) -> Event:
@@ -184,98 +251,118 @@ class SMTPEngine:
         return Expn(grammar.string(s))
 
     def _help(self, s: Scanner) -> Event:
-        s.try_match(grammar.SP)
-        return Help("" if s.done else s.text[s.at :].decode("ascii", "replace").upper())
+        return Help(s.match(_WORD, "command")[1].decode("utf-8", "replace").upper())
 
     def _starttls(self, s: Scanner) -> Event:
-        grammar.nothing(s)
-        if self._lines.pending:  # RFC 3207 §4: somebody may have put it there
-            self._lines.clear()
+        if not self.offer.starttls:
+            raise CommandNotImplemented("STARTTLS is not offered now")
+        if self._lines.pending:  # RFC 3207 §4.2: what was said in clear ends here
             raise TalkedBehindStartTls()
-        if self.state in (State.MAIL, State.RCPT):
-            raise BadSequence("Not within a mail transaction")
+        grammar.nothing(s)
         return StartTls()
 
     def _auth(self, s: Scanner) -> Event:
-        if self.hello is None or not self.hello.extended:
+        if self._authenticated:
+            raise BadSequence("Already authenticated")
+        if not self._extended:
             raise BadSequence("Say EHLO first")
-        if self.state is not State.READY:
-            raise BadSequence("Not within a mail transaction")
+        if self.in_transaction:
+            raise BadSequence("Not inside a mail transaction")
         return grammar.auth(s)
 
-    def _turn(self, s: Scanner) -> Event:
-        raise CommandNotImplemented()  # RFC 5321 appendix F.1: must not be supported
+    def _response(self, line: bytes) -> Event:
+        if line == b"*":
+            raise SaslCancelled()
+        return AuthResponse(grammar.base64(line))
 
-    _send = _soml = _saml = _turn  # RFC 5321 appendix F.6
-
-    # -- the message ----------------------------------------------------------
-
-    def _content(self) -> Event | None:
-        scanner = self._scanner
-        if scanner is None:
-            return None
-        octets = self._lines.take_all()
-        if not octets and not scanner.ended:
-            return None
-        content = scanner.feed(octets) if not scanner.ended else b""
-        if scanner.ended:
-            self._lines.feed(scanner.rest)
-            return EndOfData(content if not self._spoiled else b"", scanner.fault)
-        if scanner.fault is not None and not self._spoiled:
-            self._spoiled = True
-            return Spoiled()
-        return Content(content) if content else None
-
-    def go_on(self) -> None:
-        """Content or Spoiled was taken."""
-        self._asked = None
-
-    # -- answers --------------------------------------------------------------
+    # -- answers ------------------------------------------------------------------
 
     def reply(self, reply: Reply) -> bytes:
-        """Octets that answer the last event; moves the state if it succeeded."""
+        """Octets that answer the last event; the state moves as the reply says."""
         event, self._asked = self._asked, None
-        utf8 = self.utf8
-        if reply.closes:
-            self.state = State.OVER
-        elif isinstance(event, EndOfData):
-            self._scanner, self._spoiled = None, False
-            self.state, self.mail = State.READY, None
+        self._parse = self._command
+        utf8 = self._smtputf8
+        if isinstance(event, EndOfData):
+            self._end_data()
         elif reply.code < 400:
-            self._succeeded(event, reply)
-        elif isinstance(event, Auth | AuthResponse):
-            self.state = State.READY
+            self._accepted(event)
+        elif isinstance(event, Rcpt):
+            self._refused += 1
+        if reply.closes:
+            self.close()
         return reply.encode(utf8=utf8)
 
-    def _succeeded(self, event: Event | None, reply: Reply) -> None:
+    def _accepted(self, event: Event | None) -> None:
         match event:
-            case Connected():
-                self.state = State.GREETED
-            case Hello():
-                self.hello, self.state, self.mail = event, State.READY, None
-            case Mail():
-                self.mail, self.state = event, State.MAIL
             case Rcpt():
-                self.state = State.RCPT
+                self.recipients += 1
+            case Mail():
+                self.in_transaction, self._smtputf8 = True, event.smtputf8
             case Data():
-                self.state = State.DATA
-                self._scanner = DataScanner(
-                    self._most_octets, line_ends=self._line_ends
-                )
+                self._begin_data()
+            case Connected():
+                self._started = True
+            case Hello():
+                self._greeted, self._extended = True, event.extended
+                self._reset()
             case Rset():
-                self.mail = None
-                self.state = State.READY if self.hello else State.GREETED
+                self._reset()
             case Auth() | AuthResponse():
-                self.state = State.AUTH if reply.code == 334 else State.READY
-            case Quit():
-                self.state = State.OVER
-            case StartTls():  # RFC 3207 §4.2: forget what was said before TLS
-                self.hello, self.mail, self.state = None, None, State.GREETED
+                self._authenticated = True
+            case StartTls():
+                self._forget()
             case _:
-                return
+                pass
+
+    def challenge(self, octets: bytes) -> bytes:
+        """The line that carries a SASL challenge; a response is the next event."""
+        self._asked, self._parse = None, self._response
+        return b"334 " + grammar.encode_base64(octets) + b"\r\n"
+
+    def go_on(self) -> None:
+        """The last Content or Spoiled was taken."""
+        self._asked = None
+
+    def close(self) -> None:
+        """Nothing more is read or acted on."""
+        self.closed = True
+        self._scanner = None
+        self._fresh.clear()
+        self._fresh_octets = 0
+        self._lines.clear()
+
+    def _begin_data(self) -> None:
+        ends = LineEnds.STRICT
+        if self._lone_lf:
+            bare = self._lines.ended_bare
+            ends = LineEnds.BARE if bare else LineEnds.NORMALIZE
+        self._scanner = DataScanner(
+            self.offer.size_octets, most_line=self._text_line_octets, line_ends=ends
+        )
+        self._spoiled = False
+        data = self._lines.take_all()
+        if data:
+            self.receive(data)
+
+    def _end_data(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        self._reset()
+        if scanner is not None and scanner.rest:
+            self._lines.feed(scanner.rest)
 
 
-VERBS = frozenset(
-    b"HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP STARTTLS AUTH".split()
-    + b"TURN SEND SOML SAML".split()
-)
+_PARSERS: dict[bytes, Callable[[SMTPEngine, Scanner], Event]] = {
+    b"HELO": SMTPEngine._helo,
+    b"EHLO": SMTPEngine._ehlo,
+    b"MAIL": SMTPEngine._mail,
+    b"RCPT": SMTPEngine._rcpt,
+    b"DATA": SMTPEngine._data,
+    b"RSET": SMTPEngine._rset,
+    b"NOOP": SMTPEngine._noop,
+    b"QUIT": SMTPEngine._quit,
+    b"VRFY": SMTPEngine._vrfy,
+    b"EXPN": SMTPEngine._expn,
+    b"HELP": SMTPEngine._help,
+    b"STARTTLS": SMTPEngine._starttls,
+    b"AUTH": SMTPEngine._auth,
+}

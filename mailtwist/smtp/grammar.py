@@ -1,45 +1,40 @@
 """Command arguments of SMTP as functions named for their ABNF rules.
 
-RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 1870 §4, RFC 6152, RFC 4954 §4 and §8.  A Scanner
+RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 1870 §4, RFC 6152 §2, RFC 4954 §4 and §8.  A Scanner
 stands behind the verb; every function raises a MailError that says what was expected.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
-from binascii import Error as Base64Error
+from base64 import b64decode, b64encode
 from functools import lru_cache
 
 from ..address import MOST_PATH, Address
-from ..errors import (
-    BadAddress,
-    LineTooLong,
-    MailError,
-    SaslCancelled,
-    SyntaxFault,
-    UnknownCommand,
-)
+from ..errors import BadAddress, SyntaxFault
 from ..wire import Scanner
 from .command import Auth, Hello, Mail, Rcpt
 from .faults import BadArgument, ParameterNotKnown, Utf8Needed
 
-SP = re.compile(rb"[ \t]+")
+_SP = re.compile(rb"[ \t]+")
 _FROM = re.compile(rb"[ \t]+from[ \t]*:[ \t]*", re.I)
 _TO = re.compile(rb"[ \t]+to[ \t]*:[ \t]*", re.I)
-_DOMAIN = re.compile(rb"[ \t]+([^\x00-\x20\x7f]{1,255})")
+_DOMAIN = re.compile(rb"[ \t]+([^\x00-\x20\x7f]{1,255})(?=[ \t]|\Z)")
 _SOURCE_ROUTE = re.compile(rb"@[^<>@:,\s]+(?:,@[^<>@:,\s]+)*:")
 _MAILBOX = re.compile(
-    rb'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^\x00-\x20\x7f"<>()\[\]:;,@\\]+)'
-    rb"(?:@(?:\[[^\x00-\x20\x7f\[\]<>]+\]|[^\x00-\x20\x7f\"<>()\[\]:;,@\\]+))?"
+    rb'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"'
+    rb'|[^\x00-\x20\x7f"<>()\[\]:;,@\\]+)'
+    rb"(?:@(?:\[[^\x00-\x20\x7f\[\]<>]+\]"
+    rb'|[^\x00-\x20\x7f"<>()\[\]:;,@\\]+))?'
 )
-_KEYWORD = re.compile(
-    rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f=]+))?(?=[ \t]|\Z)"
+_PARAMETER = re.compile(
+    rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f=]*))?(?=[ \t]|\Z)"
 )
-_NUMBER = re.compile(rb"[0-9]{1,20}\Z")
-_XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")
+_NUMBER = re.compile(r"[0-9]{1,20}\Z")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+\Z")
 _HEXCHAR = re.compile(rb"\+([0-9A-F]{2})")
 _MECHANISM = re.compile(rb"[ \t]+([A-Za-z0-9_-]{1,20})(?=[ \t]|\Z)")
+_RESPONSE = re.compile(rb"([^\x00-\x20\x7f]+)")
 _BASE64 = re.compile(
     rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z"
 )
@@ -47,10 +42,12 @@ _STRING = re.compile(rb"[ \t]+([^\x00-\x1f\x7f]+)")
 
 BAD_SENDER, BAD_RECIPIENT = "5.1.7", "5.1.3"  # RFC 3463 §3.2
 
+Parameters = dict[str, str | None]
+
 
 def nothing(s: Scanner) -> None:
     """No argument; white space at the end is tolerated (RFC 5321 §4.1.1)."""
-    s.try_match(SP)
+    s.try_match(_SP)
     if not s.done:
         raise BadArgument("This command takes no argument")
 
@@ -62,11 +59,11 @@ def hello(s: Scanner, *, extended: bool) -> Hello:
     (§4.1.4): any word of printable characters is taken.
     """
     found = s.try_match(_DOMAIN)
-    if not found:
-        raise BadArgument("Say your name: EHLO host.example")
-    s.try_match(SP)
-    if not s.done:
-        raise BadArgument("One name, please: EHLO host.example")
+    if found:
+        s.try_match(_SP)
+    if not found or not s.done:
+        verb = "EHLO" if extended else "HELO"
+        raise BadArgument(f"Say your name in one word: {verb} host.example")
     return Hello(found[1].decode("utf-8", "replace"), extended)
 
 
@@ -79,34 +76,43 @@ def mail(s: Scanner, *, extended: bool, bare_path: bool, auth: bool) -> Mail:
     """
     s.match(_FROM, "FROM:<address>")
     raw = path(s, bare_path=bare_path, status=BAD_SENDER)
-    values = parameters(s)
-    if values and not extended:
-        raise ParameterNotKnown("Parameters need EHLO")
-    size_octets = size(values.pop("SIZE")) if "SIZE" in values else None
-    body_type = body(values.pop("BODY")) if "BODY" in values else "7BIT"
-    smtputf8 = "SMTPUTF8" in values
-    if smtputf8 and values.pop("SMTPUTF8"):
-        raise BadArgument("SMTPUTF8 takes no value")
-    identity = xtext(values.pop("AUTH")) if auth and "AUTH" in values else None
-    _none_left(values)
-    _check_utf8(raw, smtputf8)
+    if s.done:
+        given: Parameters = {}
+        size_octets, body, smtputf8, login = None, "7BIT", False, None
+    else:
+        given = mail_parameters(s)
+        known = {"SIZE", "BODY", "SMTPUTF8", *(("AUTH",) if auth else ())}
+        for keyword in given:
+            if not extended or keyword not in known:
+                raise ParameterNotKnown(f"Parameter {keyword} not known")
+        size_octets = size_value(given["SIZE"]) if "SIZE" in given else None
+        body = body_value(given["BODY"]) if "BODY" in given else "7BIT"
+        login = auth_value(given["AUTH"]) if "AUTH" in given else None
+        smtputf8 = "SMTPUTF8" in given
+        if smtputf8 and given["SMTPUTF8"] is not None:
+            raise BadArgument("SMTPUTF8 takes no value")
+    if not smtputf8 and not raw.isascii():
+        raise Utf8Needed()
     reverse_path = mailbox(raw, BAD_SENDER) if raw else None
     if reverse_path is not None and not reverse_path.domain:
         raise BadAddress("Sender address needs a domain", status=BAD_SENDER)
-    return Mail(reverse_path, size_octets, body_type, smtputf8, identity)
+    return Mail(reverse_path, size_octets, body, smtputf8, login)
 
 
 def rcpt(s: Scanner, *, bare_path: bool, smtputf8: bool) -> Rcpt:
-    """ "TO:" Forward-path; no parameters are known.
+    """ "TO:" Forward-path; no parameter is known.
 
-    Only postmaster may stand without a domain (RFC 5321 §4.5.1).
+    Only postmaster may stand without a domain (RFC 5321 §4.5.1).  Raises as `mail`.
     """
     s.match(_TO, "TO:<address>")
     raw = path(s, bare_path=bare_path, status=BAD_RECIPIENT)
     if not raw:
         raise BadAddress("Recipient address is empty", status=BAD_RECIPIENT)
-    _none_left(parameters(s))
-    _check_utf8(raw, smtputf8)
+    if not s.done:
+        for keyword in mail_parameters(s):
+            raise ParameterNotKnown(f"Parameter {keyword} not known")
+    if not smtputf8 and not raw.isascii():
+        raise Utf8Needed()
     forward_path = mailbox(raw, BAD_RECIPIENT)
     if not forward_path.domain and forward_path.local_part.lower() != "postmaster":
         raise BadAddress("Recipient address needs a domain", status=BAD_RECIPIENT)
@@ -114,118 +120,119 @@ def rcpt(s: Scanner, *, bare_path: bool, smtputf8: bool) -> Rcpt:
 
 
 def path(s: Scanner, *, bare_path: bool, status: str) -> bytes:
-    """Path without its brackets; a source route is read over (RFC 5321 §4.1.1.3)."""
-    bracketed = s.skip(b"<")
-    if not bracketed and not bare_path:
-        raise SyntaxFault("an address in < and >", s.at)
-    if bracketed and s.skip(b">"):
-        return b""
-    s.try_match(_SOURCE_ROUTE)
+    """Path = "<" [ A-d-l ":" ] Mailbox ">": the mailbox, b"" for <>.
+
+    A source route is taken and dropped (RFC 5321 §4.1.1.3, Appendix C).
+    """
+    start = s.at
+    bracket = s.skip(b"<")
+    if not bracket and not bare_path:
+        raise BadAddress("Put the address in <>", status=status)
+    if bracket:
+        s.try_match(_SOURCE_ROUTE)
     found = s.try_match(_MAILBOX)
-    if not found or len(found[0]) > MOST_PATH - 2:
-        raise BadAddress("Bad address syntax", status=status)
-    if bracketed:
-        s.expect(b">", "> behind the address")
-    return found[0]
+    if bracket and not s.skip(b">"):
+        raise BadAddress(f"Bad address syntax at octet {s.at}", status=status)
+    if not bracket and not found:
+        raise BadAddress("Address missing", status=status)
+    if not s.done and s.text[s.at : s.at + 1] not in (b" ", b"\t"):
+        raise BadAddress(f"Bad address syntax at octet {s.at}", status=status)
+    if s.at - start > MOST_PATH:
+        raise BadAddress(f"Path is longer than {MOST_PATH} octets", status=status)
+    s.try_match(_SP)
+    return found[0] if found else b""
 
 
-@lru_cache(maxsize=1024)
-def mailbox(raw: bytes, status: str) -> Address:
-    """Mailbox (RFC 5321 §4.1.2); the same few addresses come again and again."""
+def mailbox(octets: bytes, status: str) -> Address:
+    """Mailbox (RFC 5321 §4.1.2, RFC 6531 §3.3); raises BadAddress with `status`."""
     try:
-        return Address.parse(raw.decode())
-    except UnicodeDecodeError as fault:
-        raise BadAddress("Address is not UTF-8", status=status) from fault
+        return _mailbox(octets)
     except BadAddress as fault:
         raise BadAddress(fault.public, status=status) from fault
 
 
-def parameters(s: Scanner) -> dict[str, str]:
-    """Mail-parameters or Rcpt-parameters by keyword in upper case, "" without value."""
-    values: dict[str, str] = {}
-    while True:
-        s.try_match(SP)
-        if s.done:
-            return values
-        found = s.try_match(_KEYWORD)
-        if not found:
-            raise SyntaxFault("KEYWORD=value", s.at)
-        keyword = found[1].decode().upper()
-        if keyword in values:
-            raise BadArgument(f"{keyword} stands there twice")
-        values[keyword] = (found[2] or b"").decode("utf-8", "replace")
+@lru_cache(maxsize=2048)
+def _mailbox(octets: bytes) -> Address:
+    try:
+        return Address.parse(octets.decode())
+    except UnicodeDecodeError as bad:
+        raise BadAddress("Address is not UTF-8") from bad
 
 
-def _none_left(values: dict[str, str]) -> None:
-    if values:
-        raise ParameterNotKnown(f"Parameter {next(iter(values))} not known")
+def mail_parameters(s: Scanner) -> Parameters:
+    """Mail-parameters = esmtp-param *(SP esmtp-param): upper-case keyword -> value,
+    None where there is no "=" (RFC 5321 §4.1.2)."""
+    given: Parameters = {}
+    while not s.done:
+        found = s.match(_PARAMETER, "keyword or keyword=value")
+        keyword, value = found[1].decode().upper(), found[2]
+        if keyword in given:
+            raise BadArgument(f"{keyword} given twice")
+        if value == b"":
+            raise BadArgument(f"{keyword}= without a value")
+        given[keyword] = None if value is None else value.decode("utf-8", "replace")
+        s.try_match(_SP)
+    return given
 
 
-def _check_utf8(raw: bytes, smtputf8: bool) -> None:
-    if not smtputf8 and not raw.isascii():
-        raise Utf8Needed()
-
-
-def size(value: str) -> int:
-    """size-value (RFC 1870 §4)."""
-    if not _NUMBER.match(value.encode()):
-        raise BadArgument("SIZE takes a number of octets")
+def size_value(value: str | None) -> int:
+    """size-value = 1*20DIGIT (RFC 1870 §4)."""
+    if value is None or not _NUMBER.match(value):
+        raise BadArgument("SIZE is a number of octets")
     return int(value)
 
 
-def body(value: str) -> str:
-    """body-value (RFC 6152)."""
-    if value.upper() not in ("7BIT", "8BITMIME"):
-        raise BadArgument("BODY is 7BIT or 8BITMIME")
-    return value.upper()
+def body_value(value: str | None) -> str:
+    """body-value = "7BIT" / "8BITMIME" (RFC 6152 §2)."""
+    body = (value or "").upper()
+    if body not in ("7BIT", "8BITMIME"):
+        raise BadArgument("BODY is 7BIT or 8BITMIME here")
+    return body
 
 
-def xtext(value: str) -> str:
-    """The decoded AUTH parameter, "" for <> (RFC 4954 §5)."""
-    octets = value.encode()
+def auth_value(value: str | None) -> str:
+    """The AUTH parameter (RFC 4954 §5): a mailbox in xtext, or "<>" which gives ""."""
+    if value is None or not _XTEXT.match(value):
+        raise BadArgument("AUTH is a mailbox in xtext, or <>")
+    octets = _HEXCHAR.sub(lambda found: bytes([int(found[1], 16)]), value.encode())
     if octets == b"<>":
         return ""
-    if not _XTEXT.match(octets):
-        raise BadArgument("AUTH takes xtext")
-    plain = _HEXCHAR.sub(lambda found: bytes.fromhex(found[1].decode()), octets)
-    return plain.decode("utf-8", "replace")
+    try:
+        return str(Address.parse(octets.decode()))
+    except (BadAddress, UnicodeDecodeError) as bad:
+        raise BadArgument("AUTH is a mailbox in xtext, or <>") from bad
 
 
 def auth(s: Scanner) -> Auth:
-    """mechanism [initial-response] (RFC 4954 §4)."""
+    """SP sasl-mech [SP (base64 / "=")] (RFC 4954 §8)."""
     found = s.try_match(_MECHANISM)
     if not found:
-        raise BadArgument("AUTH takes the name of a mechanism")
-    s.try_match(SP)
-    initial = s.text[s.at :].rstrip(b" \t")
-    return Auth(
-        found[1].decode().upper(),
-        None if not initial else b"" if initial == b"=" else auth_response(initial),
-    )
+        raise BadArgument("AUTH needs the name of a mechanism")
+    initial = None
+    if s.try_match(_SP) and not s.done:
+        octets = s.match(_RESPONSE, "base64 or =")[1]
+        initial = b"" if octets == b"=" else base64(octets)
+        s.try_match(_SP)
+        s.end()
+    return Auth(found[1].decode().upper(), initial)
 
 
-def auth_response(line: bytes) -> bytes:
-    """The octets of a base64 line; raises SaslCancelled for "*"."""
-    if line == b"*":
-        raise SaslCancelled()
-    if not _BASE64.match(line):
+def base64(octets: bytes) -> bytes:
+    """base64 (RFC 4954 §8): strict, nothing between, padding in full."""
+    if not _BASE64.match(octets):
         raise SyntaxFault("base64", 0)
-    try:
-        return b64decode(line, validate=True)
-    except Base64Error as fault:
-        raise SyntaxFault("base64", 0) from fault
+    return b64decode(octets)
+
+
+def encode_base64(octets: bytes) -> bytes:
+    """base64 of a challenge."""
+    return b64encode(octets)
 
 
 def string(s: Scanner) -> str:
-    """String of VRFY, EXPN and HELP."""
-    found = s.match(_STRING, "something to look for")
+    """String (RFC 5321 §4.1.2) as it stands, for VRFY and EXPN."""
+    found = s.try_match(_STRING)
+    if not found or not found[1].strip():
+        raise BadArgument("Argument missing")
+    s.end()
     return found[1].decode("utf-8", "replace").strip()
-
-
-def unknown(line: bytes) -> MailError:
-    """The fault of a line that is no command."""
-    return UnknownCommand() if line else SyntaxFault("a command", 0)
-
-
-def too_long() -> MailError:
-    return LineTooLong()

@@ -70,6 +70,10 @@ class CommandLines:
             raise LineTooLong()
         return bytes(rest[start:end])
 
+    def starts_with(self, octets: bytes) -> bool:
+        """True if the line that is on its way begins so."""
+        return self._rest.startswith(octets, self._start)
+
     def queued(self, most: int) -> list[bytes]:
         """Up to `most` complete lines that wait, left where they are."""
         lines: list[bytes] = []

@@ -1,307 +1,452 @@
-"""The Twisted side of SMTP: moves octets, awaits answers, knows no SMTP rule."""
+"""The Twisted side of SMTP: moves octets, awaits answers, knows no SMTP rule.
+
+All commands that are there are answered in one go, with one write, as long as no answer
+has to wait.  A peer that does not read is not read from, and cut off in time.
+"""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Awaitable, Sequence
+import base64
+import os
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IPushProducer,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..auth.login import Peer
+from ..auth.login import Authenticator, Peer
 from ..config.model import Smtp
-from ..errors import MailError, SaslCancelled
+from ..errors import MailError
 from ..interfaces import IDelivery, IRouter
 from ..log import mail_log
 from .command import (
     Auth,
     AuthResponse,
-    Connected,
     Content,
     EndOfData,
     Event,
+    Hello,
+    Mail,
+    Rcpt,
     Spoiled,
     StartTls,
 )
-from .data import LineEnds
-from .engine import SMTPEngine, State
-from .faults import ShuttingDown, TalkedBeforeGreeting, TimedOut, TooManyErrors
+from .engine import SMTPEngine
+from .faults import ShuttingDown, TimedOut, TooLate, TooManyErrors
 from .reply import Reply, reply, reply_for
-from .session import Rooms, Session, in_networks
+from .session import Network, Rooms, Session, in_networks
 
 log = Logger()
 
-MOST_PENDING = 256 * 1024  # octets held while one command is answered
-SLOW_READER_S = 120.0  # a peer that takes no reply for so long is cut off
+MOST_PENDING = 64 * 1024  # octets held while an answer or the storage is awaited
+HANDSHAKE_S = 60.0  # for TLS to come up
+ANSWER_S = 240.0  # for an answer of ours; clients wait 5 min (RFC 5321 §4.5.3.2)
+DELIVERY_S = 540.0  # the same at the end of data, where they wait 10 min
+CLOSE_S = 10.0  # for the peer to take the last reply
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class SMTPServer(Protocol):
     """One SMTP connection."""
 
-    transport: Any  # ITLSTransport, a consumer and a push producer
+    transport: Any  # ITCPTransport, ISSLTransport or a Unix socket; all push producers
     factory: SMTPFactory
-    _serving: Deferred[None] | None = None
-    _half_closed = False
-    _response: Deferred[bytes] | None = None
+
+    def __init__(self) -> None:
+        self._serving: Deferred[None] | None = None  # while an answer is awaited
+        self._response: Deferred[bytes] | None = None  # what a SASL exchange awaits
+        self._event: Event | None = None  # being answered
+        self._out: list[bytes] = []  # replies not yet written
+        self._errors = 0
+        self._running = False  # _serve is on the stack, in its first run
+        self._late = False  # our own answer took too long
+        self._stopping = self._closing = self._half_closed = False
+        self._clogged = False  # the peer does not read
+        self._reading = True  # the transport reads
+        self._handshaking = False
+        self._since = 0.0  # when the present wait began
+        self._timer: Any = None
+        self._greeting: Any = None  # the pause before it
+
+    # -- what Twisted calls ---------------------------------------------------------
 
     def connectionMade(self) -> None:
-        self.factory.sessions.add(self)
-        if hasattr(self.transport, "setTcpNoDelay"):
-            self.transport.setTcpNoDelay(True)
-        rooms = self.factory.rooms
-        address = getattr(self.transport.getPeer(), "host", None)
-        tls = ISSLTransport.providedBy(self.transport)
-        self.peer = Peer(
+        factory, transport = self.factory, self.transport
+        factory.sessions.add(self)
+        if hasattr(transport, "setTcpNoDelay"):
+            transport.setTcpNoDelay(True)
+        address = getattr(transport.getPeer(), "host", None)
+        tls = self._handshaking = ISSLTransport.providedBy(transport)
+        peer = Peer(
             address if isinstance(address, str) else "local",
             tls,
-            f"s{secrets.token_hex(5)}",
-            "smtp",
+            base64.b32encode(os.urandom(10))[:14].decode().lower(),
+            factory.rooms.role,
         )
-        line_ends = LineEnds.STRICT
-        if rooms.config.bare_lf == "normalize" and in_networks(
-            self.peer.address, rooms.config.bare_lf_networks
-        ):
-            line_ends = LineEnds.BARE
-        self._engine = SMTPEngine(rooms.config.message_octets, line_ends=line_ends)
-        self._session = Session(rooms, self.peer, self.factory.tls is not None)
-        self._session.tls = "TLS" if tls else ""
-        self._errors, self._out, self._stopping = 0, [], False  # type: ignore[var-annotated]
-        self._timer = self.factory.reactor.callLater(
-            rooms.config.command_s, self._timed_out
+        self._peer = peer
+        config = factory.rooms.config
+        self._session = Session(
+            factory.rooms,
+            peer,
+            starttls=factory.tls is not None,
+            queued=self._queued_recipients,
         )
-        mail_log.connected(self.peer.session, "smtp", self.peer.address, tls)
-        self._go()
+        self._engine = SMTPEngine(
+            self._session.offer,
+            text_line_octets=config.text_line_octets,
+            lone_lf=config.bare_lf == "normalize"
+            and in_networks(peer.address, config.bare_lf_networks),
+        )
+        self._engine.bare_paths = self._session.trusted
+        transport.registerProducer(self, True)
+        mail_log.connected(peer.session, peer.protocol, peer.address, tls)
+        self._since = factory.reactor.seconds()
+        self._timer = factory.reactor.callLater(
+            max(0.0, self._deadline() - self._since), self._tick
+        )
+        if config.greeting_pause_s and not self._session.trusted and not tls:
+            self._greeting = factory.reactor.callLater(
+                config.greeting_pause_s, self._greet
+            )
+        else:
+            self._serve_now()
 
     def dataReceived(self, data: bytes) -> None:
-        self._engine.receive(data)
+        engine = self._engine
+        engine.receive(data)
+        if engine.in_data:
+            self._since = self.factory.reactor.seconds()
         if self._response is not None:
-            self._next_response()
-        elif self._serving is None:
-            self._go()
-        elif self._engine.pending > MOST_PENDING:
-            self.transport.pauseProducing()
+            self._respond()
+        elif self._greeting is not None:
+            self._greet()
+        elif self._serving is None and not self._clogged:
+            self._serve_now()
+        elif isinstance(self._event, Rcpt | Mail):
+            self._session.look_ahead()
+        if engine.pending > MOST_PENDING and (
+            self._serving is not None or self._clogged
+        ):
+            self._read(False)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up: what it is goes into the log and the trace."""
+        self._handshaking = False
+        handle = self.transport.getHandle()
+        version, name = handle.get_protocol_version_name(), handle.get_cipher_name()
+        self._session.cipher = f"{version} with cipher {name}"
+        mail_log.tls_started(self._peer.session, self._peer.protocol, version, name)
+
+    def pauseProducing(self) -> None:
+        """The peer does not read its replies: no more commands are answered.
+
+        It is read on up to MOST_PENDING, as TLS may need its octets to go on.
+        """
+        self._clogged = True
+        self._since = self.factory.reactor.seconds()
+
+    def resumeProducing(self) -> None:
+        self._clogged = False
+        self._since = self.factory.reactor.seconds()
+        if self._closing:
+            return
+        self._read(True)
+        if self._serving is None and self._response is None:
+            self._serve_now()
+
+    def stopProducing(self) -> None:
+        """The connection is lost, as connectionLost says."""
 
     def readConnectionLost(self) -> None:
-        """The client sent all it has to say, and still reads: answer, then close."""
+        """The client said all it has to say, and still reads: answer, then close."""
         self._half_closed = True
-        if self._serving is None:
-            self.transport.loseConnection()
+        if self._response is not None or (self._serving is None and not self._clogged):
+            self._close()
 
     def writeConnectionLost(self) -> None:
         """Nobody reads what we say; connectionLost follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.sessions.discard(self)
-        if self._timer.active():
-            self._timer.cancel()
-        waiting, self._response = self._response, None
-        if waiting is not None:
-            waiting.errback(CancelledError())
-        elif self._serving is not None:
+        self._closing = True
+        self._engine.close()
+        for timer in (self._timer, self._greeting):
+            if timer is not None and timer.active():
+                timer.cancel()
+        if self._serving is not None and not self._session.committing:
             self._serving.cancel()
         self._session.end()
-        mail_log.disconnected(self.peer.session, "smtp", reason.getErrorMessage())
+        mail_log.disconnected(
+            self._peer.session, self._peer.protocol, reason.getErrorMessage()
+        )
+
+    # -- answering ------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Say goodbye as soon as the command in hand is answered."""
+        """Say 421 and close as soon as the command in hand is answered."""
         self._stopping = True
-        if self._serving is None:
-            self._close(reply_for(ShuttingDown()))
+        if self._response is not None or (
+            self._serving is None and not self._engine.in_data
+        ):
+            self._say_goodbye(ShuttingDown())
 
-    # -- serving --------------------------------------------------------------
+    def _greet(self) -> None:
+        """The pause is over, or the client did not wait for it."""
+        timer, self._greeting = self._greeting, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        self._serve_now()
 
-    def _go(self) -> None:
+    def _serve_now(self) -> None:
+        """Answer everything that is there."""
+        self._running = True
         serving = Deferred.fromCoroutine(self._serve())
+        self._running = False
         if not serving.called:
+            self._flush()
             self._serving = serving
+            self._since = self.factory.reactor.seconds()
+            self._rearm()
         serving.addBoth(self._served)
 
     async def _serve(self) -> None:
-        engine = self._engine
-        while (event := engine.next_event()) is not None:
-            if isinstance(event, Content | Spoiled):
-                await self._take(event)
+        engine, session = self._engine, self._session
+        answered = False
+        while not self._clogged and (event := engine.next_event()) is not None:
+            self._event = event
+            if isinstance(event, Content):
+                waiting = session.write(event.octets)
+                if waiting is not None:
+                    await waiting
+                engine.go_on()
+                continue
+            if isinstance(event, Spoiled):
+                session.spoil()
+                engine.go_on()
                 continue
             answer = await self._answer(event)
+            answered = True
+            if self._closing:  # meanwhile
+                return
             self._out.append(engine.reply(answer))
-            self._count(event, answer)
+            if not self._running:
+                self._flush()
+                self._since = self.factory.reactor.seconds()
+            if isinstance(event, Hello | StartTls | Auth) and answer.code < 400:
+                self._changed(event)
             if answer.closes:
-                self._flush()
-                self._end()
+                self._close()
                 return
-            if self._stopping and engine.mail is None:
-                self._close(reply_for(ShuttingDown()))
+            if answer.code >= 500:
+                self._errors += 1
+                if self._errors >= self.factory.rooms.config.errors:
+                    self._say_goodbye(TooManyErrors())
+                    return
+            elif isinstance(event, EndOfData) and answer.code == 250:
+                self._errors = 0
+            if self._stopping and not engine.in_data:
+                self._say_goodbye(ShuttingDown())
                 return
-            if isinstance(event, StartTls) and answer.code < 400:
-                self._flush()
-                self._start_tls()
-        self._flush()
-        self._touch()
-
-    async def _take(self, event: Content | Spoiled) -> None:
-        self._engine.go_on()
-        self._touch()
-        if isinstance(event, Spoiled):
-            self._session.spoil()
-            return
-        waited = self._session.write(event.octets)
-        if waited is not None:
-            self._flush()
-            await self._paused(waited)
-
-    async def _paused(self, waited: Awaitable[None]) -> None:
-        """Storage is slower than the network: read no more until it is not."""
-        self.transport.pauseProducing()
-        try:
-            await waited
-        finally:
-            self.transport.resumeProducing()
+        if answered:
+            self._since = self.factory.reactor.seconds()
 
     async def _answer(self, event: Event) -> Reply:
         try:
-            if isinstance(event, MailError):
-                raise event
-            if isinstance(event, Connected):
-                if self._engine.talked_early():
-                    raise TalkedBeforeGreeting()
-                return await self._session.answer(event)
-            if isinstance(event, Auth):
-                self._flush()
-                return await self._session.authenticate(event, self._converse)
             if isinstance(event, EndOfData):
-                self._flush()
                 return await self._session.finish(event.octets, event.fault)
-            self._engine.bare_path = self._session.trusted
+            if isinstance(event, Auth):
+                return await self._session.authenticate(event, self._converse)
             return await self._session.answer(event)
-        except CancelledError:  # the connection is gone
-            raise
+        except CancelledError:
+            if not self._late:  # the connection is gone
+                raise
+            self._late = False
+            return reply_for(TooLate())
         except MailError as fault:  # expected: the client is told
-            if not isinstance(event, MailError):
-                mail_log.refused(self.peer.session, "smtp", type(event).__name__, fault)
+            self._tell_refused(event, fault)
             return reply_for(fault, auth=isinstance(event, Auth))
         except Exception:  # unexpected: the log is told everything, the client nothing
-            log.failure("answering {event}", event=type(event).__name__)
+            log.failure("answering {event!r}", event=event)
             return reply_for(MailError())
 
-    def _count(self, event: Event, answer: Reply) -> None:
-        """Too many wrong commands end the connection (not refused recipients)."""
-        if answer.code < 500 or answer.closes:
-            return
-        self._errors += 1
-        if self._errors >= self.factory.rooms.config.errors:
-            self._out.append(reply_for(TooManyErrors()).encode())
-            self._engine.state = State.OVER
-            self._flush()
-            self._end()
+    def _tell_refused(self, event: Event, fault: MailError) -> None:
+        """One line in the log; nothing of a line that was no command, as it may hold a
+        password.  Logins are logged where they are checked."""
+        match event:
+            case Rcpt():
+                what = f"RCPT TO:<{event.forward_path}>"
+            case Mail():
+                what = f"MAIL FROM:<{event.reverse_path or ''}>"
+            case EndOfData():
+                what = "message"
+            case Auth():
+                return
+            case _:
+                what = "command"
+        mail_log.refused(self._peer.session, self._peer.protocol, what, fault)
 
     def _served(self, result: object) -> None:
-        self._serving = None
-        if not isinstance(result, Failure):
-            if self.connected:
-                self.transport.resumeProducing()
-                if self._half_closed:
-                    self.transport.loseConnection()
-                if self._stopping and self._engine.state is not State.OVER:
-                    self._close(reply_for(ShuttingDown()))
-        elif not result.check(CancelledError):
-            log.failure("serving SMTP", failure=result)
-            self.transport.abortConnection()
-
-    # -- AUTH -----------------------------------------------------------------
-
-    def _converse(self, challenge: bytes) -> Deferred[bytes]:
-        """Send a challenge; fires with the client's response."""
-        from base64 import b64encode
-
-        self._out.append(
-            self._engine.reply(Reply(334, "", (b64encode(challenge).decode(),)))
-        )
-        self._flush()
-        self._touch()
-        self._response = Deferred()
-        response = self._response
-        self._next_response()
-        return response
-
-    def _next_response(self) -> None:
-        event = self._engine.next_event()
-        if event is None or self._response is None:
+        self._serving = self._event = None
+        self._running = False
+        if isinstance(result, Failure):
+            if not result.check(CancelledError):
+                log.failure("serving SMTP", failure=result)
+            self._out.clear()
+            if not self._closing:
+                self._closing = True
+                self.transport.abortConnection()
             return
-        waiting, self._response = self._response, None
+        if self._closing:
+            return
+        self._flush()
+        if self._half_closed and not self._clogged:
+            self._close()
+            return
+        if not self._clogged:
+            self._read(True)
+        self._rearm()
+
+    def _changed(self, event: Event) -> None:
+        """What is offered and allowed now."""
+        engine, session = self._engine, self._session
+        if isinstance(event, StartTls):
+            self._flush()
+            session.tls_started()
+            self._peer = session.peer
+            self._handshaking = True
+            self.transport.startTLS(self.factory.tls)
+        engine.offer = session.offer
+        engine.bare_paths = session.trusted
+
+    def _queued_recipients(self) -> list[Any]:
+        return self._engine.queued_recipients()
+
+    # -- AUTH -----------------------------------------------------------------------
+
+    async def _converse(self, challenge: bytes) -> bytes:
+        """Send a challenge; the client's response, or the fault in it."""
+        self._out.append(self._engine.challenge(challenge))
+        self._flush()
+        self._since = self.factory.reactor.seconds()
+        response: Deferred[bytes] = Deferred(self._forget_response)
+        self._response = response
+        self._respond()
+        return await response
+
+    def _respond(self) -> None:
+        """Hand the client's next line to the exchange, if it is there."""
+        event = self._engine.next_event()
+        response = self._response
+        if event is None or response is None:
+            return
+        self._response = None
         if isinstance(event, AuthResponse):
-            waiting.callback(event.octets)
-        else:
-            fault = event if isinstance(event, MailError) else SaslCancelled()
-            waiting.errback(fault)
+            response.callback(event.octets)
+        elif isinstance(event, MailError):
+            response.errback(event)
 
-    # -- TLS and the end ------------------------------------------------------
+    def _forget_response(self, response: Deferred[bytes]) -> None:
+        self._response = None
 
-    def _start_tls(self) -> None:
-        self._session.reset()
-        self._session.hello = None
-        self._session.tls = "TLS"
-        self.peer = Peer(self.peer.address, True, self.peer.session, "smtp")
-        self._session.peer = self.peer
-        self.transport.startTLS(self.factory.tls)
+    # -- octets out, and the end ----------------------------------------------------
 
     def _flush(self) -> None:
         if self._out:
-            self._learn_tls()
             out, self._out = self._out, []
-            self.transport.write(b"".join(out))
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
-    def _learn_tls(self) -> None:
-        """Version and cipher, once the handshake is over."""
-        if self._session.tls != "TLS":
+    def _read(self, on: bool) -> None:
+        if on is not self._reading and not self._closing:
+            self._reading = on
+            if on:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    def _say_goodbye(self, fault: MailError) -> None:
+        self._out.append(reply_for(fault).encode())
+        self._close()
+
+    def _close(self) -> None:
+        """Close when everything is sent; a peer that does not take it is cut off."""
+        if self._closing:
             return
-        handle = self.transport.getHandle()
-        cipher = getattr(handle, "get_cipher_name", lambda: None)()
-        if cipher:
-            version = handle.get_protocol_version_name()
-            self._session.tls = f"{version} with cipher {cipher}"
-
-    def _touch(self) -> None:
-        config = self.factory.rooms.config
-        in_data = self._engine.state is State.DATA
-        if self._timer.active():
-            self._timer.reset(config.data_s if in_data else config.command_s)
-
-    def _timed_out(self) -> None:
-        if self._serving is not None and self._response is None:
-            self._timer = self.factory.reactor.callLater(
-                self.factory.rooms.config.command_s, self._timed_out
-            )
-            return  # it is us who are slow
-        self._close(reply_for(TimedOut()))
-
-    def _close(self, last: Reply) -> None:
-        self._engine.state = State.OVER
-        self._out.append(last.encode())
         self._flush()
-        self._end()
-
-    def _end(self) -> None:
-        """Close when everything is sent; a peer that does not read is cut off."""
+        self._closing = True
+        self._engine.close()
+        self._since = self.factory.reactor.seconds()
+        self._rearm()
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
-        if self._timer.active():
-            self._timer.cancel()
-        self._timer = self.factory.reactor.callLater(
-            SLOW_READER_S, self.transport.abortConnection
-        )
+        if self._response is not None and self._serving is not None:
+            self._serving.cancel()
+
+    # -- time -----------------------------------------------------------------------
+
+    def _deadline(self) -> float:
+        """When the present wait ends, in the reactor's seconds."""
+        config = self.factory.rooms.config
+        if self._closing:
+            wait_s = CLOSE_S
+        elif self._handshaking:
+            wait_s = min(HANDSHAKE_S, config.command_s)
+        elif self._clogged:
+            wait_s = config.command_s
+        elif self._serving is not None and self._response is None:
+            wait_s = DELIVERY_S if isinstance(self._event, EndOfData) else ANSWER_S
+        elif self._engine.in_data:
+            wait_s = config.data_s
+        else:
+            wait_s = config.command_s
+        return self._since + wait_s
+
+    def _rearm(self) -> None:
+        """Let the timer look earlier if the wait that began is a shorter one."""
+        timer = self._timer
+        if timer is None or not timer.active():
+            return
+        deadline = self._deadline()
+        if deadline < timer.getTime():
+            timer.reset(max(0.0, deadline - self.factory.reactor.seconds()))
+
+    def _tick(self) -> None:
+        reactor = self.factory.reactor
+        left = self._deadline() - reactor.seconds()
+        if left > 0:
+            self._timer = reactor.callLater(left, self._tick)
+            return
+        if self._closing or self._clogged or self._handshaking:
+            self._closing = True
+            self.transport.abortConnection()
+            return
+        if self._serving is not None and self._response is None:
+            self._since = reactor.seconds()
+            self._timer = reactor.callLater(CLOSE_S, self._tick)
+            self._late = True
+            self._serving.cancel()
+            return
+        self._timer = reactor.callLater(CLOSE_S, self._tick)
+        self._say_goodbye(TimedOut())
 
 
 class SMTPFactory(Factory):
-    """Makes SMTP connections for one role, "smtp" (port 25) or "submission"."""
+    """Makes SMTP connections for one role, "smtp" (port 25) or "submission".
 
-    protocol = SMTPServer  # type: ignore[assignment]
+    `tls` is given to `transport.startTLS`; None offers no STARTTLS.  A connection whose
+    transport provides ISSLTransport from the start is implicit TLS.
+    """
+
     noisy = False
-    too_many = reply(421, "4.7.0", "Too many connections, try again later").encode()
+    too_many = reply(421, "4.3.2", "Too many connections, try again later").encode()
 
     def __init__(
         self,
@@ -310,17 +455,29 @@ class SMTPFactory(Factory):
         config: Smtp,
         hostname: str,
         role: str,
-        authenticator: Any,
+        authenticator: Authenticator,
         router: IRouter,
         delivery: IDelivery,
-        trusted_networks: Sequence[Any],
+        trusted_networks: Sequence[Network],
         tls: object | None,
     ) -> None:
         self.reactor, self.tls = reactor, tls
         self.sessions: set[SMTPServer] = set()
         self.rooms = Rooms(
-            config, hostname, role, authenticator, router, delivery, trusted_networks
+            config,
+            hostname,
+            role,
+            authenticator,
+            router,
+            delivery,
+            trusted_networks,
+            reactor.seconds,
         )
+
+    def buildProtocol(self, address: object) -> Any:
+        server = SMTPServer()
+        server.factory = self
+        return server
 
     def stop(self) -> None:
         """Every session says 421 and closes when its command is answered."""
