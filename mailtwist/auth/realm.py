@@ -10,24 +10,21 @@ from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, maybeDeferred
 from zope.interface import Interface, implementer
 
-from ..interfaces import IDelivery, IDirectory, IMailAccount, IRouter, IStore
+from ..interfaces import IDirectory, IMailAccount, IStore
 from .account import MailAccount
 
-# Makes another avatar of a logged-in account, now or in a Deferred or coroutine.
-Maker = Callable[[IMailAccount], Any]
+# Makes another avatar of a login, now or in a Deferred; of None for anonymous ones.
+Maker = Callable[[Any], Any]
 
 
 @implementer(IRealm)
 class MailRealm:
     """Gives IMailAccount, and every interface that `avatars` has a maker for.
 
-    `avatars`, `router` and `delivery` may be set after construction: makers of
-    `twisted.mail.interfaces` need the latter two, which need the directory that the
-    portal is made from.
+    Who did not log in gets the interfaces in `open_to_all` alone.  Both may be filled
+    after construction: makers of `twisted.mail.interfaces` need a router, which needs
+    the directory that the portal is made from.
     """
-
-    router: IRouter | None = None
-    delivery: IDelivery | None = None
 
     def __init__(
         self,
@@ -39,6 +36,7 @@ class MailRealm:
         self._directory, self._store = directory, store
         self._separator = separator
         self.avatars: dict[type[Interface], Maker] = dict(avatars or {})
+        self.open_to_all: set[type[Interface]] = set()
 
     def requestAvatar(
         self, avatar_id: bytes | tuple[()], mind: object, *interfaces: type[Interface]
@@ -50,24 +48,32 @@ class MailRealm:
     ) -> tuple[Any, Any, Any]:
         """(interface, avatar, logout) for the first interface that is known here.
 
-        Raises UnauthorizedLogin for nobody (anonymous), an account that was removed or
-        disabled meanwhile, NotImplementedError as cred asks if no interface is known.
+        Raises UnauthorizedLogin for an account that was removed or disabled meanwhile,
+        NotImplementedError, as cred asks, if no interface is known.
         """
-        if not avatar_id:
-            raise UnauthorizedLogin()
         wanted = next(
             (i for i in interfaces if i is IMailAccount or i in self.avatars), None
         )
         if wanted is None:
             raise NotImplementedError(f"no avatar for {interfaces}")
+        account = await self._account(avatar_id, wanted)
+        if wanted is IMailAccount:
+            return wanted, account, Logout()
+        made = await maybeDeferred(self.avatars[wanted], account)
+        return wanted, made, Logout(getattr(made, "logout", None))
+
+    async def _account(
+        self, avatar_id: bytes | tuple[()], wanted: type[Interface]
+    ) -> MailAccount | None:
+        """None for anonymous logins."""
+        if not avatar_id:
+            if wanted in self.open_to_all:
+                return None
+            raise UnauthorizedLogin()
         account = await self._directory.account(avatar_id.decode())
         if account is None or not account.enabled:
             raise UnauthorizedLogin()
-        avatar = MailAccount(account, self._store, self._directory, self._separator)
-        if wanted is IMailAccount:
-            return wanted, avatar, Logout()
-        made = await maybeDeferred(self.avatars[wanted], avatar)
-        return wanted, made, Logout(getattr(made, "logout", None))
+        return MailAccount(account, self._store, self._directory, self._separator)
 
 
 class Logout:

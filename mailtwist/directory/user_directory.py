@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -40,7 +40,7 @@ class UserDbThread:
     def __init__(self, reactor: Any, config: Config) -> None:
         self._reactor, self._db = reactor, UserDb(config)
         self._pool = ThreadPool(0, 1, "mailtwist-userdb")
-        self._opened = False
+        self._opened, self._closed = False, False
 
     @property
     def path(self) -> str:
@@ -54,6 +54,8 @@ class UserDbThread:
         """What `work` gives, run in the thread with the database.
 
         Fails with AuthUnavailable if the database cannot be used."""
+        if self._closed:
+            return fail(AuthUnavailable())
         if not self._pool.started:
             self._pool.start()
         done = deferToThreadPool(self._reactor, self._pool, work, self._db)
@@ -68,7 +70,9 @@ class UserDbThread:
     async def close(self) -> None:
         if self._pool.started:
             await self.run(UserDb.close)
+            self._closed = True
             self._pool.stop()
+        self._closed = True
 
 
 def unavailable(failure: Failure, path: str) -> Any:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
+from twisted.cred.checkers import AllowAnonymousAccess
 from twisted.cred.portal import Portal
+from twisted.mail.interfaces import (
+    IAccountIMAP,
+    IMailboxPOP3,
+    IMessageDelivery,
+    IMessageDeliveryFactory,
+)
+from zope.interface import implementer
 
 from ..auth.chain import CheckerChain
 from ..auth.checkers.userdb import UserDbChecker
@@ -16,7 +25,8 @@ from ..auth.realm import MailRealm
 from ..auth.throttle import Throttle
 from ..config.model import Config
 from ..directory.user_directory import UserDbThread, UserDirectory
-from ..interfaces import IStore
+from ..interfaces import IDelivery, IMailAccount, IRouter, IStore
+from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
 
 
 @frozen
@@ -30,10 +40,40 @@ class Auth:
     thread: UserDbThread
     checker: UserDbChecker
 
+    def give_avatars(self, router: IRouter, delivery: IDelivery) -> None:
+        """Let the portal serve Twisted's own protocols too.
+
+        Anonymous logins get the way in for mail, as Twisted's ESMTP asks for it; the
+        router gives them local recipients only.
+        """
+
+        def way_in(account: IMailAccount | None) -> IMessageDelivery:
+            return message_delivery(account, router, delivery)
+
+        self.realm.avatars |= {
+            IMailboxPOP3: pop3_mailbox,
+            IAccountIMAP: imap_account,
+            IMessageDelivery: way_in,
+            IMessageDeliveryFactory: lambda account: WaysIn(lambda: way_in(account)),
+        }
+        self.realm.open_to_all |= {IMessageDelivery, IMessageDeliveryFactory}
+        self.portal.registerChecker(AllowAnonymousAccess())
+
     async def close(self) -> None:
         """Ends the threads; logins on their way fail with AuthUnavailable."""
         await self.checker.close()
         await self.thread.close()
+
+
+@implementer(IMessageDeliveryFactory)
+@frozen
+class WaysIn:
+    """One IMessageDelivery for each message."""
+
+    make: Callable[[], IMessageDelivery]
+
+    def getMessageDelivery(self) -> IMessageDelivery:
+        return self.make()
 
 
 def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:

@@ -60,6 +60,7 @@ class MailService(MultiService):
         self.portal = self.auth.portal
         self.router = Router(self.auth.directory, self.store, config)
         self.delivery = Dispatch(self.store.delivery())
+        self.auth.give_avatars(self.router, self.delivery)
         self.factories = self._factories()
         listeners = config.listener
         for listener in listener_services(

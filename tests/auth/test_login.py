@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.throttle import Throttle
+from mailtwist.config.model import Auth
 from mailtwist.directory.userdb import UserDb
 from mailtwist.errors import (
     AuthFailed,
@@ -26,7 +27,7 @@ from mailtwist.errors import (
 from mailtwist.interfaces import IMailAccount
 from mailtwist.secret import Secret
 
-from .rooms import CLEAR, PASSWORD, TLS, added, built, configured
+from .rooms import CLEAR, FAST, PASSWORD, TLS, added, built, configured
 
 ANN = "ann@example.test"
 PLAIN = b"\0ann@example.test\0" + PASSWORD
@@ -400,6 +401,34 @@ class SlowTests(RoomTestCase):
             self.assertEqual(call.getTime() - self.clock.seconds(), 2.0**count)
             self.clock.advance(5)
             self.failureResultOf(login, AuthFailed)
+
+
+class RenewTests(RoomTestCase):
+    """Hashes of yesterday's parameters are renewed behind the login's back."""
+
+    async def logged_in(self, **options):
+        config = evolve(self.config, auth=Auth(**{**FAST, **options}))
+        auth = built(self, config, reactor)
+        door = auth.authenticator
+        done = await door.login_password(ANN, Secret(PASSWORD), TLS)
+        self.assertEqual(done.name, ANN)
+        await auth.close()
+        return UserDb(config).verify(ANN, PASSWORD)
+
+    async def test_a_login_renews_the_hash_and_the_keys(self):
+        for options in ({"argon2_passes": 2}, {"scram_sha1": True}):
+            verified = await self.logged_in(**options)
+            self.assertFalse(verified.stale, options)
+
+    async def test_a_login_succeeds_though_nothing_can_be_written(self):
+        database = UserDb(self.config)
+        self.addCleanup(database.close)
+        database._connection().execute(
+            "CREATE TRIGGER no BEFORE UPDATE ON accounts BEGIN"
+            " SELECT RAISE(ABORT, 'full'); END"
+        )
+        verified = await self.logged_in(argon2_passes=2)
+        self.assertTrue(verified.stale)
 
 
 class HangUpTests(RoomTestCase):

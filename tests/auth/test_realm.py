@@ -106,6 +106,13 @@ class RealmTests(SynchronousTestCase):
             asked = self.avatar(name, IMailAccount)
             self.assertTrue(self.failureResultOf(asked, UnauthorizedLogin), why)
 
+    def test_anonymous_logins_get_what_is_open_to_all(self):
+        self.realm.open_to_all.add(IMailboxPOP3)
+        _, avatar, _ = self.successResultOf(self.avatar((), IMailboxPOP3))
+        self.assertIsNone(avatar.account)
+        asked = self.avatar((), IMailAccount, IMailboxPOP3)
+        self.failureResultOf(asked, UnauthorizedLogin)
+
     def test_an_interface_nobody_makes(self):
         asked = self.avatar(b"ann@example.test", IDirectory)
         self.failureResultOf(asked, NotImplementedError)

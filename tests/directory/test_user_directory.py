@@ -96,7 +96,13 @@ class DirectoryTests(TestCase):
         command = [sys.executable, "-m", "mailtwist.cli", "-c", str(file), "user"]
 
         def run(*words):
-            subprocess.run([*command, *words], input=b"s3cret\n", check=True, cwd=ROOT)
+            subprocess.run(
+                [*command, *words],
+                input=b"s3cret\n",
+                check=True,
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+            )
 
         run("add", "ann@example.test", "--keep-secret")
         self.later()
@@ -131,6 +137,13 @@ class DirectoryTests(TestCase):
         path.with_name("away").rename(path)
         self.later()
         self.assertIsNotNone(await self.directory.account_for(ANN))
+
+    async def test_nothing_is_asked_once_it_is_closed(self):
+        await self.directory.account_for(ANN)
+        await self.thread.close()
+        self.later()
+        with self.assertRaises(AuthUnavailable):
+            await self.directory.account_for(Address("bob", "example.test"))
 
     async def test_memory_is_bounded(self):
         self.patch(user_directory, "MOST_KNOWN", 10)

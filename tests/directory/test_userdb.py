@@ -1,5 +1,6 @@
 """Tests for mailtwist.directory.userdb, hashes and key_file, on real files."""
 
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -203,6 +204,16 @@ class FileTests(UserDbTestCase):
         for name in ("userdb.sqlite", "userdb.sqlite-wal", "userdb.key"):
             mode = (self.folder / name).stat().st_mode
             self.assertEqual(stat.S_IMODE(mode), 0o600, name)
+
+    def test_what_root_makes_belongs_to_the_owner_of_the_folder(self):
+        if os.geteuid() == 0:
+            os.chown(self.folder, 65534, 65534)
+        self.db.add(ANN, PASSWORD, keep_secret=True)
+        made = list(self.folder.iterdir())
+        owners = {(path.stat().st_uid, path.stat().st_gid) for path in made}
+        seen = self.folder.stat()
+        self.assertEqual(owners, {(seen.st_uid, seen.st_gid)})
+        self.assertEqual(len(made), 4, "database, -wal, -shm, key")
 
     def test_a_file_that_vanishes_is_a_fault_and_not_an_empty_database(self):
         self.db.add(ANN, PASSWORD)

@@ -46,10 +46,10 @@ class HashPool:
             nonlocal given_up
             given_up = True
 
-        def ended(result: Any) -> Any:
+        def ended(result: Any) -> None:
             self._waiting -= 1
-            # After a cancel Deferred ignores this one call.
-            answer.callback(result)
+            if not given_up:
+                answer.callback(result)
 
         answer: Deferred[Any] = Deferred(cancelled)
         deferToThreadPool(self._reactor, self._pool, unless_given_up).addBoth(ended)
