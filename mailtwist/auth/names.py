@@ -7,6 +7,7 @@ it of user names), domains neither by case nor by A-label and U-label.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from ..address import Address
 from ..errors import BadAddress
@@ -18,6 +19,7 @@ def account_key(address: Address) -> str:
     return f"{local_part}@{address.domain}" if address.domain else local_part
 
 
+@lru_cache(4096)
 def login_key(name: str, default_domain: str = "") -> str:
     """The key of what somebody typed as a login name.
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -131,6 +132,7 @@ def put(table: OrderedDict[Key, Value], key: Key, value: Value) -> None:
         table.popitem(last=False)
 
 
+@lru_cache(4096)
 def network_of(address: str) -> str:
     """The IPv4 address or IPv6 /64; "local" for what is no IP address."""
     try:

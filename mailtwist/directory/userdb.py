@@ -207,6 +207,7 @@ class UserDb:
         local_part = unicodedata.normalize("NFC", address.local_part.lower())
         address = Address(local_part, address.domain)
         key, name, home = account_key(address), str(address), home_of(address)
+        self.open()  # makes the folder, which the key file may need
         values = self._derived(key, password, keep_secret)
         with self._change() as db:
             if db.execute("SELECT 1 FROM accounts WHERE key = ?", (key,)).fetchone():

@@ -3,6 +3,7 @@
 import os
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailtwist.address import Address
@@ -51,11 +52,5 @@ def added(config, name="ann@example.test", password=PASSWORD, **more):
 def built(test, config, reactor):
     """The portal of `config`; ends with the test."""
     auth = build_auth(reactor=reactor, config=config, store=NoMail())
-    test.addCleanup(lambda: ended(auth))
+    test.addCleanup(lambda: Deferred.fromCoroutine(auth.close()))
     return auth
-
-
-def ended(auth):
-    from twisted.internet.defer import Deferred
-
-    return Deferred.fromCoroutine(auth.close())

@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
-from mailtwist.config.model import Auth
+from mailtwist.config.model import Auth, Server
 from mailtwist.directory.hashes import Hashes
 from mailtwist.directory.key_file import KeyFile
 from mailtwist.directory.userdb import AccountExists, NoSuchAccount, UserDb
@@ -204,6 +204,13 @@ class FileTests(UserDbTestCase):
         for name in ("userdb.sqlite", "userdb.sqlite-wal", "userdb.key"):
             mode = (self.folder / name).stat().st_mode
             self.assertEqual(stat.S_IMODE(mode), 0o600, name)
+
+    def test_the_data_folder_is_made(self):
+        db = self.opened(
+            evolve(self.config, server=Server(data=str(self.folder / "a/b")))
+        )
+        db.add(ANN, PASSWORD, keep_secret=True)
+        self.assertEqual((self.folder / "a/b").stat().st_mode & 0o777, 0o700)
 
     def test_what_root_makes_belongs_to_the_owner_of_the_folder(self):
         if os.geteuid() == 0:
