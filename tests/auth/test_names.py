@@ -39,15 +39,17 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(login_key("no address <", "example.test"), "no address <")
 
     @given(TEXT)
-    @settings(max_examples=300)
+    @settings(max_examples=300, deadline=None)
     def test_folding_twice_is_once(self, text):
         self.assertEqual(folded(folded(text)), folded(text))
 
     @given(TEXT, TEXT)
+    @settings(deadline=None)
     def test_any_text_has_a_key(self, text, domain):
         self.assertIsInstance(login_key(f"{text}@{domain}"), str)
 
     @given(st.from_regex(r"[a-z0-9+._-]{1,20}", fullmatch=True))
+    @settings(deadline=None)
     def test_the_key_of_a_name_is_the_key_of_its_address(self, local_part):
         address = Address(local_part, "x.test")
         self.assertEqual(login_key(str(address)), account_key(address))

@@ -1,6 +1,6 @@
 """Tests for mailtwist.auth.throttle."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -140,6 +140,7 @@ class NetworkTests(ThrottleTestCase):
         self.assertEqual([len(table) for table in tables], [10, 10, 10])
 
     @given(st.lists(STEP, max_size=60))
+    @settings(deadline=None)
     def test_whatever_happens_delays_are_bounded(self, steps):
         clock = Clock()
         slow = Throttle(self.config, clock.seconds)

@@ -1,6 +1,6 @@
 """Tests for mailtwist.directory.home: no address leads out of the data folder."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -31,6 +31,7 @@ class HomeTests(SynchronousTestCase):
             self.assertRaises(BadAddress, home_of, address)
 
     @given(LOCAL)
+    @settings(deadline=None)
     def test_one_safe_name_for_any_local_part(self, local_part):
         try:
             parts = home_of(Address(local_part, "x.test")).split("/")
@@ -43,5 +44,6 @@ class HomeTests(SynchronousTestCase):
         self.assertLessEqual(len(parts[2]), MOST_NAME)
 
     @given(LOCAL)
+    @settings(deadline=None)
     def test_it_can_be_read_back(self, text):
         self.assertEqual(decoded(encoded(text)), text)

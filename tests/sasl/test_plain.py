@@ -2,7 +2,7 @@
 
 import hmac
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -41,11 +41,13 @@ class PlainTests(SynchronousTestCase):
                 plain(message)
 
     @given(NAMES, SECRETS)
+    @settings(deadline=None)
     def test_what_a_client_composes_is_read(self, name, secret):
         proof = plain(b"\0" + name.encode() + b"\0" + secret)
         self.assertEqual(proof.password.reveal(), secret)
 
     @given(st.binary(max_size=60))
+    @settings(deadline=None)
     def test_arbitrary_octets_raise_only_MailError(self, octets):
         for parse in (plain, lambda o: login(o, o), lambda o: cram_md5(b"<c>", o)):
             try:

@@ -44,7 +44,7 @@ class SaslPrepTests(SynchronousTestCase):
             self.assertEqual(saslprep(given_text), want, ascii(given_text))
 
     @given(ODD)
-    @settings(max_examples=200)
+    @settings(max_examples=200, deadline=None)
     def test_as_another_implementation(self, odd):
         try:
             want = scramp_saslprep(odd)
@@ -53,6 +53,7 @@ class SaslPrepTests(SynchronousTestCase):
         self.assertEqual(saslprep(odd), want)
 
     @given(ODD)
+    @settings(deadline=None)
     def test_twice_is_once(self, odd):
         once = saslprep(odd)
         if once is not None:
@@ -89,6 +90,7 @@ class PasswordTests(SynchronousTestCase):
             self.assertRaises(fault, text.username, octets)
 
     @given(st.binary(max_size=400))
+    @settings(deadline=None)
     def test_arbitrary_octets_raise_only_MailError(self, octets):
         for function in (text.username, text.password):
             try:
