@@ -173,6 +173,8 @@ class SMTPEngine:
         return None
 
     def _command(self, line: bytes) -> Event:
+        if len(line) > MOST_COMMAND and line[:4].upper() != b"AUTH":
+            raise LineTooLong()
         s = Scanner(line)
         found = s.try_match(_VERB)
         if not found:
@@ -187,8 +189,6 @@ class SMTPEngine:
             if verb in _OBSOLETE:
                 raise CommandNotImplemented()
             raise UnknownCommand()
-        if len(line) > MOST_COMMAND and verb != b"AUTH":
-            raise LineTooLong()
         return parse(self, s)
 
     # -- commands -----------------------------------------------------------------
