@@ -217,6 +217,11 @@ class Imap4:
     )
     message_octets: int = option(100 * MIB, "Largest message in APPEND.", ge(64 * KIB))
     errors: int = option(50, "BAD answers before the connection is closed.", ge(1))
+    stalled_s: float = option(
+        5 * MINUTE_S,
+        "A client that takes nothing of what it asked for is cut off after this.",
+        ge(1),
+    )
     delimiter: str = option(
         "/", "Hierarchy delimiter shown to clients; `.` for Courier homes.", in_("/.")
     )

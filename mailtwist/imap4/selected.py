@@ -101,6 +101,11 @@ class Selected:
         )
 
     @property
+    def recent_ranges(self) -> Sequence[tuple[int, int]]:
+        """Inclusive ranges of the UIDs that are \\Recent, ascending."""
+        return self._recent
+
+    @property
     def vanished(self) -> frozenset[int]:
         """UIDs of the view that are gone, while EXPUNGE could not be told yet."""
         return frozenset(self._vanished)

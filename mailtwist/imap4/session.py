@@ -1,76 +1,129 @@
 """One IMAP session: who is logged in, what is selected, what goes out.
 
 Commands (`cmd/`) get it as their first argument, `put` untagged octets into it and give
-an Answer back.
+an Answer back.  Nothing in it is large, so that thousands of idle sessions cost little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
 
 from attrs import define, field
+from twisted.logger import Logger
 
+from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Imap4
-from ..errors import MailError
-from ..interfaces import IMailbox, IMailboxes
+from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
+from ..flags import SYSTEM, Flags
+from ..interfaces import IMailbox, IMailboxes, IUpload
+from ..mailbox.model import Changes, Path
 from .capability import Situation, capabilities
 from .commands import CommandRow
 from .engine import IMAP4Engine
+from .response import flag_list
 from .selected import Selected
+from .types import Append
+
+log = Logger()
+
+BUFFER_OCTETS = 64 * 1024  # sent at a time
 
 
-@define(eq=False, slots=True)
+class MailboxDeleted(MailboxFault):
+    """The selected mailbox was deleted by another session; the connection ends."""
+
+    public = "The selected mailbox was deleted"
+
+
+class StreamBroken(MailError):
+    """A literal that was begun cannot be finished; the connection ends."""
+
+
+class Connection(Protocol):
+    """What a session needs of the socket and the clock."""
+
+    def write(self, octets: bytes) -> None: ...
+    def now(self) -> float:
+        """Seconds of a clock that never goes back."""
+
+    async def drained(self) -> None:
+        """Wait while the client is slower than we are."""
+
+    async def pause(self) -> None:
+        """Let others work if this session has had its slice of time."""
+
+    async def arrived(self) -> None:
+        """Wait until the client sent more octets."""
+
+    def changed(self, modseq: int) -> None:
+        """The selected mailbox says that something happened."""
+
+
+@define(eq=False)
 class Session:
-    """`send` writes octets, `drained` waits until the client took enough of them."""
+    """State of one connection; commands are answered one after the other.
+
+    `condstore`: FETCH responses carry MODSEQ (RFC 7162 §3.1).  `stale`: the mailbox
+    said that something happened which was not looked at.  `tag`: of the command in
+    hand.
+    """
 
     config: Imap4
+    hostname: str
     engine: IMAP4Engine
-    peer: Any  # auth.login.Peer
-    authenticator: Any
-    starttls: bool
-    send: Callable[[bytes], None]
-    drained: Callable[[], Awaitable[None]]
-    pause: Callable[[], Awaitable[None]]
-    changed: Callable[[int], None]  # a watched mailbox says that something happened
-    login: Any = None  # auth.login.Login
+    peer: Peer
+    authenticator: Authenticator
+    starttls: bool  # it can be had on this listener
+    connection: Connection
+    login: Login | None = None
     mailbox: IMailbox | None = None
     selected: Selected | None = None
     condstore: bool = False
-    tag: bytes = b""  # of the command in hand
+    stale: bool = False
+    tag: bytes = b""
+    upload: IUpload | None = None  # of the APPEND in hand
+    append: Append | None = None
+    appended_to: Path | None = None  # the last APPEND found it, so the next need not
+    _looked_at: float = 0.0
+    _keywords: Flags = frozenset()  # told in FLAGS
+    _unwatch: Callable[[], None] | None = None
     _out: list[bytes] = field(factory=list)
     _held: int = 0
 
-    # -- output ---------------------------------------------------------------
+    # -- output -----------------------------------------------------------------------
 
     def put(self, octets: bytes) -> None:
-        """Untagged octets, sent with the next flush."""
+        """Octets for the client, sent with the next flush."""
         self._out.append(octets)
         self._held += len(octets)
 
     @property
     def held(self) -> int:
+        """Octets put and not yet flushed."""
         return self._held
 
     def flush(self) -> None:
         if self._out:
             out, self._out, self._held = self._out, [], 0
-            self.send(b"".join(out))
+            self.connection.write(out[0] if len(out) == 1 else b"".join(out))
 
-    # -- state ----------------------------------------------------------------
+    async def flow(self) -> None:
+        """Call between parts of a long answer: sends full buffers, waits for a slow
+        client, lets others work."""
+        if self._held >= BUFFER_OCTETS:
+            self.flush()
+            await self.connection.drained()
+        await self.connection.pause()
+
+    # -- who --------------------------------------------------------------------------
 
     @property
     def mailboxes(self) -> IMailboxes:
+        """Of the login; the command table lets nobody else get here."""
         if self.login is None:
-            raise MailError()
-        mailboxes: IMailboxes = self.login.account.mailboxes
-        return mailboxes
-
-    @property
-    def open(self) -> tuple[IMailbox, Selected]:
-        if self.mailbox is None or self.selected is None:
-            raise MailError()
-        return self.mailbox, self.selected
+            raise BadSequence("Log in first")
+        return cast(IMailboxes, self.login.account.mailboxes)
 
     def situation(self) -> Situation:
         tls = self.peer.tls
@@ -85,32 +138,116 @@ class Session:
     def capabilities(self) -> bytes:
         return capabilities(self.situation())
 
-    async def look(self) -> None:
-        """Learn what happened in the selected mailbox."""
-        if self.mailbox is None or self.selected is None:
-            return
-        selected = self.selected
-        changes = await self.mailbox.changes(selected.highest_modseq)
-        recent = None
-        last = selected.uids[-1] if selected.uids else 0
-        if changes.rows.uids and changes.rows.uids[-1] > last:
-            recent = await self.mailbox.take_recent()
-        selected.learn(changes, recent_from=recent)
+    # -- the selected mailbox ---------------------------------------------------------
 
-    def tell(self, row: CommandRow | None) -> None:
-        """Put what was learned and may be told behind this command."""
-        if self.selected is None:
-            return
-        lines = self.selected.flush(
-            expunge=row is None or not row.keeps_numbers,
-            uid=row is not None and row.uid,
-            modseq=self.condstore,
-        )
-        for line in lines:
-            self.put(line)
+    @property
+    def open(self) -> tuple[IMailbox, Selected]:
+        """The selected mailbox and this session's view of it."""
+        if self.mailbox is None or self.selected is None:
+            raise BadSequence("The mailbox that was selected is deleted")
+        return self.mailbox, self.selected
+
+    def enter(self, mailbox: IMailbox) -> None:
+        """Hold `mailbox`; set `selected` when its view is known."""
+        self.mailbox = mailbox
+        self.stale, self._looked_at = False, self.connection.now()
+        self._unwatch = mailbox.watch(self._changed)
+
+    def _changed(self, modseq: int) -> None:
+        self.stale = True
+        self.connection.changed(modseq)
 
     async def leave(self) -> None:
         """No mailbox is selected any more."""
-        mailbox, self.mailbox, self.selected = self.mailbox, None, None
+        mailbox, unwatch = self.mailbox, self._unwatch
+        self.mailbox = self.selected = self._unwatch = None
+        self._keywords = frozenset()
+        if unwatch is not None:
+            unwatch()
         if mailbox is not None:
             await mailbox.close()
+
+    def enable_condstore(self) -> None:
+        """A CONDSTORE enabling command came; the first one with a mailbox selected is
+        told HIGHESTMODSEQ (RFC 7162 §3.1)."""
+        if self.condstore:
+            return
+        self.condstore = True
+        if self.selected is not None:
+            code = b"HIGHESTMODSEQ %d" % self.selected.highest_modseq
+            self.put(b"* OK [%b] CONDSTORE is on\r\n" % code)
+
+    # -- changes ----------------------------------------------------------------------
+
+    @property
+    def due(self) -> bool:
+        """True if the mailbox should be looked at: told so, or not looked at lately."""
+        late = self.connection.now() - self._looked_at >= self.config.poll_s
+        return self.selected is not None and (self.stale or late)
+
+    async def look(self) -> None:
+        """Learn what happened in the selected mailbox; raises MailboxDeleted."""
+        mailbox, selected = self.open
+        self.stale, self._looked_at = False, self.connection.now()
+        try:
+            changes: Changes = await mailbox.changes(selected.highest_modseq)
+            recent_from = None
+            last = selected.uids[-1] if selected.uids else 0
+            if changes.rows.uids and changes.rows.uids[-1] > last:
+                recent_from = await mailbox.take_recent()
+        except NoSuchMailbox as fault:
+            raise MailboxDeleted() from fault
+        selected.learn(changes, recent_from=recent_from)
+        self.tell_keywords(changes.rows.flags)
+
+    async def look_if_due(self) -> None:
+        """As look; a store that cannot tell now will tell later."""
+        if not self.due:
+            return
+        try:
+            await self.look()
+        except MailboxDeleted:
+            raise
+        except MailError as fault:
+            self.stale = True
+            log.warn("imap4 {s} cannot look: {f}", s=self.peer.session, f=fault.public)
+
+    def tell(self, row: CommandRow | None) -> None:
+        """Put what was learned and may be told behind this command (None: IDLE)."""
+        if self.selected is None:
+            return
+        for line in self.selected.flush(
+            expunge=row is None or not row.keeps_numbers,
+            uid=row is not None and row.uid,
+            modseq=self.condstore,
+        ):
+            self.put(line)
+
+    def tell_keywords(self, found: Iterable[Flags], *, first: bool = False) -> None:
+        """FLAGS (§7.2.6) and PERMANENTFLAGS, if `found` holds a keyword not told yet.
+
+        `first`: they are told anyway, as SELECT asks.
+        """
+        keywords = self._keywords.union(*set(found)).difference(SYSTEM)
+        if self.selected is None or (not first and keywords == self._keywords):
+            return
+        self._keywords = keywords
+        told = flag_list(keywords.union(SYSTEM))
+        kept = b"()" if self.selected.read_only else told[:-1] + b" \\*)"
+        self.put(b"* FLAGS %b\r\n" % told)
+        self.put(b"* OK [PERMANENTFLAGS %b] Flags that are kept\r\n" % kept)
+
+    # -- the end ----------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """The connection is gone: nothing of the session stays behind."""
+        self._out, self._held = [], 0
+        upload, self.upload, self.append = self.upload, None, None
+        login, self.login = self.login, None
+        try:
+            if upload is not None:
+                upload.abort()
+            await self.leave()
+        finally:
+            if login is not None:
+                login.logout()

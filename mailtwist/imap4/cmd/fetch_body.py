@@ -1,109 +1,258 @@
-"""BODY[section]<partial> and RFC822*: which octets of a message they are (§6.4.5)."""
+"""FETCH of octets: small bodies of many messages in one read, a large one in pieces.
+
+Memory is bounded by BATCH_OCTETS whatever the messages are: what is read is written,
+and the client has taken it, before more is read.
+"""
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Iterator, Sequence
 
-from ...mime.header import select
-from ...mime.index import KEPT_FIELDS
+from attrs import evolve, frozen
+
+from ...errors import MailError
+from ...flags import SEEN
+from ...interfaces import IMailbox
+from ...mailbox.model import Column, FlagAction, FlagChange, MessageRows, Range
 from ...mime.part import Part
-from ..response import body_label
-from ..types import (
-    FetchBody,
-    FetchRfc822,
-    FetchRfc822Header,
-    FetchRfc822Text,
-    Partial,
-    Section,
-    SectionText,
-)
+from ..response import literal
+from ..session import StreamBroken, log
+from ..types import FetchAttribute, FetchFlags, FetchModSeq
+from .fetch_columns import BODIES, Chunk, View
+from .fetch_section import Wanted, without_nul
 
-BodyAttribute = FetchBody | FetchRfc822 | FetchRfc822Header | FetchRfc822Text
-_FIELDS = (SectionText.FIELDS, SectionText.FIELDS_NOT)
+BATCH_OCTETS = 256 * 1024  # read at once
+PIECE_OCTETS = 128 * 1024  # of a larger body
 
 
 @frozen
-class Wanted:
-    """A body attribute made ready for many messages.
+class Message:
+    """One message of a chunk; for each body its whole data item, or what to read."""
 
-    `kept`: the header fields asked for are all in Column.FIELDS.  `whole`: the message
-    itself, so that its parts are not needed.
-    """
+    at: int  # its place in the chunk
+    wishes: tuple[bytes | Range, ...]
+
+    @property
+    def octets(self) -> int:
+        return sum(one.count or 0 for one in self.wishes if isinstance(one, Range))
+
+
+@frozen
+class Large:
+    """A body that is read and sent in pieces."""
 
     label: bytes
-    section: Section
-    partial: Partial | None
-    sets_seen: bool
-    names: frozenset[bytes]
-
-    @property
-    def kept(self) -> bool:
-        return (
-            self.section.text is SectionText.FIELDS
-            and not self.section.part
-            and self.names <= KEPT_FIELDS
-        )
-
-    @property
-    def whole(self) -> bool:
-        return not self.section.part and self.section.text is SectionText.ALL
-
-    @property
-    def chooses_fields(self) -> bool:
-        return self.section.text in _FIELDS
-
-    def chosen(self, header: bytes) -> bytes:
-        """HEADER.FIELDS or HEADER.FIELDS.NOT of a header, with partial."""
-        inverted = self.section.text is SectionText.FIELDS_NOT
-        octets = select(header, self.names, inverted=inverted)
-        if self.partial is not None:
-            start = self.partial.start
-            octets = octets[start : start + self.partial.count]
-        return octets
-
-    def range_in(self, root: Part | None, size: int) -> tuple[int, int] | None:
-        """(start, count) of the octets to read; None if there is no such part."""
-        found = (0, size) if self.whole else self._place(root)
-        if found is None or self.partial is None or self.chooses_fields:
-            return found
-        start, count = found
-        skipped = min(self.partial.start, count)
-        return start + skipped, min(self.partial.count, count - skipped)
-
-    def _place(self, root: Part | None) -> tuple[int, int] | None:
-        if root is None:
-            return None
-        text, part = self.section.text, root
-        if self.section.part:
-            found = root.section(self.section.part)
-            if found is None:
-                return None
-            if text is SectionText.ALL:
-                return found.body
-            if text is SectionText.MIME:
-                return found.header
-            if not found.encapsulates:
-                return None
-            part = found.children[0]
-        return part.body if text is SectionText.TEXT else part.header
+    range: Range
 
 
-def wanted(attribute: BodyAttribute) -> Wanted:
-    match attribute:
-        case FetchBody():
-            section = attribute.section
-            return Wanted(
-                body_label(attribute),
-                section,
-                attribute.partial,
-                not attribute.peek,
-                frozenset(name.lower() for name in section.fields),
-            )
-        case FetchRfc822():
-            return Wanted(b"RFC822", Section(), None, True, frozenset())
-        case FetchRfc822Header():
-            section = Section(text=SectionText.HEADER)
-            return Wanted(b"RFC822.HEADER", section, None, False, frozenset())
-        case FetchRfc822Text():
-            section = Section(text=SectionText.TEXT)
-            return Wanted(b"RFC822.TEXT", section, None, True, frozenset())
+Item = bytes | Large
+
+
+async def tell_bodies(view: View, chunk: Chunk) -> int:
+    """Tell all of `chunk`; how many messages were still there."""
+    told, held = 0, 0
+    batch: list[Message] = []
+    for at in range(len(chunk)):
+        message = await _message(view, chunk, at)
+        if batch and held + message.octets > BATCH_OCTETS:
+            told += await _tell_batch(view, chunk, batch)
+            batch, held = [], 0
+        if message.octets > BATCH_OCTETS:
+            told += await _tell_large(view, chunk, message)
+        else:
+            batch.append(message)
+            held += message.octets
+    if batch:
+        told += await _tell_batch(view, chunk, batch)
+    return told
+
+
+async def _message(view: View, chunk: Chunk, at: int) -> Message:
+    plan, uid, size = view.plan, chunk.rows.uids[at], chunk.rows.octets[at]
+    rendered = dict(zip(plan.columns, chunk.rendered[at], strict=True))
+    parts = rendered.get(Column.PARTS)
+    root = None if parts is None else Part.decode(parts)
+    if root is None and size > BATCH_OCTETS:
+        # A size in a file name may be wrong; that of a literal in pieces must not be.
+        root = await _parts(view.mailbox, uid)
+    if root is not None:
+        size = sum(root.body)
+    wishes: list[bytes | Range] = []
+    for body in plan.bodies:
+        if body.kept:
+            wishes.append(_item(body, body.chosen(rendered[Column.FIELDS])))
+        elif (place := body.range_in(root, size)) is None:
+            wishes.append(body.label + b" NIL")
+        else:
+            wishes.append(Range(uid, *place))
+    return Message(at, tuple(wishes))
+
+
+async def _parts(mailbox: IMailbox, uid: int) -> Part | None:
+    (found,) = await mailbox.rendered([uid], [Column.PARTS])
+    return None if found is None else Part.decode(found[0])
+
+
+def _item(body: Wanted, octets: bytes) -> bytes:
+    return b"%b %b" % (body.label, literal(without_nul(octets)))
+
+
+def _read_item(body: Wanted, octets: bytes) -> bytes:
+    return _item(body, body.chosen(octets) if body.chooses_fields else octets)
+
+
+def _items(
+    view: View, chunk: Chunk, seen: frozenset[int], bodies: Sequence[Sequence[Item]]
+) -> Iterator[list[Item]]:
+    """The data items of each message in the client's order, then what \\Seen adds."""
+    columns = [
+        None if isinstance(attribute, BODIES) else _column(view, attribute, chunk)
+        for attribute in view.plan.attributes
+    ]
+    extra = [_column(view, one, chunk) for one in _seen_attributes(view)]
+    for at, uid in enumerate(chunk.rows.uids):
+        left = iter(bodies[at])
+        items: list[Item] = [
+            next(left) if column is None else column[at] for column in columns
+        ]
+        if uid in seen:
+            items += [column[at] for column in extra]
+        yield items
+
+
+def _column(view: View, attribute: FetchAttribute, chunk: Chunk) -> list[bytes]:
+    form, values = view.column(attribute, chunk)
+    return [form % value for value in values]
+
+
+def _seen_attributes(view: View) -> list[FetchAttribute]:
+    """FLAGS of what became \\Seen (§6.4.5), with MODSEQ if CONDSTORE is on."""
+    added: list[FetchAttribute] = []
+    if not view.plan.has(FetchFlags):
+        added.append(FetchFlags())
+    if view.session.condstore and not view.plan.has(FetchModSeq):
+        added.append(FetchModSeq())
+    return added
+
+
+# -- \Seen ------------------------------------------------------------------------
+
+
+async def _see(view: View, chunk: Chunk) -> tuple[Chunk, frozenset[int]]:
+    """The chunk with \\Seen set where it was not, and the UIDs where that was.
+
+    A mailbox that cannot be changed now can still be read.
+    """
+    asked = view.plan.has(FetchFlags)
+    pairs = zip(chunk.rows.uids, chunk.rows.flags, strict=True)
+    unseen = [uid for uid, flags in pairs if SEEN not in flags]
+    if not unseen or not view.plan.sets_seen or view.selected.read_only:
+        view.flags_told(chunk.rows, asked=asked)
+        return chunk, frozenset()
+    change = FlagChange(FlagAction.ADD, frozenset({SEEN}))
+    try:
+        done = (await view.mailbox.store_flags(unseen, change)).rows
+    except MailError as fault:
+        session = view.session.peer.session
+        log.warn("imap4 {s} cannot set Seen: {f}", s=session, f=fault.public)
+        view.flags_told(chunk.rows, asked=asked)
+        return chunk, frozenset()
+    view.flags_told(done, asked=True)
+    now = dict(zip(done.uids, zip(done.flags, done.modseqs, strict=True), strict=True))
+    rows = chunk.rows
+    old = zip(rows.uids, rows.flags, rows.modseqs, strict=True)
+    new = [now.get(uid, (flags, modseq)) for uid, flags, modseq in old]
+    rows = MessageRows(
+        rows.uids,
+        [modseq for _, modseq in new],
+        [flags for flags, _ in new],
+        rows.octets,
+        rows.internal_dates,
+    )
+    return evolve(chunk, rows=rows), frozenset(done.uids)
+
+
+# -- many small ones --------------------------------------------------------------
+
+
+async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int:
+    ranges = [one for m in batch for one in m.wishes if isinstance(one, Range)]
+    read = iter(await view.mailbox.octets(ranges) if ranges else [])
+    places, bodies = [], []
+    for message in batch:
+        items: list[Item | None] = []
+        for body, wish in zip(view.plan.bodies, message.wishes, strict=True):
+            if isinstance(wish, bytes):
+                items.append(wish)
+            else:
+                octets = next(read)
+                items.append(None if octets is None else _read_item(body, octets))
+        there = [item for item in items if item is not None]
+        if len(there) == len(items):
+            places.append(message.at)
+            bodies.append(there)
+    part, seen = await _see(view, chunk.picked(places))
+    told = zip(part.numbers, _items(view, part, seen, bodies), strict=True)
+    for number, row in told:
+        line = b" ".join([item for item in row if isinstance(item, bytes)])
+        view.session.put(b"* %d FETCH (%b)\r\n" % (number, line))
+    await view.session.flow()
+    return len(part)
+
+
+# -- a large one ------------------------------------------------------------------
+
+
+async def _tell_large(view: View, chunk: Chunk, message: Message) -> int:
+    """One message whose octets do not fit in memory; 0 if it is gone."""
+    session, mailbox = view.session, view.mailbox
+    items: list[Item] = []
+    first: bytes | None = None
+    for body, wish in zip(view.plan.bodies, message.wishes, strict=True):
+        if isinstance(wish, bytes):
+            items.append(wish)
+            continue
+        pieces = not body.chooses_fields and (wish.count or 0) > PIECE_OCTETS
+        if pieces and first is not None:
+            items.append(Large(body.label, wish))
+            continue
+        (octets,) = await mailbox.octets([_piece(wish, 0) if pieces else wish])
+        if octets is None:
+            return 0
+        if pieces:
+            first = octets
+        items.append(Large(body.label, wish) if pieces else _read_item(body, octets))
+    part, seen = await _see(view, chunk.picked([message.at]))
+    (row,) = _items(view, part, seen, [items])
+    session.put(b"* %d FETCH (" % part.numbers[0])
+    for at, item in enumerate(row):
+        if at:
+            session.put(b" ")
+        if isinstance(item, bytes):
+            session.put(item)
+            continue
+        session.put(b"%b {%d}\r\n" % (item.label, item.range.count or 0))
+        await _send(view, item.range, first)
+        first = None
+    session.put(b")\r\n")
+    await session.flow()
+    return 1
+
+
+def _piece(whole: Range, sent: int) -> Range:
+    count = min(PIECE_OCTETS, (whole.count or 0) - sent)
+    return Range(whole.uid, whole.start + sent, count)
+
+
+async def _send(view: View, whole: Range, piece: bytes | None) -> None:
+    """The octets of a literal that was announced; `piece` is the first if known."""
+    sent, count = 0, whole.count or 0
+    while sent < count:
+        if piece is None:
+            (piece,) = await view.mailbox.octets([_piece(whole, sent)])
+        if not piece:
+            raise StreamBroken("The message went away while it was sent")
+        view.session.put(without_nul(piece))
+        sent += len(piece)
+        piece = None
+        await view.session.flow()

@@ -5,49 +5,42 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .. import types as t
 from ..response import Answer
 from ..session import Session
-from ..types import (
-    Close,
-    Copy,
-    Create,
-    Delete,
-    Examine,
-    Expunge,
-    Fetch,
-    List,
-    Lsub,
-    Move,
-    Namespace,
-    Rename,
-    Search,
-    Select,
-    Status,
-    Store,
-    Subscribe,
-    Unselect,
-    Unsubscribe,
-)
-from . import fetch, mailboxes, select
+from . import auth, copy, expunge, fetch, idle, list, mailboxes, search, select, store
 
-HANDLERS: dict[type[Any], Callable[[Session, Any], Awaitable[Answer]]] = {
-    Create: mailboxes.create,
-    Delete: mailboxes.delete,
-    Rename: mailboxes.rename,
-    Subscribe: mailboxes.subscribe,
-    Unsubscribe: mailboxes.unsubscribe,
-    Status: mailboxes.status,
-    Namespace: mailboxes.namespace,
-    List: mailboxes.list_,
-    Lsub: mailboxes.lsub,
-    Select: select.select,
-    Examine: select.select,
-    Close: select.close,
-    Unselect: select.unselect,
-    Expunge: select.expunge,
-    Search: select.search,
-    Store: select.store,
-    Copy: select.copy,
-    Move: select.move,
-    Fetch: fetch.fetch,
+# None: the command goes on, and another event ends it (IDLE).
+Handler = Callable[[Session, Any], Awaitable[Answer | None]]
+
+HANDLERS: dict[type[Any], Handler] = {
+    t.Capability: auth.capability,
+    t.Noop: auth.noop,
+    t.Check: auth.noop,
+    t.Logout: auth.logout,
+    t.Id: auth.id_,
+    t.StartTls: auth.start_tls,
+    t.Login: auth.login,
+    t.Authenticate: auth.authenticate,
+    t.Enable: auth.enable,
+    t.Create: mailboxes.create,
+    t.Delete: mailboxes.delete,
+    t.Rename: mailboxes.rename,
+    t.Subscribe: mailboxes.subscribe,
+    t.Unsubscribe: mailboxes.unsubscribe,
+    t.Status: mailboxes.status,
+    t.Namespace: mailboxes.namespace,
+    t.List: list.list_,
+    t.Lsub: list.lsub,
+    t.Select: select.select,
+    t.Examine: select.select,
+    t.Close: select.close,
+    t.Unselect: select.unselect,
+    t.Expunge: expunge.expunge,
+    t.Search: search.search,
+    t.Fetch: fetch.fetch,
+    t.Store: store.store,
+    t.Copy: copy.copy,
+    t.Move: copy.move,
+    t.Idle: idle.idle,
 }

@@ -1,0 +1,38 @@
+"""COPY and MOVE (§6.4.7, RFC 6851), with COPYUID (RFC 4315 §3)."""
+
+from __future__ import annotations
+
+from ...errors import MailboxReadOnly, MessageGone
+from ...mailbox.model import Copied
+from ..response import Answer, copy_uid, ok
+from ..session import Session
+from ..types import Copy, Move
+
+
+async def copy(session: Session, command: Copy) -> Answer:
+    """All of them or none; those that others expunged meanwhile do not count."""
+    mailbox, selected = session.open
+    uids = selected.uids_of(command.sequence_set, uid=command.uid)
+    copied = await mailbox.copy(uids, command.path)
+    _check_any(command, uids, copied)
+    return ok("COPY completed", copy_uid(copied))
+
+
+async def move(session: Session, command: Move) -> Answer:
+    """COPYUID stands in an untagged OK before the EXPUNGEs (RFC 6851 §4.3)."""
+    mailbox, selected = session.open
+    if selected.read_only:
+        raise MailboxReadOnly()
+    uids = selected.uids_of(command.sequence_set, uid=command.uid)
+    moved = await mailbox.move(uids, command.path)
+    _check_any(command, uids, moved)
+    if moved.source_uids:
+        session.put(b"* OK [%b] Moved\r\n" % copy_uid(moved))
+        selected.vanish(moved.source_uids)
+    return ok("MOVE completed")
+
+
+def _check_any(command: Copy | Move, uids: list[int], copied: Copied) -> None:
+    """RFC 2180 §4.4.1: message numbers of which none is left are NO."""
+    if uids and not copied.source_uids and not command.uid:
+        raise MessageGone("All of these messages are gone")

@@ -1,0 +1,25 @@
+"""EXPUNGE and UID EXPUNGE (§6.4.3, RFC 4315 §2.1)."""
+
+from __future__ import annotations
+
+from ...errors import MailboxReadOnly
+from ...flags import DELETED
+from ..response import Answer, ok
+from ..session import Session
+from ..types import Expunge
+
+
+async def expunge(session: Session, command: Expunge) -> Answer:
+    """Removes \\\\Deleted messages; EXPUNGE responses come before the tagged OK."""
+    mailbox, selected = session.open
+    if selected.read_only:
+        raise MailboxReadOnly()
+    uids: list[int] | None = None
+    if command.uids is not None:
+        rows = await mailbox.rows(selected.uids_of(command.uids, uid=True))
+        pairs = zip(rows.uids, rows.flags, strict=True)
+        uids = [uid for uid, flags in pairs if DELETED in flags]
+    if uids is None or uids:
+        done = await mailbox.expunge(uids)
+        selected.vanish(done.uids)
+    return ok("EXPUNGE completed")

@@ -1,0 +1,257 @@
+"""The columns of a FETCH: what rows and index answer, without a message file.
+
+An answer of 100,000 lines is made of columns: one list of values per attribute, one
+format for all lines, joined once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from ...flags import Flags
+from ...interfaces import IMailbox
+from ...mailbox.model import Column, MessageRows
+from ..grammar.date import encode_date_time
+from ..response import flag_list, literal
+from ..selected import Selected
+from ..session import Session
+from ..types import (
+    FetchAttribute,
+    FetchBody,
+    FetchEnvelope,
+    FetchFlags,
+    FetchInternalDate,
+    FetchModSeq,
+    FetchRfc822,
+    FetchRfc822Header,
+    FetchRfc822Text,
+    FetchSize,
+    FetchStructure,
+    FetchUid,
+)
+from .fetch_section import Wanted, wanted, without_nul
+
+BODIES = (FetchBody, FetchRfc822, FetchRfc822Header, FetchRfc822Text)
+
+
+@frozen
+class Plan:
+    """What one FETCH needs: columns of rows and index, and octets of messages."""
+
+    attributes: tuple[FetchAttribute, ...]
+    columns: tuple[Column, ...]
+    bodies: tuple[Wanted, ...]
+
+    @classmethod
+    def of(cls, attributes: Sequence[FetchAttribute]) -> Plan:
+        columns: dict[Column, None] = {}
+        bodies = []
+        for attribute in attributes:
+            match attribute:
+                case FetchEnvelope():
+                    columns[Column.ENVELOPE] = None
+                case FetchStructure():
+                    columns[_structure(attribute)] = None
+                case (
+                    FetchBody()
+                    | FetchRfc822()
+                    | FetchRfc822Header()
+                    | FetchRfc822Text()
+                ):
+                    body = wanted(attribute)
+                    bodies.append(body)
+                    if body.kept:
+                        columns[Column.FIELDS] = None
+                    elif not body.whole:
+                        columns[Column.PARTS] = None
+        return cls(tuple(attributes), tuple(columns), tuple(bodies))
+
+    @property
+    def sets_seen(self) -> bool:
+        return any(body.sets_seen for body in self.bodies)
+
+    @property
+    def reads(self) -> bool:
+        """True if rows and index do not suffice."""
+        return any(not body.kept for body in self.bodies) or self.sets_seen
+
+    def has(self, kind: type[FetchAttribute]) -> bool:
+        return any(isinstance(attribute, kind) for attribute in self.attributes)
+
+
+def _structure(attribute: FetchStructure) -> Column:
+    return Column.BODYSTRUCTURE if attribute.extensible else Column.BODY
+
+
+def cut(rows: MessageRows, start: int, stop: int) -> MessageRows:
+    return MessageRows(
+        rows.uids[start:stop],
+        rows.modseqs[start:stop],
+        rows.flags[start:stop],
+        rows.octets[start:stop],
+        rows.internal_dates[start:stop],
+    )
+
+
+def picked(rows: MessageRows, places: Sequence[int]) -> MessageRows:
+    return MessageRows(
+        [rows.uids[at] for at in places],
+        [rows.modseqs[at] for at in places],
+        [rows.flags[at] for at in places],
+        [rows.octets[at] for at in places],
+        [rows.internal_dates[at] for at in places],
+    )
+
+
+@frozen
+class Chunk:
+    """Rows with their message numbers and their tuples of rendered columns."""
+
+    numbers: Sequence[int]
+    rows: MessageRows
+    rendered: Sequence[tuple[bytes, ...]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def picked(self, places: Sequence[int]) -> Chunk:
+        """The messages at these places of the chunk."""
+        return Chunk(
+            [self.numbers[at] for at in places],
+            picked(self.rows, places),
+            [self.rendered[at] for at in places],
+        )
+
+
+# -- a column for each attribute --------------------------------------------------
+
+
+class View:
+    """One FETCH under way: rows in, columns and lines out."""
+
+    def __init__(
+        self, session: Session, mailbox: IMailbox, selected: Selected, plan: Plan
+    ) -> None:
+        self.session, self.mailbox, self.selected = session, mailbox, selected
+        self.plan = plan
+        self._flags = _Cache(lambda flags: flag_list(flags))
+        self._recent = _Cache(lambda flags: flag_list(flags, recent=True))
+        self._dates = _Dates()
+
+    async def chunk(self, rows: MessageRows) -> Chunk:
+        """The rows with numbers and rendered columns; those gone are left out."""
+        numbers = self._numbers(rows.uids)
+        found: Sequence[tuple[bytes, ...] | None] = [()] * len(rows)
+        if self.plan.columns:
+            found = await self.mailbox.rendered(rows.uids, self.plan.columns)
+        if None in numbers or None in found:
+            places = [
+                at
+                for at, number in enumerate(numbers)
+                if number is not None and found[at] is not None
+            ]
+            rows = picked(rows, places)
+            numbers = [numbers[at] for at in places]
+            found = [found[at] for at in places]
+        return Chunk(
+            [number for number in numbers if number is not None],
+            rows,
+            [one for one in found if one is not None],
+        )
+
+    def _numbers(self, uids: list[int]) -> Sequence[int | None]:
+        if not uids:
+            return ()
+        view = self.selected.uids
+        first = bisect_left(view, uids[0])
+        if view[first : first + len(uids)] == uids:
+            return range(first + 1, first + 1 + len(uids))
+        return [self.selected.number_of(uid) for uid in uids]
+
+    def flags_told(self, rows: MessageRows, *, asked: bool) -> None:
+        """The client gets the flags of these rows, if it asked for them."""
+        if not asked or not len(rows):
+            return
+        self.session.tell_keywords(rows.flags)
+        newest = max(rows.modseqs)
+        if self.selected.waiting or newest > self.selected.highest_modseq:
+            self.selected.told(rows)
+
+    def lines(self, chunk: Chunk) -> map[bytes]:
+        """A FETCH response for each row, if no octets of messages are needed."""
+        columns = [self.column(one, chunk) for one in self.plan.attributes]
+        formats = [column[0] for column in columns]
+        values = [column[1] for column in columns]
+        template = b"* %%d FETCH (%b)\r\n" % b" ".join(formats)
+        return map(template.__mod__, zip(chunk.numbers, *values, strict=True))
+
+    def column(
+        self, attribute: FetchAttribute, chunk: Chunk
+    ) -> tuple[bytes, Sequence[object]]:
+        """A format for one data item, and its values."""
+        rows = chunk.rows
+        match attribute:
+            case FetchUid():
+                return b"UID %d", rows.uids
+            case FetchFlags():
+                return b"FLAGS %b", self._flag_lists(rows)
+            case FetchInternalDate():
+                return b'INTERNALDATE "%b"', self._dates.of(rows.internal_dates)
+            case FetchSize():
+                return b"RFC822.SIZE %d", rows.octets
+            case FetchModSeq():
+                return b"MODSEQ (%d)", rows.modseqs
+            case FetchEnvelope():
+                return b"ENVELOPE %b", self._rendered(chunk, Column.ENVELOPE)
+            case FetchStructure(extensible):
+                name = b"BODYSTRUCTURE %b" if extensible else b"BODY %b"
+                return name, self._rendered(chunk, _structure(attribute))
+            case _:
+                body = wanted(attribute)
+                fields = self._rendered(chunk, Column.FIELDS)
+                values = [literal(without_nul(body.chosen(one))) for one in fields]
+                return body.label.replace(b"%", b"%%") + b" %b", values
+
+    def _rendered(self, chunk: Chunk, column: Column) -> list[bytes]:
+        at = self.plan.columns.index(column)
+        return [one[at] for one in chunk.rendered]
+
+    def _flag_lists(self, rows: MessageRows) -> list[bytes]:
+        told = list(map(self._flags.__getitem__, rows.flags))
+        for low, high in self.selected.recent_ranges:
+            start, stop = bisect_left(rows.uids, low), bisect_right(rows.uids, high)
+            told[start:stop] = map(self._recent.__getitem__, rows.flags[start:stop])
+        return told
+
+
+class _Cache(dict[Flags, bytes]):
+    """Flags to their list: messages share few sets of flags."""
+
+    def __init__(self, make: Callable[[Flags], bytes]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, flags: Flags) -> bytes:
+        made = self[flags] = self._make(flags)
+        return made
+
+
+class _Dates:
+    """date-time without quotes, in UTC; a day is rendered once."""
+
+    def __init__(self) -> None:
+        self._days: dict[int, bytes] = {}
+
+    def of(self, seconds: Sequence[int]) -> list[bytes]:
+        return [self._one(one) for one in seconds]
+
+    def _one(self, seconds: int) -> bytes:
+        days, rest = divmod(seconds, 86400)
+        day = self._days.get(days)
+        if day is None:
+            day = self._days[days] = encode_date_time(days * 86400)[1:13]
+        minutes, second = divmod(rest, 60)
+        return b"%b%02d:%02d:%02d +0000" % (day, minutes // 60, minutes % 60, second)

@@ -1,0 +1,27 @@
+"""IDLE (RFC 2177): from "+" to DONE, what happens is told at once."""
+
+from __future__ import annotations
+
+from ..response import Answer, ok
+from ..session import Session
+from ..types import Idle
+
+
+async def idle(session: Session, command: Idle) -> None:
+    """Start; the command goes on until DONE."""
+    if session.selected is not None:
+        await session.look()
+    session.put(session.engine.start_idle())
+    session.tell(None)
+    session.flush()
+
+
+async def news(session: Session) -> None:
+    """What happened since, while the client waits in IDLE."""
+    await session.look_if_due()
+    session.tell(None)
+    session.flush()
+
+
+async def done(session: Session) -> Answer:
+    return ok("IDLE completed")

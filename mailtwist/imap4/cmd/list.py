@@ -1,0 +1,141 @@
+"""LIST and LSUB (§6.3.8, §6.3.9, RFC 5258, RFC 5819, RFC 6154)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from ...errors import MailError
+from ...mailbox.model import MailboxInfo, Path
+from ..names import Matcher
+from ..response import Answer, ok, parenthesized, string, untagged
+from ..session import Session
+from ..types import List, ListReturn, ListSelect, Lsub
+from .mailboxes import name_of, status_line
+
+
+async def list_(session: Session, command: List) -> Answer:
+    if command.patterns == ("",) and not command.select:  # delimiter and root
+        session.put(_line(session, b"LIST", [b"\\Noselect"], b'""'))
+        return ok("LIST completed")
+    tree = Tree.of(await session.mailboxes.listed())
+    matcher = Matcher(command.reference, command.patterns, session.config.delimiter)
+    for info in tree.infos:
+        if not matcher.matches(info.path):
+            continue
+        recursive = (
+            ListSelect.RECURSIVEMATCH in command.select
+            and info.path in tree.above_subscribed
+        )
+        if not _wanted(info, command) and not recursive:
+            continue
+        child_info = b' ("CHILDINFO" ("SUBSCRIBED"))' if recursive else b""
+        session.put(
+            _line(
+                session,
+                b"LIST",
+                _attributes(info, command, info.path in tree.parents),
+                name_of(session, info.path),
+                child_info,
+            )
+        )
+        if ListReturn.STATUS in command.returns and info.selectable and info.exists:
+            await _list_status(session, command, info.path)
+        await session.flow()
+    return ok("LIST completed")
+
+
+@frozen
+class Tree:
+    """The account's names, with every ancestor of a name among them.
+
+    `parents` have a child that exists; `above_subscribed` have a subscribed name
+    somewhere below.
+    """
+
+    infos: tuple[MailboxInfo, ...]
+    parents: frozenset[Path]
+    above_subscribed: frozenset[Path]
+
+    @classmethod
+    def of(cls, infos: Iterable[MailboxInfo]) -> Tree:
+        listed = {info.path: info for info in infos}
+        above = _ancestors(info.path for info in listed.values() if info.subscribed)
+        for path in sorted(above - listed.keys()):
+            listed[path] = MailboxInfo(path, "", selectable=False, exists=False)
+        return cls(
+            tuple(listed.values()),
+            _ancestors(info.path for info in listed.values() if info.exists),
+            above,
+        )
+
+
+def _ancestors(paths: Iterable[Path]) -> frozenset[Path]:
+    return frozenset(path[:depth] for path in paths for depth in range(1, len(path)))
+
+
+def _wanted(info: MailboxInfo, command: List) -> bool:
+    """The selection options; a name that does not exist is there by SUBSCRIBED only."""
+    if ListSelect.SUBSCRIBED in command.select:
+        if not info.subscribed:
+            return False
+    elif not info.exists:
+        return False
+    return ListSelect.SPECIAL_USE not in command.select or bool(info.special_uses)
+
+
+def _attributes(info: MailboxInfo, command: List, has_children: bool) -> list[bytes]:
+    found = []
+    if not info.exists:
+        found.append(b"\\NonExistent")  # implies \Noselect (RFC 5258 §3)
+    elif not info.selectable:
+        found.append(b"\\Noselect")
+    found.append(b"\\HasChildren" if has_children else b"\\HasNoChildren")
+    if info.subscribed and ListReturn.SUBSCRIBED in command.returns:
+        found.append(b"\\Subscribed")
+    if info.marked and info.selectable:
+        found.append(b"\\Marked")
+    return found + sorted(use.encode() for use in info.special_uses)
+
+
+async def _list_status(session: Session, command: List, path: Path) -> None:
+    try:
+        found = await session.mailboxes.status(path)
+    except MailError:  # LIST says nothing of what cannot be said (RFC 5819 §2)
+        return
+    session.put(status_line(session, path, command.status, found))
+
+
+async def lsub(session: Session, command: Lsub) -> Answer:
+    """Subscribed names, and as \\\\Noselect names above subscribed ones which the
+    pattern itself does not reach (§6.3.9, the "%" rule)."""
+    tree = Tree.of(await session.mailboxes.listed())
+    matcher = Matcher(command.reference, (command.pattern,), session.config.delimiter)
+    hidden = _ancestors(
+        info.path
+        for info in tree.infos
+        if info.subscribed and not matcher.matches(info.path)
+    )
+    for info in tree.infos:
+        if not matcher.matches(info.path):
+            continue
+        if info.subscribed:
+            flags = [] if info.selectable and info.exists else [b"\\Noselect"]
+        elif info.path in hidden:
+            flags = [b"\\Noselect"]
+        else:
+            continue
+        session.put(_line(session, b"LSUB", flags, name_of(session, info.path)))
+    return ok("LSUB completed")
+
+
+def _line(
+    session: Session,
+    word: bytes,
+    attributes: list[bytes],
+    name: bytes,
+    extra: bytes = b"",
+) -> bytes:
+    delimiter = string(session.config.delimiter.encode())
+    return untagged(word, parenthesized(attributes), delimiter, name + extra)
