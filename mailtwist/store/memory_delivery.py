@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
+from ..config.model import Delivery
 from ..delivery.model import Envelope, LocalRecipient, Recipient, Verdict
+from ..delivery.trace import delivery_prefixes
 from ..errors import MailError, NoRoute, NoSuchMailbox
 from ..flags import NONE
 from ..interfaces import IDelivery, IMessageSink, IUpload
@@ -15,6 +17,8 @@ from .memory_folder import NewMessage, with_crlf
 
 if TYPE_CHECKING:
     from .memory import MemoryStore
+
+DEFAULTS = Delivery()
 
 
 @implementer(IUpload)
@@ -78,7 +82,9 @@ class MemorySink:
     def _deliver(self, recipient: Recipient, message: bytes) -> Verdict:
         if not isinstance(recipient, LocalRecipient):
             return NoRoute()
-        octets = with_crlf(self._head(recipient) + self._envelope.trace + message)
+        now = self._store.now()
+        (prefix,) = delivery_prefixes(self._envelope, [recipient], DEFAULTS, now)
+        octets = with_crlf(prefix + message)
         tree = self._store.mailboxes(recipient.account)
         try:
             tree.need_room(len(octets))
@@ -86,15 +92,7 @@ class MemorySink:
                 folder = tree.folder(recipient.path)
             except NoSuchMailbox:  # mail is never lost for the name of a folder
                 folder = tree.folder(INBOX)
-            folder.add([NewMessage(octets, NONE, self._store.now())])
+            folder.add([NewMessage(octets, NONE, now)])
         except MailError as fault:
             return fault
         return None
-
-    def _head(self, recipient: LocalRecipient) -> bytes:
-        """Return-Path (RFC 5321 §4.4) and Delivered-To."""
-        path = self._envelope.reverse_path
-        return b"Return-Path: <%s>\r\nDelivered-To: %s\r\n" % (
-            path.encode(utf8=True) if path else b"",
-            recipient.address.encode(utf8=True),
-        )
