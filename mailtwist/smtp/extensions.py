@@ -59,5 +59,5 @@ def help_lines(topic: str, offer: Offer) -> tuple[str, ...] | None:
         )
     for known in commands:
         if known.verb == topic:
-            return (known.syntax, known.rfc)
+            return (known.syntax, known.rfc.replace("§", "section "))
     return None

@@ -34,6 +34,10 @@ class Reply:
         """On the wire.  Control characters, and without `utf8` all that is not ASCII,
         become "?": what a client sent can be quoted in `lines` without harm."""
         status = f"{self.status} " if self.status else ""
+        if len(self.lines) == 1:  # what nearly every reply is
+            text = self.lines[0]
+            if text.isascii() and text.isprintable() and len(text) <= MOST_TEXT:
+                return f"{self.code} {status}{text}\r\n".encode()
         unsafe = _UNSAFE_UTF8 if utf8 else _UNSAFE
         out = []
         last = len(self.lines) - 1

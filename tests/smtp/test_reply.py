@@ -98,6 +98,6 @@ class ExtensionTests(SynchronousTestCase):
         self.assertIn("DATA", help_lines("", Offer(1))[0])
         self.assertNotIn("STARTTLS", help_lines("", Offer(1))[0])
         self.assertIn("STARTTLS", help_lines("", Offer(1, True))[0])
-        self.assertIn("RFC 5321 §4.1.1.2", help_lines("MAIL", Offer(1)))
+        self.assertIn("RFC 5321 section 4.1.1.2", help_lines("MAIL", Offer(1)))
         self.assertIsNone(help_lines("AUTH", Offer(1)))
         self.assertIsNone(help_lines("FOO", Offer(1)))

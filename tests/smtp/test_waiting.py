@@ -228,6 +228,13 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(house.delivery.sinks[0].parts, [])
         self.assertEqual(client.codes(".", "NOOP"), ["552 5.3.4", "250 2.0.0"])
 
+    def test_octets_without_a_line_end_are_not_kept(self):
+        client = House().connect().begin()
+        for _ in range(100):
+            client.send(b"x" * 10_000)
+            self.assertLess(client.protocol._engine.pending, 25_000)
+        self.assertEqual(client.codes("", "NOOP"), ["500 5.5.2", "250 2.0.0"])
+
     def test_recipients_over_the_limit_are_452_and_the_others_stay(self):
         house = House(recipients=100)
         client = house.connect().begin()
