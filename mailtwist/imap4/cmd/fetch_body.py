@@ -18,7 +18,7 @@ from ...mime.part import Part
 from ..response import literal
 from ..session import StreamBroken, log
 from ..types import FetchAttribute, FetchFlags, FetchModSeq
-from .fetch_columns import BODIES, Chunk, View
+from .fetch_columns import Chunk, View
 from .fetch_section import Wanted, without_nul
 
 BATCH_OCTETS = 256 * 1024  # read at once
@@ -78,9 +78,9 @@ async def _message(view: View, chunk: Chunk, at: int) -> Message:
     if root is not None:
         size = sum(root.body)
     wishes: list[bytes | Range] = []
-    for body in plan.bodies:
+    for body in plan.bodies.values():
         if body.kept:
-            wishes.append(_item(body, body.chosen(rendered[Column.FIELDS])))
+            wishes.append(_item(body, body.of_kept(rendered[Column.FIELDS])))
         elif (place := body.range_in(root, size)) is None:
             wishes.append(body.label + b" NIL")
         else:
@@ -98,7 +98,7 @@ def _item(body: Wanted, octets: bytes) -> bytes:
 
 
 def _read_item(body: Wanted, octets: bytes) -> bytes:
-    return _item(body, body.chosen(octets) if body.chooses_fields else octets)
+    return _item(body, body.of_header(octets) if body.chooses_fields else octets)
 
 
 def _items(
@@ -106,7 +106,7 @@ def _items(
 ) -> Iterator[list[Item]]:
     """The data items of each message in the client's order, then what \\Seen adds."""
     columns = [
-        None if isinstance(attribute, BODIES) else _column(view, attribute, chunk)
+        None if attribute in view.plan.bodies else _column(view, attribute, chunk)
         for attribute in view.plan.attributes
     ]
     extra = [_column(view, one, chunk) for one in _seen_attributes(view)]
@@ -181,7 +181,7 @@ async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int
     places, bodies = [], []
     for message in batch:
         items: list[Item | None] = []
-        for body, wish in zip(view.plan.bodies, message.wishes, strict=True):
+        for body, wish in zip(view.plan.bodies.values(), message.wishes, strict=True):
             if isinstance(wish, bytes):
                 items.append(wish)
             else:
@@ -208,7 +208,7 @@ async def _tell_large(view: View, chunk: Chunk, message: Message) -> int:
     session, mailbox = view.session, view.mailbox
     items: list[Item] = []
     first: bytes | None = None
-    for body, wish in zip(view.plan.bodies, message.wishes, strict=True):
+    for body, wish in zip(view.plan.bodies.values(), message.wishes, strict=True):
         if isinstance(wish, bytes):
             items.append(wish)
             continue

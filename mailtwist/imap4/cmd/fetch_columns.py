@@ -34,8 +34,6 @@ from ..types import (
 )
 from .fetch_section import Wanted, wanted, without_nul
 
-BODIES = (FetchBody, FetchRfc822, FetchRfc822Header, FetchRfc822Text)
-
 
 @frozen
 class Plan:
@@ -43,12 +41,12 @@ class Plan:
 
     attributes: tuple[FetchAttribute, ...]
     columns: tuple[Column, ...]
-    bodies: tuple[Wanted, ...]
+    bodies: dict[FetchAttribute, Wanted]
 
     @classmethod
     def of(cls, attributes: Sequence[FetchAttribute]) -> Plan:
         columns: dict[Column, None] = {}
-        bodies = []
+        bodies: dict[FetchAttribute, Wanted] = {}
         for attribute in attributes:
             match attribute:
                 case FetchEnvelope():
@@ -61,22 +59,21 @@ class Plan:
                     | FetchRfc822Header()
                     | FetchRfc822Text()
                 ):
-                    body = wanted(attribute)
-                    bodies.append(body)
+                    body = bodies[attribute] = wanted(attribute)
                     if body.kept:
                         columns[Column.FIELDS] = None
                     elif not body.whole:
                         columns[Column.PARTS] = None
-        return cls(tuple(attributes), tuple(columns), tuple(bodies))
+        return cls(tuple(attributes), tuple(columns), bodies)
 
     @property
     def sets_seen(self) -> bool:
-        return any(body.sets_seen for body in self.bodies)
+        return any(body.sets_seen for body in self.bodies.values())
 
     @property
     def reads(self) -> bool:
         """True if rows and index do not suffice."""
-        return any(not body.kept for body in self.bodies) or self.sets_seen
+        return any(not body.kept for body in self.bodies.values()) or self.sets_seen
 
     def has(self, kind: type[FetchAttribute]) -> bool:
         return any(isinstance(attribute, kind) for attribute in self.attributes)
@@ -210,9 +207,9 @@ class View:
                 name = b"BODYSTRUCTURE %b" if extensible else b"BODY %b"
                 return name, self._rendered(chunk, _structure(attribute))
             case _:
-                body = wanted(attribute)
+                body = self.plan.bodies[attribute]
                 fields = self._rendered(chunk, Column.FIELDS)
-                values = [literal(without_nul(body.chosen(one))) for one in fields]
+                values = [literal(without_nul(body.of_kept(one))) for one in fields]
                 return body.label.replace(b"%", b"%%") + b" %b", values
 
     def _rendered(self, chunk: Chunk, column: Column) -> list[bytes]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+import re
 
-from ...mime.header import select
+from attrs import field, frozen
+
+from ...mime.header import joined, select
 from ...mime.index import KEPT_FIELDS
 from ...mime.part import Part
 from ..response import body_label
@@ -19,6 +21,7 @@ from ..types import (
 )
 
 BodyAttribute = FetchBody | FetchRfc822 | FetchRfc822Header | FetchRfc822Text
+BODIES = (FetchBody, FetchRfc822, FetchRfc822Header, FetchRfc822Text)
 _FIELDS = (SectionText.FIELDS, SectionText.FIELDS_NOT)
 
 
@@ -26,43 +29,65 @@ _FIELDS = (SectionText.FIELDS, SectionText.FIELDS_NOT)
 class Wanted:
     """A body attribute made ready for many messages.
 
-    `kept`: the header fields asked for are all in Column.FIELDS.  `whole`: the message
-    itself, so that its parts are not needed.
+    `whole`: the message itself, so that its parts are not needed.  `chooses_fields`:
+    HEADER.FIELDS or HEADER.FIELDS.NOT.  `kept`: the fields asked for are all in
+    Column.FIELDS.
     """
 
     label: bytes
     section: Section
     partial: Partial | None
     sets_seen: bool
-    names: frozenset[bytes]
+    names: frozenset[bytes] = field(init=False)  # of fields, in lower case
+    whole: bool = field(init=False)
+    chooses_fields: bool = field(init=False)
+    kept: bool = field(init=False)
+    _pattern: re.Pattern[bytes] = field(init=False)
 
-    @property
-    def kept(self) -> bool:
-        return (
-            self.section.text is SectionText.FIELDS
-            and not self.section.part
-            and self.names <= KEPT_FIELDS
-        )
+    @names.default
+    def _names(self) -> frozenset[bytes]:
+        return frozenset(name.lower() for name in self.section.fields)
 
-    @property
-    def whole(self) -> bool:
+    @whole.default
+    def _whole(self) -> bool:
         return not self.section.part and self.section.text is SectionText.ALL
 
-    @property
-    def chooses_fields(self) -> bool:
+    @chooses_fields.default
+    def _chooses_fields(self) -> bool:
         return self.section.text in _FIELDS
 
-    def chosen(self, header: bytes) -> bytes:
-        """HEADER.FIELDS or HEADER.FIELDS.NOT of a header, with partial."""
+    @kept.default
+    def _kept(self) -> bool:
+        fields = self.section.text is SectionText.FIELDS and not self.section.part
+        return fields and self.names <= KEPT_FIELDS
+
+    @_pattern.default
+    def _make_pattern(self) -> re.Pattern[bytes]:
+        names = b"|".join(map(re.escape, sorted(self.names))) or b"(?!)"
+        return re.compile(
+            rb"^(?:%b)[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*\n?" % names, re.I | re.M
+        )
+
+    def of_kept(self, fields: bytes) -> bytes:
+        """As `of_header`, of Column.FIELDS: three times as fast as looking at all."""
+        return self._cut(joined(self._pattern.findall(fields)))
+
+    def of_header(self, header: bytes) -> bytes:
+        """HEADER.FIELDS or HEADER.FIELDS.NOT of a header, cut as asked."""
         inverted = self.section.text is SectionText.FIELDS_NOT
-        octets = select(header, self.names, inverted=inverted)
-        if self.partial is not None:
-            start = self.partial.start
-            octets = octets[start : start + self.partial.count]
-        return octets
+        return self._cut(select(header, self.names, inverted=inverted))
+
+    def _cut(self, octets: bytes) -> bytes:
+        if self.partial is None:
+            return octets
+        start = self.partial.start
+        return octets[start : start + self.partial.count]
 
     def range_in(self, root: Part | None, size: int) -> tuple[int, int] | None:
-        """(start, count) of the octets to read; None if there is no such part."""
+        """(start, count) of the octets to read; None if there is no such part.
+
+        `size` counts the octets of the message; `root` is needed unless `whole`.
+        """
         found = (0, size) if self.whole else self._place(root)
         if found is None or self.partial is None or self.chooses_fields:
             return found
@@ -95,20 +120,12 @@ def without_nul(octets: bytes) -> bytes:
 
 def wanted(attribute: BodyAttribute) -> Wanted:
     match attribute:
-        case FetchBody():
-            section = attribute.section
-            return Wanted(
-                body_label(attribute),
-                section,
-                attribute.partial,
-                not attribute.peek,
-                frozenset(name.lower() for name in section.fields),
-            )
+        case FetchBody(section, peek, partial):
+            return Wanted(body_label(attribute), section, partial, not peek)
         case FetchRfc822():
-            return Wanted(b"RFC822", Section(), None, True, frozenset())
+            return Wanted(b"RFC822", Section(), None, True)
         case FetchRfc822Header():
-            section = Section(text=SectionText.HEADER)
-            return Wanted(b"RFC822.HEADER", section, None, False, frozenset())
+            header = Section(text=SectionText.HEADER)
+            return Wanted(b"RFC822.HEADER", header, None, False)
         case FetchRfc822Text():
-            section = Section(text=SectionText.TEXT)
-            return Wanted(b"RFC822.TEXT", section, None, True, frozenset())
+            return Wanted(b"RFC822.TEXT", Section(text=SectionText.TEXT), None, True)
