@@ -1,24 +1,34 @@
 """Rendered octets of messages: deletable at any time with no visible change.
 
-Runs in threads, one at a time for an account.  A file that cannot be read is set aside
-and begun anew.
+Runs in threads, one at a time for an account.  A damaged file is set aside and begun
+anew; while there is no usable one (disk full, no permission) everything is a miss.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from twisted.logger import Logger
 
 from ..mailbox.model import Column
+from . import sqlite
 
 log = Logger()
 
-VERSION = 1  # of the rendering; other rows than these are made again
-COLUMNS = tuple(Column)
+VERSION = 2  # of the rendering and the tables; what another version wrote is dropped
 CHUNK = 500  # UIDs in one query; SQLite takes at most some thousand parameters
+PAGE_OCTETS = 8192
+
+# Columns that are asked for together lie together.
+TABLES: dict[str, tuple[Column, ...]] = {
+    "structure": (Column.ENVELOPE, Column.BODYSTRUCTURE, Column.BODY),
+    "fields": (Column.FIELDS, Column.PARTS),
+}
+
+Result = TypeVar("Result")
 
 
 class Cache:
@@ -27,16 +37,133 @@ class Cache:
     def __init__(self, path: str) -> None:
         self.path = path
         self._opened: sqlite3.Connection | None = None
+        self._numbers: dict[str, int] = {}  # of mailboxes, by object id
 
     @property
-    def _db(self) -> sqlite3.Connection:
-        if self._opened is None:
+    def is_open(self) -> bool:
+        return self._opened is not None
+
+    def close(self) -> None:
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            opened.close()
+        self._numbers.clear()
+
+    # -- what is asked --------------------------------------------------------
+
+    def get(
+        self, mailbox: str, uids: Sequence[int], columns: Sequence[Column]
+    ) -> dict[int, tuple[bytes, ...]]:
+        """What is there, by UID."""
+        if not uids:
+            return {}
+        return self._guarded(lambda db: self._get(db, mailbox, uids, columns), {})
+
+    def put(
+        self, mailbox: str, rendered: Sequence[tuple[int, dict[Column, bytes]]]
+    ) -> None:
+        """Keep all columns of messages, in one transaction."""
+
+        def put(db: sqlite3.Connection) -> None:
+            first = self._number(db, mailbox) << 32
+            for table, columns in TABLES.items():
+                marks = ", ".join("?" * (len(columns) + 1))
+                db.executemany(
+                    f"INSERT OR REPLACE INTO {table} VALUES ({marks})",  # noqa: S608
+                    [
+                        (first + uid, *(made[column] for column in columns))
+                        for uid, made in rendered
+                    ],
+                )
+
+        self._guarded(lambda db: _whole(db, put), None)
+
+    def forget(self, mailbox: str, uids: Iterable[int] | None = None) -> None:
+        """Messages, or the whole mailbox, are gone."""
+
+        def forget(db: sqlite3.Connection) -> None:
+            first = self._number(db, mailbox) << 32
+            for table in TABLES:
+                if uids is None:
+                    db.execute(
+                        f"DELETE FROM {table} WHERE key BETWEEN ? AND ?",  # noqa: S608
+                        (first, first + 0xFFFF_FFFF),
+                    )
+                else:
+                    db.executemany(
+                        f"DELETE FROM {table} WHERE key = ?",  # noqa: S608
+                        [(first + uid,) for uid in uids],
+                    )
+
+        if not os.path.exists(self.path):
+            return
+        self._guarded(lambda db: _whole(db, forget), None)
+
+    # -- how ------------------------------------------------------------------
+
+    def _get(
+        self,
+        db: sqlite3.Connection,
+        mailbox: str,
+        uids: Sequence[int],
+        columns: Sequence[Column],
+    ) -> dict[int, tuple[bytes, ...]]:
+        first = self._number(db, mailbox) << 32
+        tables = [
+            (table, [column for column in columns if column in held])
+            for table, held in TABLES.items()
+        ]
+        asked = [(table, some) for table, some in tables if some]
+        parts = [_read(db, table, some, first, uids) for table, some in asked]
+        order = [column for _, some in asked for column in some]
+        if len(parts) == 1 and order == list(columns):
+            return parts[0]
+        places = [order.index(column) for column in columns]
+        found = {}
+        for uid, values in parts[0].items():
             try:
+                for more in parts[1:]:
+                    values += more[uid]
+            except KeyError:
+                continue
+            found[uid] = tuple([values[at] for at in places])
+        return found
+
+    def _number(self, db: sqlite3.Connection, mailbox: str) -> int:
+        number = self._numbers.get(mailbox)
+        if number is None:
+            db.execute("INSERT OR IGNORE INTO mailboxes (name) VALUES (?)", (mailbox,))
+            number = int(
+                db.execute(
+                    "SELECT number FROM mailboxes WHERE name = ?", (mailbox,)
+                ).fetchone()[0]
+            )
+            self._numbers[mailbox] = number
+        return number
+
+    def _guarded(
+        self, work: Callable[[sqlite3.Connection], Result], otherwise: Result
+    ) -> Result:
+        try:
+            if self._opened is None:
                 self._opened = self._open()
-            except sqlite3.DatabaseError:
+            return work(self._opened)
+        except OSError as fault:
+            log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
+        except sqlite3.Error as fault:
+            self.close()
+            if sqlite.damaged(fault) or sqlite.code_of(fault) == sqlite3.SQLITE_ERROR:
+                log.error("{path} is damaged; it is made anew", path=self.path)
                 self._set_aside()
-                self._opened = self._open()
-        return self._opened
+            else:
+                log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
+        return otherwise
+
+    def _set_aside(self) -> None:
+        try:
+            sqlite.set_aside(self.path)
+        except OSError as fault:
+            log.warn("{path} stays: {why}", path=self.path, why=str(fault))
 
     def _open(self) -> sqlite3.Connection:
         if not os.path.exists(self.path):
@@ -44,92 +171,67 @@ class Cache:
         db = sqlite3.connect(
             self.path, timeout=10, isolation_level=None, check_same_thread=False
         )
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=OFF")
-        if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            db.execute("DROP TABLE IF EXISTS rendered")
-            columns = ", ".join(f"{column.value} BLOB" for column in COLUMNS)
-            db.execute(
-                "CREATE TABLE rendered (mailbox TEXT, uid INTEGER,"
-                f" {columns}, PRIMARY KEY (mailbox, uid)) WITHOUT ROWID"
-            )
-            db.execute(f"PRAGMA user_version={VERSION}")
+        try:
+            if not db.execute("PRAGMA page_count").fetchone()[0]:
+                db.execute(f"PRAGMA page_size={PAGE_OCTETS}")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=OFF")
+            if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                _whole(db, _make)
+        except BaseException:
+            db.close()
+            raise
         return db
 
-    def _set_aside(self) -> None:
-        self.close()
-        log.error("{path} is damaged; it is made anew", path=self.path)
-        for suffix in ("", "-wal", "-shm"):
-            path = self.path + suffix
-            if os.path.exists(path):
-                os.replace(path, f"{path}.damaged")
 
-    def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+def _whole(
+    db: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]
+) -> Result:
+    """Run `work` in a transaction."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(db)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return result
 
-    def get(
-        self, mailbox: str, uids: Sequence[int], columns: Sequence[Column]
-    ) -> dict[int, tuple[bytes, ...]]:
-        """What is there, by UID; ascending `uids` are asked for as one range."""
-        try:
-            return self._get(mailbox, uids, columns)
-        except sqlite3.DatabaseError:
-            self._set_aside()
-            return {}
 
-    def _get(
-        self, mailbox: str, uids: Sequence[int], columns: Sequence[Column]
-    ) -> dict[int, tuple[bytes, ...]]:
-        if not uids:
-            return {}
-        names = ", ".join(column.value for column in columns)
-        select = f"SELECT uid, {names} FROM rendered WHERE mailbox = ? AND uid"  # noqa: S608 - names of an enum
-        low, high = uids[0], uids[-1]
-        if high - low < 4 * len(uids):  # dense: read the range, drop what is between
-            rows = self._db.execute(
-                f"{select} BETWEEN ? AND ?", (mailbox, low, high)
-            ).fetchall()
-            return {row[0]: row[1:] for row in rows}
-        found: dict[int, tuple[bytes, ...]] = {}
-        for start in range(0, len(uids), CHUNK):
-            part = uids[start : start + CHUNK]
-            marks = ",".join("?" * len(part))
-            rows = self._db.execute(
-                f"{select} IN ({marks})", (mailbox, *part)
-            ).fetchall()
-            found.update((row[0], row[1:]) for row in rows)
-        return found
+def _make(db: sqlite3.Connection) -> None:
+    names = db.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        " AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    for (name,) in names:
+        db.execute(f'DROP TABLE "{name}"')
+    db.execute("CREATE TABLE mailboxes (number INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+    for table, columns in TABLES.items():
+        blobs = ", ".join(f"{column.value} BLOB NOT NULL" for column in columns)
+        db.execute(f"CREATE TABLE {table} (key INTEGER PRIMARY KEY, {blobs})")
+    db.execute(f"PRAGMA user_version={VERSION}")
 
-    def put(
-        self, mailbox: str, rendered: Iterable[tuple[int, dict[Column, bytes]]]
-    ) -> None:
-        marks = ", ".join("?" * (len(COLUMNS) + 2))
-        try:
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                f"INSERT OR REPLACE INTO rendered VALUES ({marks})",  # noqa: S608
-                [
-                    (mailbox, uid, *(columns[column] for column in COLUMNS))
-                    for uid, columns in rendered
-                ],
-            )
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError:
-            self._set_aside()
 
-    def forget(self, mailbox: str, uids: Sequence[int] | None = None) -> None:
-        """Messages, or the whole mailbox, are gone."""
-        try:
-            if uids is None:
-                self._db.execute("DELETE FROM rendered WHERE mailbox = ?", (mailbox,))
-                return
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "DELETE FROM rendered WHERE mailbox = ? AND uid = ?",
-                [(mailbox, uid) for uid in uids],
-            )
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError:
-            self._set_aside()
+def _read(
+    db: sqlite3.Connection,
+    table: str,
+    columns: Sequence[Column],
+    first: int,
+    uids: Sequence[int],
+) -> dict[int, tuple[bytes, ...]]:
+    names = ", ".join(column.value for column in columns)
+    select = f"SELECT key - {first}, {names} FROM {table} WHERE key"  # noqa: S608
+    low, high = min(uids), max(uids)
+    if high - low < 4 * len(uids):  # dense: read the range, with what is between
+        rows = db.execute(
+            f"{select} BETWEEN ? AND ?", (first + low, first + high)
+        ).fetchall()
+        return {row[0]: row[1:] for row in rows}
+    found: dict[int, tuple[bytes, ...]] = {}
+    for start in range(0, len(uids), CHUNK):
+        part = [first + uid for uid in uids[start : start + CHUNK]]
+        marks = ",".join("?" * len(part))
+        rows = db.execute(f"{select} IN ({marks})", part).fetchall()
+        found.update((row[0], row[1:]) for row in rows)
+    return found

@@ -6,9 +6,17 @@ import os
 import sqlite3
 from importlib import resources
 
-from ..errors import ConfigError
+from ..errors import ConfigError, MailError, StorageFull, SystemBusy
 
 BUSY_S = 10.0
+
+_FAULTS: dict[int, type[MailError]] = {
+    sqlite3.SQLITE_FULL: StorageFull,
+    sqlite3.SQLITE_BUSY: SystemBusy,
+    sqlite3.SQLITE_LOCKED: SystemBusy,
+    sqlite3.SQLITE_NOMEM: SystemBusy,
+}
+_PRIMARY = 0xFF  # of an extended result code
 
 
 def opened(
@@ -28,11 +36,38 @@ def opened(
         check_same_thread=check_same_thread,
         cached_statements=256,
     )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    upgrade(connection, path, package, folder)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        upgrade(connection, path, package, folder)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def code_of(fault: sqlite3.Error) -> int:
+    """The primary result code; -1 for a fault that is not SQLite's own."""
+    code = getattr(fault, "sqlite_errorcode", None)
+    return -1 if code is None else int(code) & _PRIMARY
+
+
+def damaged(fault: sqlite3.Error) -> bool:
+    """True if the file itself is broken, and not only in use or the disk full."""
+    return code_of(fault) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def fault_of(fault: sqlite3.Error) -> MailError:
+    """What a client is told; it may always try again later."""
+    return _FAULTS.get(code_of(fault), MailError)()
+
+
+def set_aside(path: str) -> None:
+    """Rename a damaged database and what belongs to it to `PATH.damaged`."""
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.replace(path + suffix, f"{path}{suffix}.damaged")
 
 
 def upgrade(
@@ -61,7 +96,8 @@ def upgrade(
         connection.execute(f"PRAGMA user_version={newest:d}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -10,17 +10,23 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from attrs import frozen
+from twisted.logger import Logger
 
 from ..mailbox.model import Path
 from . import sqlite
 
+log = Logger()
+
 
 @frozen
 class MailboxRow:
+    """A mailbox; `recent_from` is the lowest UID no session was told as \\Recent."""
+
     id: int
     path: Path
     object_id: str
@@ -31,12 +37,27 @@ class MailboxRow:
     special_uses: frozenset[str]
 
 
-# (uid, base, letters, keywords, modseq, octets, file_octets, internal_date)
-MessageRow = tuple[int, str, str, str, int, int, int, int]
+class Message(NamedTuple):
+    """A message; the name of its file is `base` and then `info`."""
+
+    uid: int
+    base: str
+    info: str  # ":2,FS", or whatever stands there
+    keywords: str  # those that have no letter, sorted, between spaces
+    modseq: int
+    octets: int  # with CRLF line ends
+    file_octets: int
+    internal_date: int
+    saved_at: int
+
 
 _MAILBOX = (
     "SELECT id, path, object_id, uid_validity, uid_next, highest_modseq, recent_from,"
     " special_uses FROM mailboxes"
+)
+_MESSAGE = (
+    "SELECT uid, base, info, keywords, modseq, octets, file_octets, internal_date,"
+    " saved_at FROM messages WHERE mailbox = ?"
 )
 
 
@@ -48,29 +69,54 @@ class State:
         self._opened: sqlite3.Connection | None = None
 
     @property
+    def is_open(self) -> bool:
+        return self._opened is not None
+
+    @property
     def db(self) -> sqlite3.Connection:
         if self._opened is None:
-            self._opened = sqlite.opened(
-                self.path, "mailtwist.store", "schema", check_same_thread=False
-            )
+            try:
+                self._opened = self._open()
+            except sqlite3.DatabaseError as fault:
+                if not sqlite.damaged(fault):
+                    raise
+                log.critical(
+                    "{path} is damaged; it is kept as {path}.damaged, and UIDs are"
+                    " taken from the uidlist of each folder",
+                    path=self.path,
+                )
+                sqlite.set_aside(self.path)
+                self._opened = self._open()
         return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite.opened(
+            self.path, "mailtwist.store", "schema", check_same_thread=False
+        )
+        try:
+            db.execute("SELECT count(*) FROM mailboxes").fetchone()
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def close(self) -> None:
         if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+            opened, self._opened = self._opened, None
+            opened.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE; committed, and durable, when the block ends well."""
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
-            yield db
+            yield
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
     # -- mailboxes ------------------------------------------------------------
 
@@ -82,6 +128,10 @@ class State:
         found = self.db.execute(f"{_MAILBOX} WHERE path = ?", (_text(path),)).fetchone()
         return None if found is None else _mailbox(found)
 
+    def mailbox_by_id(self, row_id: int) -> MailboxRow | None:
+        found = self.db.execute(f"{_MAILBOX} WHERE id = ?", (row_id,)).fetchone()
+        return None if found is None else _mailbox(found)
+
     def add_mailbox(
         self,
         path: Path,
@@ -89,6 +139,7 @@ class State:
         *,
         uid_validity: int | None = None,
         uid_next: int = 1,
+        highest_modseq: int = 1,
     ) -> MailboxRow:
         """A row for a mailbox; UIDVALIDITY is never one that was given before."""
         last = self.db.execute("SELECT last FROM validity").fetchone()[0]
@@ -99,11 +150,12 @@ class State:
             secrets.token_hex(8),
             validity,
             uid_next,
+            highest_modseq,
             " ".join(sorted(special_uses)),
         )
         cursor = self.db.execute(
             "INSERT INTO mailboxes (path, object_id, uid_validity, uid_next,"
-            " special_uses) VALUES (?, ?, ?, ?, ?)",
+            " highest_modseq, special_uses) VALUES (?, ?, ?, ?, ?, ?)",
             values,
         )
         found = self.db.execute(f"{_MAILBOX} WHERE id = ?", (cursor.lastrowid,))
@@ -128,33 +180,53 @@ class State:
             "UPDATE mailboxes SET recent_from = ? WHERE id = ?", (uid, row_id)
         )
 
+    # -- folders that are being renamed ---------------------------------------
+
+    def add_renames(self, renames: Iterable[tuple[str, Path]]) -> None:
+        """Folders within the Maildir and the paths they get, in order."""
+        self.db.executemany(
+            "INSERT INTO renames (old, new) VALUES (?, ?)",
+            [(old, _text(new)) for old, new in renames],
+        )
+
+    def renames(self) -> list[tuple[str, Path]]:
+        rows = self.db.execute("SELECT old, new FROM renames ORDER BY id")
+        return [(old, tuple(json.loads(new))) for old, new in rows]
+
+    def forget_renames(self) -> None:
+        self.db.execute("DELETE FROM renames")
+
     # -- messages -------------------------------------------------------------
 
-    def messages(self, row_id: int) -> list[MessageRow]:
-        """Every message of the mailbox, by UID."""
-        return self.db.execute(
-            "SELECT uid, base, letters, keywords, modseq, octets, file_octets,"
-            " internal_date FROM messages WHERE mailbox = ? ORDER BY uid",
-            (row_id,),
-        ).fetchall()
+    def messages(self, row_id: int) -> list[tuple[int | str, ...]]:
+        """The values of every Message of the mailbox, by UID."""
+        return self.db.execute(f"{_MESSAGE} ORDER BY uid", (row_id,)).fetchall()
 
-    def add_messages(self, row_id: int, rows: Iterable[MessageRow]) -> None:
+    def messages_after(self, row_id: int, modseq: int) -> list[Message]:
+        """Messages that are new or changed after `modseq`, by UID."""
+        rows = self.db.execute(
+            f"{_MESSAGE} AND modseq > ? ORDER BY uid", (row_id, modseq)
+        )
+        return [Message(*row) for row in rows]
+
+    def add_messages(self, row_id: int, messages: Iterable[Message]) -> None:
         self.db.executemany(
-            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(row_id, *row) for row in rows],
+            "INSERT INTO messages (mailbox, uid, base, info, keywords, modseq, octets,"
+            " file_octets, internal_date, saved_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(row_id, *message) for message in messages],
         )
 
-    def set_flags(self, row_id: int, rows: Iterable[tuple[str, str, int, int]]) -> None:
-        """(letters, keywords, modseq, uid) of messages whose flags changed."""
+    def set_flags(self, row_id: int, messages: Iterable[Message]) -> None:
+        """Put down the flags and MODSEQ of messages."""
         self.db.executemany(
-            "UPDATE messages SET letters = ?, keywords = ?, modseq = ?"
-            " WHERE uid = ? AND mailbox = ?",
-            [(*row, row_id) for row in rows],
+            "UPDATE messages SET info = ?, keywords = ?, modseq = ?"
+            " WHERE mailbox = ? AND uid = ?",
+            [(m.info, m.keywords, m.modseq, row_id, m.uid) for m in messages],
         )
 
-    def vanish(self, row_id: int, modseq: int, uids: Iterable[int]) -> None:
+    def vanish(self, row_id: int, modseq: int, uids: Sequence[int]) -> None:
         """The messages are gone; remembered for those who ask what vanished."""
-        uids = list(uids)
         self.db.executemany(
             "DELETE FROM messages WHERE mailbox = ? AND uid = ?",
             [(row_id, uid) for uid in uids],
@@ -171,6 +243,28 @@ class State:
         )
         return [row[0] for row in rows]
 
+    # -- files that have no row any more --------------------------------------
+
+    def add_removed(self, row_id: int, bases: Iterable[str]) -> None:
+        """Files that moved elsewhere: whoever meets them here unlinks them."""
+        self.db.executemany(
+            "INSERT OR IGNORE INTO removed VALUES (?, ?)",
+            [(row_id, base) for base in bases],
+        )
+
+    def removed(self, row_id: int) -> set[str]:
+        rows = self.db.execute("SELECT base FROM removed WHERE mailbox = ?", (row_id,))
+        return {row[0] for row in rows}
+
+    def forget_removed(self, row_id: int) -> None:
+        """They are unlinked, durably.  Nothing is lost if this is: so no sync."""
+        self.db.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with self.transaction():
+                self.db.execute("DELETE FROM removed WHERE mailbox = ?", (row_id,))
+        finally:
+            self.db.execute("PRAGMA synchronous=FULL")
+
     # -- keywords and subscriptions -------------------------------------------
 
     def keywords(self, row_id: int) -> dict[str, str]:
@@ -181,10 +275,10 @@ class State:
             ).fetchall()
         )
 
-    def add_keyword(self, row_id: int, letter: str, keyword: str) -> None:
-        self.db.execute(
+    def add_keywords(self, row_id: int, letters: Iterable[tuple[str, str]]) -> None:
+        self.db.executemany(
             "INSERT OR REPLACE INTO keywords VALUES (?, ?, ?)",
-            (row_id, letter, keyword),
+            [(row_id, letter, keyword) for letter, keyword in letters],
         )
 
     def subscriptions(self) -> set[Path]:

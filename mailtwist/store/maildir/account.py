@@ -1,34 +1,43 @@
 """One account's files: its lock, its threads' work, its live mailboxes.
 
-Everything that reads or writes the state runs one at a time for an account.  Work that
-was begun is finished even if nobody waits for it any longer.
+Everything that reads or writes the state runs one at a time for an account: in *turns*.
+Work that was begun is finished even if nobody waits for it any longer.  Other processes
+may use the same account: BEGIN IMMEDIATE keeps them apart, and a transaction that finds
+the state newer than our live mailbox gives up as `Behind`, catches up and runs again.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+import shutil
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...directory.model import Account
-from ...errors import MailboxNotSelectable, MailError, NoSuchMailbox
-from ...flags import Flags
-from ...mailbox.model import INBOX, Path, Usage
+from ...errors import MailboxNotSelectable, MailError, NoSuchMailbox, SystemBusy
+from ...mailbox.model import INBOX, Path
 from ..cache import Cache
+from ..sqlite import fault_of
 from ..state import MailboxRow, State
-from . import durable, folders, scan
-from .live import Delta, Live, Message, Stamp
-from .names import flags_of
+from . import durable, folders, scan, uidlist
+from .keywords import FlagNames
+from .live import Delta, Live, Stamp
+from .names import UniqueNames
+from .usage import UsageCount
+from .watch import Polls
 
 log = Logger()
 
-DOUBT_S = 1.0  # after our own change, the folder is listed once more after this
+DOUBT_S = 1.2  # after a change within the stamp's tick the folder is listed once more
+MOST_TRIES = 20  # to catch up with other processes
 
 Result = TypeVar("Result")
 
@@ -47,31 +56,57 @@ def shielded(inner: Deferred[Result]) -> Deferred[Result]:
     return outer
 
 
+class Behind(Exception):
+    """Another process changed the mailbox; `delta` brings it up to date."""
+
+    def __init__(self, live: Live, delta: Delta) -> None:
+        super().__init__(live.folder)
+        self.live, self.delta = live, delta
+
+
+class Gone(Exception):
+    """The mailbox was deleted or renamed by another process."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__(live.folder)
+        self.live = live
+
+
 class AccountFiles:
     """The Maildir, state and cache of one account.
 
-    `defer(work, ...)` of the store runs work in a thread.  Live mailboxes belong to the
-    reactor's thread, State and Cache to whichever thread holds the lock's turn.
+    `defer(work, ...)` of the store runs work in a thread; `used(self)` is called when a
+    turn ends.
     """
 
     def __init__(
-        self, account: Account, defer: Callable[..., Deferred[Any]], reactor: Any
+        self,
+        account: Account,
+        defer: Callable[..., Deferred[Any]],
+        reactor: Any,
+        names: UniqueNames,
+        *,
+        poll_s: float,
+        used: Callable[[AccountFiles], None],
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
+        self.names, self._used = names, used
         self.maildir = os.path.join(account.home, "Maildir")
         self.state = State(os.path.join(account.home, "state.sqlite"))
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
         self.live: dict[Path, Live] = {}
-        self.usage: Usage | None = None
-        self.used_at = 0.0
+        self.usage = UsageCount()
+        self.polls = Polls(reactor, poll_s, self.unchanged, self.refresh)
         self.busy = 0
+        self._recovered = False
         self._lock, self._cache_lock = DeferredLock(), DeferredLock()
-        self._polls: dict[Path, LoopingCall] = {}
 
     # -- turns ----------------------------------------------------------------
 
     def turn(self, work: Callable[[], Awaitable[Result]]) -> Deferred[Result]:
-        """Run `work` alone on this account; it goes on if the wait is cancelled."""
+        """Run `work` alone on this account; it goes on if the wait is cancelled.
+
+        It runs again from its start when it finds that it is behind another process."""
         return shielded(Deferred.fromCoroutine(self._turn(self._lock, work)))
 
     def cache_turn(
@@ -92,12 +127,23 @@ class AccountFiles:
         try:
             await lock.acquire()
             try:
-                return await work()
+                return await self._caught_up(work)
             finally:
                 lock.release()
         finally:
             self.busy -= 1
-            self.used_at = self.reactor.seconds()
+            self._used(self)
+
+    async def _caught_up(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        for _ in range(MOST_TRIES):
+            try:
+                return await work()
+            except Behind as behind:
+                self.applied(behind.live, behind.delta)
+            except Gone as gone:
+                self.vanish(gone.live)
+                raise NoSuchMailbox() from gone
+        raise SystemBusy()
 
     async def thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Run `work` in a thread, within a turn; a full disk is told as such."""
@@ -106,19 +152,82 @@ class AccountFiles:
         except OSError as fault:
             log.failure("storage of {name}", name=self.account.name)
             raise durable.fault_of(fault) from fault
+        except sqlite3.Error as fault:
+            log.failure("state of {name}", name=self.account.name)
+            self.state.close()
+            raise fault_of(fault) from fault
         return result
 
-    @property
-    def idle(self) -> bool:
-        return not self.busy and not any(live.handles for live in self.live.values())
+    @contextmanager
+    def transaction(self, *lives: Live) -> Iterator[None]:
+        """In a thread: a state transaction in which these are up to date."""
+        with self.state.transaction():
+            if not self._recovered:
+                self._recover()
+            for live in lives:
+                self._compare(live)
+            yield
+        self._recovered = True
 
-    def close(self) -> None:
-        """Blocks for a moment; only when idle."""
-        for poll in self._polls.values():
-            if poll.running:
-                poll.stop()
-        self.state.close()
-        self.cache.close()
+    def _compare(self, live: Live) -> None:
+        row, old = self.state.mailbox_by_id(live.row.id), live.row
+        if row is None or row.path != live.path:
+            raise Gone(live)
+        if (row.uid_next, row.highest_modseq) == (old.uid_next, old.highest_modseq):
+            return
+        since = old.highest_modseq
+        messages = self.state.messages_after(row.id, since)
+        known = set(live.uids)
+        letters = self.state.keywords(row.id)
+        raise Behind(
+            live,
+            Delta(
+                row,
+                added=[m for m in messages if m.uid >= old.uid_next],
+                changed=[m for m in messages if m.uid in known],
+                vanished=self.state.vanished(row.id, since),
+                letters=None if letters == live.names.letters else letters,
+            ),
+        )
+
+    def _recover(self) -> None:
+        """In a thread, at the first transaction: finish what a crash interrupted."""
+        renames = self.state.renames()
+        for old, path in renames:
+            folders.rename(self.maildir, old, path)
+        if renames:
+            durable.sync_directory(self.maildir)
+            self.state.forget_renames()
+        if os.path.isdir(self.maildir):
+            for name in os.listdir(self.maildir):
+                folder = os.path.join(self.maildir, name)
+                left = name.startswith((folders.GONE, folders.MAKING))
+                if left and scan.older(folder, scan.ABANDONED_S):
+                    shutil.rmtree(folder, True)
+
+    # -- rest -----------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """True if databases are open."""
+        return self.state.is_open or self.cache.is_open
+
+    async def rest(self) -> None:
+        """Close the databases and forget mailboxes that no session has open."""
+
+        def close() -> None:
+            self.state.close()
+            self.cache.close()
+
+        async def in_turn() -> None:
+            self.live = {path: live for path, live in self.live.items() if live.handles}
+            await self._cache_lock.acquire()
+            try:
+                await self.thread(close)
+            finally:
+                self._cache_lock.release()
+
+        await self.turn(in_turn)
 
     # -- live mailboxes -------------------------------------------------------
 
@@ -136,14 +245,18 @@ class AccountFiles:
     def _load(self, path: Path) -> Live:
         """In a thread: the mailbox as the state has it, not compared with disk."""
         folder = self.folder_of(path)
-        with self.state.transaction():
+        with self.transaction():
             row = self.state.mailbox(path)
             if row is None:
-                row = self._adopt(path, folder)
+                row = self.adopt(path, folder)
             letters = self.state.keywords(row.id)
-        live = Live(path, folder, row, letters, vanish_from=row.highest_modseq)
-        for values in self.state.messages(row.id):
-            live._append(Message(*values), self.flags_with(letters))
+            rows = self.state.messages(row.id)
+            removed = self.state.removed(row.id)
+        live = Live(path, folder, row, FlagNames(letters), removed=removed)
+        live.fill(rows)
+        if uidlist.overgrown(folder, len(live)):
+            pairs = zip(live.uids, live.bases, strict=True)
+            uidlist.rewrite(folder, row, pairs, letters)
         return live
 
     def folder_of(self, path: Path) -> str:
@@ -163,26 +276,29 @@ class AccountFiles:
             raise MailboxNotSelectable()
         raise NoSuchMailbox()
 
-    def _adopt(self, path: Path, folder: str) -> MailboxRow:
+    def adopt(self, path: Path, folder: str) -> MailboxRow:
         """A row for a folder that has none: new, another program's, or its state was
         lost - then the uidlist gives back what it knows."""
-        kept = scan.read_uidlist(folder)
+        kept = uidlist.read(folder)
         if kept is None:
             return self.state.add_mailbox(path)
-        validity, uids = kept
-        uid_next = max(uids.values(), default=0) + 1
-        row = self.state.add_mailbox(path, uid_validity=validity, uid_next=uid_next)
-        found = scan.salvaged(folder, uids, row.highest_modseq)
-        self.state.add_messages(row.id, map(scan.as_row, found))
+        row = self.state.add_mailbox(
+            path,
+            uid_validity=kept.uid_validity,
+            uid_next=kept.uid_next,
+            # Above every MODSEQ that was given out before the state was lost.
+            highest_modseq=time.time_ns() // 1000,
+        )
+        self.state.add_keywords(row.id, kept.keywords.items())
+        found = scan.salvaged(folder, kept.uids, row.highest_modseq, int(time.time()))
+        self.state.add_messages(row.id, found)
         return row
 
-    def flags_with(self, letters: dict[str, str]) -> Callable[[str, str], Flags]:
-        def flags(of_letters: str, keywords: str) -> Flags:
-            return flags_of(of_letters, letters) | frozenset(keywords.split())
-
-        return flags
-
     # -- looking at the folder ------------------------------------------------
+
+    def _in_doubt(self, live: Live) -> bool:
+        since = live.doubted_at
+        return since is not None and self.reactor.seconds() - since > DOUBT_S
 
     def unchanged(self, live: Live) -> bool:
         """True if the folder looks as at the last look: two stat calls."""
@@ -190,78 +306,80 @@ class AccountFiles:
             same = scan.stamp_of(live.folder) == live.stamp
         except FileNotFoundError:
             return False
-        old = live.doubtful and self.reactor.seconds() - live.seen_at > DOUBT_S
-        return same and not old
+        if same and not self._in_doubt(live):
+            self.usage.looked(live.path)
+            return True
+        return False
 
     async def look(self, live: Live, *, sure: bool = False) -> None:
         """Take in what changed on disk, within a turn; two stat calls if nothing did.
 
-        `sure` lists the folder whatever the stamps say."""
-        try:
-            stamp = scan.stamp_of(live.folder)
-        except FileNotFoundError:
-            self._vanish(live)
-            raise NoSuchMailbox() from None
-        now = self.reactor.seconds()
-        old = live.doubtful and now - live.seen_at > DOUBT_S
-        if stamp == live.stamp and not old and not sure:
+        `sure` lists the folder whatever the stamps say.  Raises NoSuchMailbox."""
+        if live.gone:
+            raise NoSuchMailbox()
+        if not sure and self.unchanged(live):
             return
-        seen = None if old or sure else live.stamp
-        delta = await self.thread(self._intake, live, seen)
-        self.applied(live, delta)
+        if not os.path.isdir(f"{live.folder}/cur"):
+            self.vanish(live)
+            raise NoSuchMailbox()
+        seen = None if sure or self._in_doubt(live) else live.stamp
+        self.applied(live, await self.thread(self._intake, live, seen))
+        self.usage.looked(live.path)
 
     def _intake(self, live: Live, seen: Stamp | None) -> Delta:
         """In a thread; the reactor leaves `live` alone meanwhile (it is our turn)."""
+        os.makedirs(f"{live.folder}/new", mode=0o700, exist_ok=True)
+        with self.transaction(live):
+            delta = scan.intake(live, self.names, seen)
+            self.record(live, delta)
+        if live.removed and delta.listed:
+            self.forget_removed(live)
+        return delta
 
-        def known() -> dict[str, Message]:
-            return {live.bases[at]: live.message(at) for at in range(len(live))}
+    def record(self, live: Live, delta: Delta) -> None:
+        """In a thread, in a transaction: put down what was done or found."""
+        if delta.empty:
+            return
+        row, state = delta.row, self.state
+        fresh: list[tuple[str, str]] = []
+        if delta.letters is not None:
+            old = live.names.letters
+            fresh = [(k, name) for k, name in delta.letters.items() if k not in old]
+            state.add_keywords(row.id, fresh)
+        state.add_messages(row.id, delta.added)
+        state.set_flags(row.id, delta.changed)
+        state.vanish(row.id, row.highest_modseq, delta.vanished)
+        state.set_counters(row.id, row.uid_next, row.highest_modseq)
+        uidlist.append(live.folder, row, [m[:2] for m in delta.added], fresh)
 
-        with self.state.transaction():
-            return scan.intake(self.state, live.row, live.folder, known, seen)
+    def forget_removed(self, live: Live) -> None:
+        """In a thread: the files of `live.removed` are gone; make that durable."""
+        durable.sync_directory(f"{live.folder}/cur")
+        self.state.forget_removed(live.row.id)
+        live.removed = set()
 
     def applied(self, live: Live, delta: Delta) -> None:
         """A thread's work becomes visible to every session."""
-        if self.usage is not None and (delta.added or delta.vanished):
-            gone = [live.index(uid) for uid in delta.vanished]
-            octets = sum(m.file_octets for m in delta.added)
-            octets -= sum(live.file_octets[at] for at in gone if at is not None)
-            self.usage = evolve(
-                self.usage,
-                octets=max(0, self.usage.octets + octets),
-                messages=self.usage.messages + len(delta.added) - len(gone),
-            )
-        # A look that was made to end a doubt ends it, if the folder was at rest.
-        live.doubtful = bool(
-            delta.stamp != live.stamp or delta.added or delta.changed or delta.vanished
-        )
-        live.stamp = delta.stamp
-        live.seen_at = self.reactor.seconds()
-        letters = delta.letters if delta.letters is not None else live.keyword_letters
-        live.apply(delta, self.flags_with(letters))
+        gone = live.places(delta.vanished)
+        octets = sum(message.file_octets for message in delta.added)
+        octets -= sum(live.file_octets[at] for at in gone)
+        self.usage.changed(octets, len(delta.added) - len(gone))
+        if delta.stamp is not None:
+            live.stamp = delta.stamp
+            if delta.certain and delta.listed:
+                live.doubted_at = None
+            elif live.doubted_at is None or delta.listed:
+                live.doubted_at = self.reactor.seconds()
+        live.apply(delta)
 
-    def _vanish(self, live: Live) -> None:
+    def vanish(self, live: Live) -> None:
         """The folder is gone: every session is told that its messages are."""
         live.gone = True
-        self.live.pop(live.path, None)
+        if self.live.get(live.path) is live:
+            del self.live[live.path]
+        self.usage.forget()
         row = evolve(live.row, highest_modseq=live.row.highest_modseq + 1)
-        live.apply(Delta(row, vanished=live.uids[:]), self.flags_with({}))
-
-    # -- watching -------------------------------------------------------------
-
-    def poll(self, live: Live, every_s: float) -> None:
-        """Look now and then while somebody watches."""
-        if live.path in self._polls or not live.watched:
-            return
-        poll = LoopingCall(self._poll, live)
-        poll.clock = self.reactor
-        self._polls[live.path] = poll
-        poll.start(every_s, now=False)
-
-    def _poll(self, live: Live) -> Deferred[None] | None:
-        if not live.watched or live.gone:
-            self._polls.pop(live.path).stop()
-            return None
-        return None if self.unchanged(live) else self.refresh(live)
+        live.apply(Delta(row, vanished=live.uids[:]))
 
     def refresh(self, live: Live) -> Deferred[None]:
         """Look soon; a fault is logged, the next look tries again."""
@@ -270,9 +388,7 @@ class AccountFiles:
             if not live.gone:
                 await self.look(live)
 
-        done = self.turn(look)
-        done.addErrback(self._not_refreshed, live)
-        return done
+        return self.turn(look).addErrback(self._not_refreshed, live)
 
     @staticmethod
     def _not_refreshed(fault: Failure, live: Live) -> None:

@@ -6,6 +6,9 @@ unchanged.  A dot or slash within a component becomes `&AC4-` or `&AC8-`, which 
 RFC's own encoding never writes.  A name too long for the file system is kept in a file
 inside a folder named by its hash.  Nothing that comes from a path can leave the
 Maildir.
+
+A folder that no path is written like (made by a program with other rules) has a path of
+one component that begins with U+FFFD, and so can be read, renamed and deleted.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 
 from ...errors import BadMailboxName
 from ...imap4 import utf7
@@ -20,10 +24,17 @@ from ...mailbox.model import INBOX, Path
 from . import durable
 
 MOST_FOLDER = 200  # octets of a folder name; file systems take 255
+MOST_NAME = 255  # octets of a name that another program chose
 MOST_PATH = 4096  # octets of a whole path, in UTF-8
 HASHED = ".&&"  # begins the folder of an over-long name
 NAME_FILE = "mailtwist-name"
 PARTS = ("cur", "new", "tmp")
+MAKING = "tmp-making-"  # a folder that is not ready yet; nobody takes it for a mailbox
+GONE = "tmp-deleted-"  # a deleted one, until its files are removed
+
+ODD = "\ufffd"
+_ESCAPED = re.compile("[\ufffd\udc80-\udcff/]")
+_ESCAPE = re.compile("\ufffd([0-9a-f]{2})")
 
 
 def check_path(path: Path) -> None:
@@ -47,11 +58,27 @@ def folder_name(path: Path) -> str:
     check_path(path)
     if path == INBOX:
         return ""
-    name = "." + ".".join(_escaped(part) for part in path)
+    if len(path) == 1 and path[0][0] == ODD:
+        odd = _odd_folder(path[0])
+        if odd is not None:
+            return odd
+    name = "." + ".".join(map(_escaped, path))
     if len(name) > MOST_FOLDER:
         digest = hashlib.sha256("\0".join(path).encode()).hexdigest()
         return HASHED + digest[:48]
     return name
+
+
+def path_of(name: str, maildir: str) -> Path | None:
+    """The path of a folder in `maildir`; None if no mailbox has such a folder."""
+    if name.startswith(HASHED):
+        return _long_path(os.path.join(maildir, name, NAME_FILE)) or _odd_path(name)
+    if len(name) < 2 or name[0] != "." or name == "..":
+        return None
+    return _plain_path(name) or _odd_path(name)
+
+
+# -- by the rules -----------------------------------------------------------------
 
 
 def _escaped(component: str) -> str:
@@ -59,22 +86,17 @@ def _escaped(component: str) -> str:
     return encoded.replace(".", "&AC4-").replace("/", "&AC8-")
 
 
-def path_of(name: str, maildir: str) -> Path | None:
-    """The path of a folder in `maildir`; None if no path is written like that."""
-    if name.startswith(HASHED):
-        return _long_path(os.path.join(maildir, name, NAME_FILE))
-    if not name.startswith("."):
-        return None
-    try:
-        path = tuple(_unescaped(part) for part in name[1:].split("."))
-        return path if folder_name(path) == name else None
-    except (BadMailboxName, UnicodeEncodeError):
-        return None
-
-
 def _unescaped(text: str) -> str:
     plain = text.replace("&AC4-", ".").replace("&AC8-", "/")
     return utf7.decode(plain.encode("ascii"))
+
+
+def _plain_path(name: str) -> Path | None:
+    try:
+        path = tuple(map(_unescaped, name[1:].split(".")))
+        return path if folder_name(path) == name else None
+    except (BadMailboxName, UnicodeEncodeError):
+        return None
 
 
 def _long_path(name_file: str) -> Path | None:
@@ -86,19 +108,80 @@ def _long_path(name_file: str) -> Path | None:
         return None
 
 
+# -- by nobody's rules ------------------------------------------------------------
+
+
+def _odd_path(name: str) -> Path:
+    def escape(found: re.Match[str]) -> str:
+        return "".join(f"{ODD}{octet:02x}" for octet in os.fsencode(found[0]))
+
+    return (ODD + _ESCAPED.sub(escape, name[1:]),)
+
+
+def _odd_folder(component: str) -> str | None:
+    """The folder whose `_odd_path` this is, if there can be one."""
+    octets = b""
+    at = 1
+    while found := _ESCAPE.search(component, at):
+        octets += component[at : found.start()].encode() + bytes([int(found[1], 16)])
+        at = found.end()
+    octets += component[at:].encode()
+    name = "." + os.fsdecode(octets)
+    if len(octets) >= MOST_NAME or "/" in name or name in (".", ".."):
+        return None
+    if name.startswith(HASHED) or _odd_path(name) != (component,):
+        return None
+    return name if _plain_path(name) is None else None
+
+
+# -- on disk ----------------------------------------------------------------------
+
+
 def make(maildir: str, path: Path) -> str:
-    """The folder of `path`, made durably if it is missing; blocks, so in a thread."""
+    """The folder of `path`, made durably if it is missing; blocks, so in a thread.
+
+    A new one appears with all that belongs to it, or not at all.
+    """
     name = folder_name(path)
-    folder = os.path.join(maildir, name) if name else maildir
-    durable.make_directories([os.path.join(folder, part) for part in PARTS])
-    if name and not os.path.exists(marker := os.path.join(folder, "maildirfolder")):
-        open(marker, "wb").close()
+    if not name:
+        durable.make_directories([os.path.join(maildir, part) for part in PARTS])
+        return maildir
+    folder = os.path.join(maildir, name)
+    if os.path.isdir(folder):
+        durable.make_directories([os.path.join(folder, part) for part in PARTS])
+        return folder
+    making = os.path.join(maildir, f"{MAKING}{os.urandom(8).hex()}")
+    durable.make_directories([maildir])
+    os.mkdir(making, 0o700)
+    for part in PARTS:
+        os.mkdir(os.path.join(making, part), 0o700)
+    open(os.path.join(making, "maildirfolder"), "wb").close()
+    _write_name(making, name, path)
+    durable.sync_directory(making)
+    os.rename(making, folder)
+    durable.sync_directory(maildir)
+    return folder
+
+
+def rename(maildir: str, old: str, path: Path) -> None:
+    """Make the folder `old` that of `path`, if it is not so already.
+
+    May be done again after a crash; durable when the Maildir is synced.
+    """
+    name = folder_name(path)
+    source, target = os.path.join(maildir, old), os.path.join(maildir, name)
+    if os.path.isdir(source) and not os.path.lexists(target):
+        _write_name(source, name, path)
+        os.rename(source, target)
+
+
+def _write_name(folder: str, name: str, path: Path) -> None:
+    """The path as text in the folder, if its name does not tell it."""
     if name.startswith(HASHED):
         with open(os.path.join(folder, NAME_FILE), "w", encoding="utf-8") as file:
             json.dump(path, file, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
-    return folder
 
 
 def listed(maildir: str) -> dict[Path, str]:
@@ -115,6 +198,6 @@ def listed(maildir: str) -> dict[Path, str]:
         if not os.path.isdir(os.path.join(folder, "cur")):
             continue
         path = path_of(name, maildir)
-        # What nobody wrote by the rules still shows, by its name as it is.
-        found[path or (name[1:],)] = folder
+        if path is not None:
+            found.setdefault(path, folder)
     return found

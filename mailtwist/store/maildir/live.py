@@ -1,41 +1,41 @@
 """One mailbox in memory: columns that every session of the process shares.
 
-Only the reactor's thread touches it.  Threads get copies of what they need and give
-back what changed; `apply` puts that in and tells the watchers.
+It changes by `apply` alone, on the reactor's thread and within the account's turn; so
+a thread that works for the turn may read it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import add
 from typing import Any
 
 from attrs import define, field, frozen
+from twisted.logger import Logger
 
 from ...flags import DELETED, SEEN, Flags
 from ...mailbox.model import Changes, MailboxStatus, MessageRows, Path
-from ..state import MailboxRow
+from ..state import MailboxRow, Message
+from .keywords import FlagNames
+
+log = Logger()
 
 Stamp = tuple[int, int]  # mtime_ns of new/ and cur/
 
-
-@frozen
-class Message:
-    """One message as the state and the folder have it."""
-
-    uid: int
-    base: str
-    letters: str
-    keywords: str
-    modseq: int
-    octets: int
-    file_octets: int
-    internal_date: int
+MOST_HISTORY = 50_000  # UIDs of recent changes that are remembered
+FEW_RUNS = 50  # of neighbours, cut out of the columns one by one
 
 
 @frozen
 class Delta:
-    """What a thread found or did: new and changed messages, and UIDs that are gone."""
+    """What a thread found or did: new and changed messages, and UIDs that are gone.
+
+    `stamp` is the folder's afterwards; `certain` says that nothing can have happened
+    there unseen, `listed` that all of it was looked at.
+    """
 
     row: MailboxRow
     added: Sequence[Message] = ()
@@ -43,6 +43,12 @@ class Delta:
     vanished: Sequence[int] = ()
     letters: dict[str, str] | None = None  # keywords by letter, if they changed
     stamp: Stamp | None = None
+    certain: bool = False
+    listed: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return not (self.added or self.changed or self.vanished)
 
 
 @define(eq=False)
@@ -52,26 +58,43 @@ class Live:
     path: Path
     folder: str
     row: MailboxRow
-    keyword_letters: dict[str, str] = field(factory=dict)
+    names: FlagNames
     uids: list[int] = field(factory=list)
-    modseqs: list[int] = field(factory=list)
-    flags: list[Flags] = field(factory=list)
-    octets: list[int] = field(factory=list)
-    internal_dates: list[int] = field(factory=list)
     bases: list[str] = field(factory=list)
-    letters: list[str] = field(factory=list)
+    infos: list[str] = field(factory=list)
     keywords: list[str] = field(factory=list)
+    modseqs: list[int] = field(factory=list)
+    octets: list[int] = field(factory=list)
     file_octets: list[int] = field(factory=list)
-    stamp: Stamp | None = None
-    doubtful: bool = False  # something may have changed within the stamp's tick
-    seen_at: float = 0.0
+    internal_dates: list[int] = field(factory=list)
+    flags: list[Flags] = field(factory=list)
+    by_base: dict[str, int] = field(factory=dict)  # UIDs
+    removed: set[str] = field(factory=set)  # bases of files to unlink
+    stamp: Stamp | None = None  # at the last look
+    doubted_at: float | None = None  # since when something may be hidden behind it
     handles: int = 0
     gone: bool = False
+    unseen: int = 0
+    deleted: int = 0
     total_octets: int = 0
-    vanish_from: int = 0  # `vanished` holds what went after this MODSEQ
-    vanished: list[tuple[int, int]] = field(factory=list)  # (MODSEQ, UID)
+    history_from: int = 0  # `_history` holds what happened after this MODSEQ
+    _history: deque[tuple[int, list[int], list[int]]] = field(factory=deque)
+    _remembered: int = 0
     _watchers: dict[object, Callable[[int], None]] = field(factory=dict)
-    _flag_sets: dict[tuple[str, str], Flags] = field(factory=dict)
+
+    def fill(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The messages as the state has them, in a thread, before anybody sees it."""
+        if rows:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            self.uids, self.bases, self.infos, self.keywords = columns[:4]
+            self.modseqs, self.octets, self.file_octets = columns[4:7]
+            self.internal_dates = columns[7]
+        self.flags = self.names.column(self.infos, self.keywords)
+        self.by_base = dict(zip(self.bases, self.uids, strict=True))
+        self.unseen = sum([SEEN not in flags for flags in self.flags])
+        self.deleted = sum([DELETED in flags for flags in self.flags])
+        self.total_octets = sum(self.octets)
+        self.history_from = self.row.highest_modseq
 
     # -- looking --------------------------------------------------------------
 
@@ -83,24 +106,41 @@ class Live:
         at = bisect_left(self.uids, uid)
         return at if at < len(self.uids) and self.uids[at] == uid else None
 
+    def places(self, uids: Sequence[int]) -> list[int]:
+        """Where those of `uids` stand that are here, in the order asked."""
+        if len(uids) == len(self.uids) and list(uids) == self.uids:
+            return list(range(len(self.uids)))
+        if len(uids) * 8 < len(self.uids):
+            return [at for at in map(self.index, uids) if at is not None]
+        known = dict(zip(self.uids, range(len(self.uids)), strict=True))
+        return [known[uid] for uid in uids if uid in known]
+
     def message(self, at: int) -> Message:
         return Message(
             self.uids[at],
             self.bases[at],
-            self.letters[at],
+            self.infos[at],
             self.keywords[at],
             self.modseqs[at],
             self.octets[at],
             self.file_octets[at],
             self.internal_dates[at],
+            0,
         )
 
     def messages(self, uids: Sequence[int]) -> list[Message]:
         """Those of `uids` that are here, in the order asked."""
-        return [self.message(at) for at in map(self.index, uids) if at is not None]
+        return list(map(self.message, self.places(uids)))
+
+    def filename(self, at: int) -> str:
+        return self.bases[at] + self.infos[at]
+
+    def filenames(self) -> set[str]:
+        """What cur/ should hold."""
+        return set(map(add, self.bases, self.infos))
 
     def rows(self, uids: Sequence[int] | None = None) -> MessageRows:
-        if uids is None or len(uids) == len(self.uids) and list(uids) == self.uids:
+        if uids is None:
             return MessageRows(
                 self.uids[:],
                 self.modseqs[:],
@@ -108,7 +148,7 @@ class Live:
                 self.octets[:],
                 self.internal_dates[:],
             )
-        return self._rows_at([at for at in map(self.index, uids) if at is not None])
+        return self._rows_at(self.places(uids))
 
     def _rows_at(self, places: Sequence[int]) -> MessageRows:
         return MessageRows(
@@ -119,107 +159,151 @@ class Live:
             [self.internal_dates[at] for at in places],
         )
 
-    def changes(self, modseq: int, vanished: list[int]) -> Changes:
-        if modseq >= self.row.highest_modseq:
-            return Changes(self.row.highest_modseq, MessageRows(), [])
-        places = [at for at, value in enumerate(self.modseqs) if value > modseq]
-        return Changes(self.row.highest_modseq, self._rows_at(places), vanished)
-
     def vanished_after(self, modseq: int) -> list[int] | None:
         """UIDs that went after `modseq`; None if that is longer ago than we know."""
-        if modseq < self.vanish_from:
+        if modseq < self.history_from:
             return None
-        return sorted(uid for at, uid in self.vanished if at > modseq)
+        return sorted(
+            uid for at, _, gone in self._history if at > modseq for uid in gone
+        )
+
+    def changes(self, modseq: int, vanished: list[int]) -> Changes:
+        """What happened after `modseq`, given what vanished."""
+        highest = self.row.highest_modseq
+        if modseq >= highest:
+            return Changes(highest, MessageRows(), [])
+        if modseq < self.history_from:
+            places = [at for at, value in enumerate(self.modseqs) if value > modseq]
+            return Changes(highest, self._rows_at(places), vanished)
+        touched = {
+            uid for at, uids, _ in self._history if at > modseq for uid in uids
+        }.difference(vanished)
+        found = self.places(sorted(touched))
+        places = [at for at in found if self.modseqs[at] > modseq]
+        return Changes(highest, self._rows_at(places), vanished)
 
     def status(self) -> MailboxStatus:
         recent = len(self.uids) - bisect_left(self.uids, self.row.recent_from)
         return MailboxStatus(
             messages=len(self.uids),
             recent=recent,
-            unseen=sum(SEEN not in flags for flags in self.flags),
-            deleted=sum(DELETED in flags for flags in self.flags),
+            unseen=self.unseen,
+            deleted=self.deleted,
             octets=self.total_octets,
             uid_next=self.row.uid_next,
             uid_validity=self.row.uid_validity,
             highest_modseq=self.row.highest_modseq,
         )
 
-    def filename(self, at: int) -> str:
-        return f"{self.bases[at]}:2,{self.letters[at]}"
-
     # -- changing -------------------------------------------------------------
 
-    def apply(self, delta: Delta, flags_of: Callable[[str, str], Flags]) -> None:
+    def apply(self, delta: Delta) -> None:
         """Put in what a thread did; tells the watchers if anything changed."""
         if delta.letters is not None:
-            self.keyword_letters = delta.letters
-            self._flag_sets.clear()
-        self._remove(delta.vanished)
+            self._rename_flags(delta.letters)
+        gone = self._remove(delta.vanished)
         for message in delta.changed:
-            at = self.index(message.uid)
-            if at is not None:
-                self._set(at, message, flags_of)
+            self._set(message)
         for message in delta.added:
-            self._append(message, flags_of)
+            self._append(message)
         told = delta.row.highest_modseq != self.row.highest_modseq
         self.row = delta.row
-        if delta.vanished:
-            modseq = delta.row.highest_modseq
-            self.vanished.extend((modseq, uid) for uid in delta.vanished)
         if told:
+            touched = [message.uid for message in (*delta.changed, *delta.added)]
+            self._remember(touched, gone)
             self.publish()
 
-    def _flags(self, message: Message, flags_of: Callable[[str, str], Flags]) -> Flags:
-        key = (message.letters, message.keywords)
-        found = self._flag_sets.get(key)
-        if found is None:
-            found = self._flag_sets[key] = flags_of(*key)
-        return found
+    def _rename_flags(self, letters: dict[str, str]) -> None:
+        """Letters that had no name may stand in file names already."""
+        fresh = [letter for letter in letters if letter not in self.names.letters]
+        self.names = FlagNames(letters)
+        if any(letter in info for info in set(self.infos) for letter in fresh):
+            self.flags = self.names.column(self.infos, self.keywords)
+        else:
+            for key in set(zip(self.infos, self.keywords, strict=True)):
+                self.names.flags(*key)
 
-    def _set(
-        self, at: int, message: Message, flags_of: Callable[[str, str], Flags]
-    ) -> None:
-        self.letters[at], self.keywords[at] = message.letters, message.keywords
-        self.modseqs[at] = message.modseq
-        self.flags[at] = self._flags(message, flags_of)
+    def _set(self, message: Message) -> None:
+        at = self.index(message.uid)
+        if at is None:
+            return
+        flags = self.names.flags(message.info, message.keywords)
+        self._count(self.flags[at], -1)
+        self._count(flags, 1)
+        self.infos[at], self.keywords[at] = message.info, message.keywords
+        self.modseqs[at], self.flags[at] = message.modseq, flags
 
-    def _append(self, message: Message, flags_of: Callable[[str, str], Flags]) -> None:
+    def _append(self, message: Message) -> None:
+        flags = self.names.flags(message.info, message.keywords)
+        self._count(flags, 1)
         self.uids.append(message.uid)
-        self.modseqs.append(message.modseq)
-        self.flags.append(self._flags(message, flags_of))
-        self.octets.append(message.octets)
-        self.internal_dates.append(message.internal_date)
         self.bases.append(message.base)
-        self.letters.append(message.letters)
+        self.infos.append(message.info)
         self.keywords.append(message.keywords)
+        self.modseqs.append(message.modseq)
+        self.octets.append(message.octets)
         self.file_octets.append(message.file_octets)
+        self.internal_dates.append(message.internal_date)
+        self.flags.append(flags)
+        self.by_base[message.base] = message.uid
         self.total_octets += message.octets
 
-    def _remove(self, uids: Sequence[int]) -> None:
-        places = {at for at in map(self.index, uids) if at is not None}
+    def _count(self, flags: Flags, sign: int) -> None:
+        if SEEN not in flags:
+            self.unseen += sign
+        if DELETED in flags:
+            self.deleted += sign
+
+    def _remove(self, uids: Sequence[int]) -> list[int]:
+        places = self.places(uids)
         if not places:
-            return
-        self.total_octets -= sum(self.octets[at] for at in places)
-        keep = [at for at in range(len(self.uids)) if at not in places]
+            return []
+        gone = [self.uids[at] for at in places]
+        for at in places:
+            self._count(self.flags[at], -1)
+            self.total_octets -= self.octets[at]
+            self.by_base.pop(self.bases[at], None)
         columns: tuple[list[Any], ...] = (
             self.uids,
-            self.modseqs,
-            self.flags,
-            self.octets,
-            self.internal_dates,
             self.bases,
-            self.letters,
+            self.infos,
             self.keywords,
+            self.modseqs,
+            self.octets,
             self.file_octets,
+            self.internal_dates,
+            self.flags,
         )
-        for column in columns:
-            column[:] = [column[at] for at in keep]
+        runs = _runs(sorted(places))
+        if len(runs) <= FEW_RUNS:
+            for start, stop in runs:
+                for column in columns:
+                    del column[start:stop]
+        else:
+            keep = bytearray(b"\1") * len(self.uids)
+            for start, stop in runs:
+                keep[start:stop] = bytes(stop - start)
+            for column in columns:
+                column[:] = compress(column, keep)
+        return gone
+
+    def _remember(self, touched: list[int], gone: list[int]) -> None:
+        self._history.append((self.row.highest_modseq, touched, gone))
+        self._remembered += len(touched) + len(gone)
+        while self._remembered > MOST_HISTORY and self._history:
+            modseq, old_touched, old_gone = self._history.popleft()
+            self._remembered -= len(old_touched) + len(old_gone)
+            self.history_from = modseq
 
     # -- telling --------------------------------------------------------------
 
     def publish(self) -> None:
+        """Tell the watchers; one that fails must not hurt whose change it is."""
         for changed in list(self._watchers.values()):
-            changed(self.row.highest_modseq)
+            try:
+                changed(self.row.highest_modseq)
+            except Exception:
+                log.failure("telling a session of {path}", path=self.path)
 
     @property
     def watched(self) -> bool:
@@ -228,4 +312,19 @@ class Live:
     def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
         key = object()
         self._watchers[key] = changed
-        return lambda: self._watchers.pop(key, None) and None
+
+        def end() -> None:
+            self._watchers.pop(key, None)
+
+        return end
+
+
+def _runs(places: list[int]) -> list[tuple[int, int]]:
+    """Half-open runs of neighbours, the last first."""
+    runs: list[tuple[int, int]] = []
+    for at in reversed(places):
+        if runs and runs[-1][0] == at + 1:
+            runs[-1] = (at, runs[-1][1])
+        else:
+            runs.append((at, at + 1))
+    return runs

@@ -4,23 +4,34 @@ Runs in a thread, inside a state transaction.  New files are renamed from new/ t
 get a UID in the order they were delivered and only then, when the transaction is
 durable, is anybody told.  A crash in between leaves a file in cur/ without a UID, which
 the next look takes in.
+
+A message that we add or move in waits in cur/ under a name that begins with PENDING
+until its row is durable.  So a look that finds such a file finishes what a crash
+interrupted: with a row it becomes visible, without one it was never promised.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
+import time
 from collections.abc import Callable, Iterable
 
-from attrs import evolve
+from attrs import define, evolve, field
 
-from ..state import MailboxRow, State
-from .live import Delta, Message, Stamp
-from .names import MaildirName
+from ..state import Message
+from . import content
+from .live import Delta, Live, Stamp
+from .names import INFO, MaildirName, UniqueNames
 
-READ_OCTETS = 1 << 20
+PENDING = ".mailtwist-"
+ABANDONED_S = 3600.0  # after that a pending file without a row is nobody's
 
-_BARE_LF = re.compile(rb"(?<!\r)\n")
+# A folder whose time stamp is younger may change again without a new stamp: some file
+# systems count whole seconds.
+TICK_NS = 1_100_000_000
+
 _TIME = re.compile(r"(\d{1,12})(?:\.M(\d{1,9}))?")
 
 
@@ -31,82 +42,258 @@ def stamp_of(folder: str) -> Stamp:
     )
 
 
-def intake(
-    state: State,
-    row: MailboxRow,
-    folder: str,
-    known: Callable[[], dict[str, Message]],
-    seen: Stamp | None,
-) -> Delta:
-    """Everything that differs from `known` (by base), made durable in `state`.
+def intake(live: Live, names: UniqueNames, seen: Stamp | None) -> Delta:
+    """Everything that differs from `live`; the state is the caller's.
 
     `seen` is the stamp of the last look: if cur/ is as it was then, it is not listed.
     """
-    before = stamp_of(folder)
-    arrived = sorted(
-        (name for name in os.listdir(f"{folder}/new") if name[0] != "."), key=_age
+    began = time.time_ns()
+    before = stamp_of(live.folder)
+    look = _Look(live, names)
+    look.take_new()
+    listed = seen is None or seen[1] != before[1]
+    if listed:
+        look.compare()
+    added = look.added()
+    after = stamp_of(live.folder) if look.touched else before
+    modseq = live.row.highest_modseq + 1
+    delta = Delta(
+        live.row,
+        added,
+        look.changed,
+        sorted(look.vanished),
+        stamp=after,
+        certain=not look.touched and max(before) < began - TICK_NS,
+        listed=listed,
     )
-    for name in arrived:
-        _take(folder, name)
-    modseq = row.highest_modseq + 1
-    if seen is not None and seen[1] == before[1]:
-        looked = _arrived(arrived)
-    else:
-        looked = _compared(folder, known(), modseq)
-    present, fresh, changed, missing = looked
-    added = list(_numbered(folder, fresh, present, row.uid_next, modseq))
-    after = before if not arrived else stamp_of(folder)
-    if not (changed or added or missing):
-        return Delta(row, stamp=after)
-    uid_next = added[-1].uid + 1 if added else row.uid_next
-    new_row = evolve(row, uid_next=uid_next, highest_modseq=modseq)
-    state.add_messages(row.id, map(as_row, added))
-    state.set_flags(row.id, ((m.letters, m.keywords, modseq, m.uid) for m in changed))
-    state.vanish(row.id, modseq, missing)
-    state.set_counters(row.id, uid_next, modseq)
-    append_uidlist(folder, new_row, added)
-    return Delta(new_row, added, changed, missing, stamp=after)
+    if delta.empty:
+        return delta
+    uid_next = added[-1].uid + 1 if added else live.row.uid_next
+    return evolve(delta, row=evolve(live.row, uid_next=uid_next, highest_modseq=modseq))
 
 
-# (letters by base, bases without a UID, changed messages, UIDs that are gone)
-Looked = tuple[dict[str, str], list[str], list[Message], list[int]]
+@define
+class _Look:
+    live: Live
+    names: UniqueNames
+    touched: bool = False  # something was renamed or unlinked by us
+    fresh: dict[str, str] = field(factory=dict)  # info by base, of files without a UID
+    changed: list[Message] = field(factory=list)
+    vanished: list[int] = field(factory=list)
+
+    @property
+    def cur(self) -> str:
+        return f"{self.live.folder}/cur"
+
+    # -- new/ -----------------------------------------------------------------
+
+    def take_new(self) -> None:
+        """new/NAME becomes cur/NAME:2, unless somebody else was faster."""
+        folder = f"{self.live.folder}/new"
+        for name in sorted(os.listdir(folder), key=age):
+            if name[0] == "." or not _is_file(f"{folder}/{name}"):
+                continue
+            base, info = split(name)
+            if base in self.live.removed:
+                self._unlink(f"{folder}/{name}")
+                continue
+            if not info.startswith(INFO):
+                info = INFO
+            if (
+                not _storable(name)
+                or base in self.live.by_base
+                or base in self.fresh
+                or os.path.lexists(f"{self.cur}/{base}{info}")
+            ):
+                base = self._other_base(f"{folder}/{name}")
+            try:
+                os.rename(f"{folder}/{name}", f"{self.cur}/{base}{info}")
+            except FileNotFoundError:
+                continue
+            self.touched = True
+            self.fresh[base] = info
+
+    # -- cur/ -----------------------------------------------------------------
+
+    def compare(self) -> None:
+        """Compare cur/ with what it should hold."""
+        expected = self.live.filenames()
+        present = set(os.listdir(self.cur))
+        extra, lost = present - expected, expected - present
+        if lost:  # a listing may miss a file that is renamed meanwhile
+            again = set(os.listdir(self.cur))
+            extra |= again - expected
+            lost -= again
+        for base in list(self.fresh):
+            if f"{base}{self.fresh[base]}" not in extra:
+                del self.fresh[base]  # gone again, or renamed: then it is in `extra`
+        for name in sorted(extra, key=age):
+            if name[0] == ".":
+                self._pending(name, lost)
+            elif _is_file(f"{self.cur}/{name}"):
+                self._meet(name, lost)
+        self.vanished = [
+            self.live.by_base[split(name)[0]]
+            for name in lost
+            if not os.path.lexists(f"{self.cur}/{name}")
+        ]
+
+    def _meet(self, name: str, lost: set[str]) -> None:
+        """A file in cur/ that no row has under that name."""
+        base, info = split(name)
+        if base in self.live.removed:
+            self._unlink(f"{self.cur}/{name}")
+            return
+        if not _storable(name):
+            self._rebase(name, info)
+            return
+        uid = self.live.by_base.get(base)
+        at = None if uid is None else self.live.index(uid)
+        if at is None:
+            if self.fresh.get(base, info) != info:
+                self._second(name, f"{base}{self.fresh[base]}", info)
+            else:
+                self.fresh[base] = info
+            return
+        known = self.live.filename(at)
+        if known in lost:
+            lost.discard(known)
+            modseq = self.live.row.highest_modseq + 1
+            self.changed.append(
+                self.live.message(at)._replace(info=info, modseq=modseq)
+            )
+        else:
+            self._second(name, known, info)
+
+    def _second(self, name: str, first: str, info: str) -> None:
+        """Two names with one base: a rename that was listed twice, or two messages."""
+        try:
+            one, other = os.lstat(f"{self.cur}/{name}"), os.lstat(f"{self.cur}/{first}")
+        except FileNotFoundError:
+            self.touched = True  # so the next look lists again
+            return
+        if os.path.samestat(one, other):
+            self._unlink(f"{self.cur}/{name}")
+        else:
+            self._rebase(name, info)
+
+    def _rebase(self, name: str, info: str) -> None:
+        """Give a message a base of its own."""
+        base = self._other_base(f"{self.cur}/{name}")
+        if not _storable(info):
+            info = INFO
+        try:
+            os.rename(f"{self.cur}/{name}", f"{self.cur}/{base}{info}")
+        except FileNotFoundError:
+            return
+        self.touched = True
+        self.fresh[base] = info
+
+    def _other_base(self, path: str) -> str:
+        try:
+            octets = os.lstat(path).st_size
+        except FileNotFoundError:
+            octets = 0
+        return self.names.base(octets, content.crlf_octets(path, octets))
+
+    def _pending(self, name: str, lost: set[str]) -> None:
+        """See the module: finish what a crash interrupted."""
+        if not name.startswith(PENDING):
+            return
+        path = f"{self.cur}/{name}"
+        base, _ = split(name[len(PENDING) :])
+        uid = self.live.by_base.get(base)
+        at = None if uid is None else self.live.index(uid)
+        if at is not None and self.live.filename(at) in lost:
+            os.rename(path, f"{self.cur}/{self.live.filename(at)}")
+            lost.discard(self.live.filename(at))
+            self.touched = True
+        elif at is None and older(path, ABANDONED_S):
+            self._unlink(path)
+
+    def _unlink(self, path: str) -> None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        self.touched = True
+
+    # -- what is new ----------------------------------------------------------
+
+    def added(self) -> list[Message]:
+        """Messages for files that have no UID yet; one that vanished is left out."""
+        row, now = self.live.row, int(time.time())
+        found: list[Message] = []
+        for base in sorted(self.fresh, key=age):
+            message = read_message(
+                self.cur,
+                base,
+                self.fresh[base],
+                row.uid_next + len(found),
+                row.highest_modseq + 1,
+                now,
+            )
+            if message is not None:
+                found.append(message)
+        return found
 
 
-def _arrived(names: list[str]) -> Looked:
-    present = dict(map(_split, names))
-    return present, list(present), [], []
-
-
-def _compared(folder: str, known: dict[str, Message], modseq: int) -> Looked:
-    present = _listed(folder)
-    missing = [base for base in known if base not in present]
-    if missing:  # a listing may miss a file that is renamed meanwhile
-        again = _listed(folder)
-        missing = [base for base in missing if base not in again]
-        present = {**present, **again}
-    changed = [
-        evolve(message, letters=present[base], modseq=modseq)
-        for base, message in known.items()
-        if base in present and present[base] != message.letters
-    ]
-    fresh = sorted((base for base in present if base not in known), key=_age)
-    return present, fresh, changed, sorted(known[base].uid for base in missing)
-
-
-def as_row(m: Message) -> tuple[int, str, str, str, int, int, int, int]:
-    return (
-        m.uid,
-        m.base,
-        m.letters,
-        m.keywords,
-        m.modseq,
-        m.octets,
-        m.file_octets,
-        m.internal_date,
+def read_message(
+    cur: str, base: str, info: str, uid: int, modseq: int, now: int
+) -> Message | None:
+    """A Message for a file; None if there is none."""
+    path = f"{cur}/{base}{info}"
+    try:
+        seen = os.lstat(path)
+        if not stat.S_ISREG(seen.st_mode):
+            return None
+        name = MaildirName.parse(base)
+        octets = name.crlf_octets if name.octets == seen.st_size else None
+        if octets is None:
+            octets = content.crlf_octets(path, seen.st_size)
+    except FileNotFoundError:
+        return None
+    return Message(
+        uid, base, info, "", modseq, octets, seen.st_size, int(seen.st_mtime), now
     )
 
 
-def _age(name: str) -> tuple[int, int, str]:
+def salvaged(
+    folder: str, uids: dict[str, int], modseq: int, now: int
+) -> Iterable[Message]:
+    """The messages in cur/ that a uidlist has UIDs for, by UID."""
+    cur = f"{folder}/cur"
+    names = dict(map(split, os.listdir(cur)))
+    known = sorted((uids[base], base) for base in names if base in uids)
+    for uid, base in known:
+        message = None
+        if _storable(base + names[base]):
+            message = read_message(cur, base, names[base], uid, modseq, now)
+        if message is not None:
+            yield message
+
+
+def located(folder: str) -> Callable[[str], str | None]:
+    """Where the file of a base is now: cur/ is listed when first asked."""
+    names: dict[str, str] | None = None
+
+    def find(base: str) -> str | None:
+        nonlocal names
+        if names is None:
+            found = os.listdir(f"{folder}/cur")
+            names = {split(name)[0]: name for name in found if name[0] != "."}
+        return names.get(base)
+
+    return find
+
+
+def split(name: str) -> tuple[str, str]:
+    """(base, info part with its colon) of a file name."""
+    base, colon, info = name.partition(":")
+    return base, colon + info
+
+
+def age(name: str) -> tuple[int, int, str]:
     """Delivery order: the time in the name, to the microsecond if it is there."""
     found = _TIME.match(name)
     if not found:
@@ -114,98 +301,20 @@ def _age(name: str) -> tuple[int, int, str]:
     return int(found[1]), int(found[2] or 0), name
 
 
-def _take(folder: str, name: str) -> None:
-    """new/NAME becomes cur/NAME:2, unless someone else was faster."""
-    base, _, info = name.partition(":")
-    target = name if info.startswith("2,") else f"{base}:2,"
+def _storable(name: str) -> bool:
+    """False for octets that are no text or no line, and so no name in the state."""
+    return name.isprintable()
+
+
+def _is_file(path: str) -> bool:
     try:
-        os.rename(f"{folder}/new/{name}", f"{folder}/cur/{target}")
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:
-        return
+        return False
 
 
-def _listed(folder: str) -> dict[str, str]:
-    """Flag letters by base of every file in cur/."""
-    names = os.listdir(f"{folder}/cur")
-    return dict(_split(name) for name in names if name[0] != ".")
-
-
-def _split(name: str) -> tuple[str, str]:
-    base, _, info = name.partition(":")
-    return base, info[2:].partition(",")[0] if info[:2] == "2," else ""
-
-
-def _numbered(
-    folder: str, bases: list[str], present: dict[str, str], uid: int, modseq: int
-) -> Iterable[Message]:
-    """Messages for files that have no UID yet; one that vanished is left out."""
-    for base in bases:
-        letters = present[base]
-        message = _read(folder, base, letters, uid, modseq)
-        if message is not None:
-            yield message
-            uid += 1
-
-
-def _read(
-    folder: str, base: str, letters: str, uid: int, modseq: int
-) -> Message | None:
-    for name in (f"{base}:2,{letters}", base):
-        path = f"{folder}/cur/{name}"
-        try:
-            seen = os.stat(path)
-            octets = _crlf_octets(path, MaildirName.parse(base), seen.st_size)
-        except FileNotFoundError:
-            continue
-        return Message(
-            uid, base, letters, "", modseq, octets, seen.st_size, int(seen.st_mtime)
-        )
-    return None
-
-
-def _crlf_octets(path: str, name: MaildirName, size: int) -> int:
-    """RFC822.SIZE: from the name if that fits the file, else counted."""
-    if name.octets == size and name.crlf_octets is not None:
-        return name.crlf_octets
-    with open(path, "rb", buffering=0) as file:
-        lone, held = 0, b""
-        while octets := file.read(READ_OCTETS):
-            lone += len(_BARE_LF.findall(held + octets))
-            held = b"\r" if octets.endswith(b"\r") else b""
-        return size + lone
-
-
-def append_uidlist(folder: str, row: MailboxRow, added: Iterable[Message]) -> None:
-    """UIDs by base as text, from which state that was lost is restored."""
-    lines = "".join(f"{m.uid} {m.base}\n" for m in added)
-    path = f"{folder}/mailtwist-uidlist"
-    with open(path, "a", encoding="utf-8", errors="surrogateescape") as file:
-        if not file.tell():
-            file.write(f"1 V{row.uid_validity}\n")
-        file.write(lines)
-
-
-def read_uidlist(folder: str) -> tuple[int, dict[str, int]] | None:
-    """(UIDVALIDITY, UID by base), or None if there is none that can be read."""
-    path = f"{folder}/mailtwist-uidlist"
+def older(path: str, seconds: float) -> bool:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            version, validity = file.readline().split()
-            if version != "1":
-                return None
-            uids = {}
-            for line in file:
-                uid, _, base = line.rstrip("\n").partition(" ")
-                if uid.isdecimal() and base:
-                    uids[base] = int(uid)
-            return int(validity.removeprefix("V")), uids
-    except (OSError, ValueError):
-        return None
-
-
-def salvaged(folder: str, uids: dict[str, int], modseq: int) -> list[Message]:
-    """The messages in cur/ that a uidlist has UIDs for, by UID."""
-    present = _listed(folder)
-    known = sorted((uids[base], base) for base in present if base in uids)
-    found = (_read(folder, base, present[base], uid, modseq) for uid, base in known)
-    return [message for message in found if message is not None]
+        return os.lstat(path).st_ctime < time.time() - seconds
+    except FileNotFoundError:
+        return False

@@ -6,27 +6,33 @@ import os
 from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import Any
+from weakref import WeakValueDictionary
 
-from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from ...config.model import Config
 from ...directory.model import Account
+from ...errors import SystemBusy
 from ...interfaces import IStore
 from ...mailbox.model import Path, Usage
 from . import folders
 from .account import AccountFiles
+from .content import Places
 from .delivery import MaildirDelivery
 from .mailboxes import MaildirMailboxes
 from .names import UniqueNames
 from .spool import Spooler
 from .writer import MaildirWriter
 
+log = Logger()
+
 THREADS = 4
-MOST_ACCOUNTS = 256  # with open databases; more are closed when idle
+MOST_OPEN = 64  # accounts with open databases, six descriptors each
+MOST_KEPT = 512  # accounts that are kept in memory though nobody is logged in
 KNOWN_FOLDERS = 100_000  # paths of folders known to exist
 
 
@@ -35,10 +41,14 @@ class MaildirStore:
     """See IStore.  Opens nothing before it is used."""
 
     def __init__(self, *, reactor: Any, config: Config, hostname: str) -> None:
-        self._reactor = reactor
+        self._reactor, self._poll_s = reactor, config.imap4.poll_s
         self._pool = ThreadPool(0, THREADS, "mailtwist-store")
-        self._accounts: OrderedDict[str, MaildirMailboxes] = OrderedDict()
+        self._trees: WeakValueDictionary[str, MaildirMailboxes] = WeakValueDictionary()
+        self._kept: OrderedDict[str, MaildirMailboxes] = OrderedDict()
+        self._open: OrderedDict[str, AccountFiles] = OrderedDict()
         self._folders: dict[tuple[str, Path], str] = {}
+        self._places = Places()
+        self._closed = False
         self.names = UniqueNames(hostname)
         self.writer = MaildirWriter(reactor, config.delivery.sync)
         self.spooler = Spooler(reactor, config.delivery.memory_octets)
@@ -47,30 +57,51 @@ class MaildirStore:
         )
 
     def defer(self, work: Any, *arguments: Any) -> Deferred[Any]:
+        """Run `work` in a thread; SystemBusy once the store is closed."""
+        if self._closed:
+            return fail(SystemBusy())
         if not self._pool.started:
             self._pool.start()
         return deferToThreadPool(self._reactor, self._pool, work, *arguments)
 
     def mailboxes(self, account: Account) -> MaildirMailboxes:
-        tree = self._accounts.get(account.home)
+        home = account.home
+        tree = self._trees.get(home)
         if tree is None:
-            files = AccountFiles(account, self.defer, self._reactor)
-            tree = MaildirMailboxes(
-                files, self.defer, self.writer, self.spooler, self.names
+            files = AccountFiles(
+                account,
+                self.defer,
+                self._reactor,
+                self.names,
+                poll_s=self._poll_s,
+                used=self._used,
             )
-            self._accounts[account.home] = tree
-            self._close_idle()
-        self._accounts.move_to_end(account.home)
+            tree = MaildirMailboxes(
+                files, self.defer, self.writer, self.spooler, self.names, self._places
+            )
+            self._trees[home] = tree
+        self._kept[home] = tree
+        self._kept.move_to_end(home)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
         tree.files.account = account  # its limits may be newer
         return tree
 
-    def _close_idle(self) -> None:
-        if len(self._accounts) <= MOST_ACCOUNTS:
+    def _used(self, files: AccountFiles) -> None:
+        """A turn ended: of all accounts with open databases the idlest close them."""
+        home = files.account.home
+        if not files.is_open:
+            self._open.pop(home, None)
             return
-        for home, tree in list(self._accounts.items())[: -MOST_ACCOUNTS // 2]:
-            if tree.files.idle:
-                del self._accounts[home]
-                tree.files.close()
+        self._open[home] = files
+        self._open.move_to_end(home)
+        if len(self._open) > MOST_OPEN and not self._closed:
+            for home, idle in self._open.items():
+                if not idle.busy:
+                    del self._open[home]
+                    resting = Deferred.fromCoroutine(idle.rest())
+                    resting.addErrback(lambda f: log.failure("closing state", f))
+                    break
 
     def delivery(self) -> MaildirDelivery:
         return self._delivery
@@ -78,7 +109,9 @@ class MaildirStore:
     # -- what delivery asks ---------------------------------------------------
 
     def folder(self, account: Account, path: Path) -> str | Awaitable[str]:
-        """The Maildir folder of a mailbox; a str if it is known to be there."""
+        """The Maildir folder of a mailbox; a str if it is known to be there.
+
+        Raises NoSuchMailbox, MailboxNotSelectable."""
         known = self._folders.get((account.home, path))
         if known is not None and os.path.isdir(known):
             return known
@@ -95,44 +128,37 @@ class MaildirStore:
             return await files.thread(find)
 
         folder = await files.turn(look)
-        if len(self._folders) > KNOWN_FOLDERS:
+        if len(self._folders) >= KNOWN_FOLDERS:
             self._folders.clear()
         self._folders[account.home, path] = folder
         return folder
 
     def arrived(self, account: Account, path: Path, octets: int, messages: int) -> None:
         """Files were renamed into new/: sessions that watch are told soon."""
-        tree = self._accounts.get(account.home)
+        tree = self._trees.get(account.home)
         if tree is None:
             return
         files = tree.files
         live = files.live.get(path)
+        if files.usage.known:
+            files.usage.arrived(path, octets, messages)
         if live is not None and live.watched:
             files.refresh(live)
-        elif files.usage is not None and live is None:
-            files.usage = evolve(
-                files.usage,
-                octets=files.usage.octets + octets,
-                messages=files.usage.messages + messages,
-            )
 
     def usage_now(self, account: Account) -> Usage | None:
-        tree = self._accounts.get(account.home)
-        if tree is None or tree.files.usage is None:
-            return None
-        return tree._limited(tree.files.usage)
+        tree = self._trees.get(account.home)
+        return None if tree is None else tree.usage_now()
 
     async def close(self) -> None:
         """Everything that was begun is finished; nothing is open afterwards."""
         await self.writer.close()
         await self.spooler.close()
-        for tree in self._accounts.values():
-            await tree.files.turn(_nothing)
-            tree.files.close()
+        for tree in list(self._trees.values()):
+            tree.files.polls.close()
+            await tree.files.rest()
+        self._closed = True
         if self._pool.started:
             self._pool.stop()
-        self._accounts.clear()
-
-
-async def _nothing() -> None:
-    """A turn that only waits for those before it."""
+        self._trees.clear()
+        self._kept.clear()
+        self._open.clear()

@@ -1,0 +1,153 @@
+"""Rendered columns: from the cache, or parsed now and kept.
+
+Files are read in a thread while the reactor parses what was read before, in slices.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from ...mailbox.model import Column
+from ...mime.index import index
+from . import content
+from .live import Live
+
+if TYPE_CHECKING:
+    from .mailbox import MaildirMailbox
+
+log = Logger()
+
+SLICE_S = 0.005  # of parsing, before the reactor gets a turn
+BATCH_OCTETS = 1 << 20  # read at a time, but for a single message that is larger
+BATCH_MESSAGES = 128
+KEEP_MESSAGES = 500  # parsed before they are written to the cache
+
+Read = list[bytes | mmap.mmap | None]
+Rendered = tuple[int, dict[Column, bytes]]
+
+
+async def rendered(
+    mailbox: MaildirMailbox, uids: Sequence[int], columns: Sequence[Column]
+) -> list[tuple[bytes, ...] | None]:
+    """See IMailbox.rendered."""
+    live, files = mailbox.readable(), mailbox.files
+    cache, object_id = files.cache, live.row.object_id
+    found = await files.cache_turn(cache.get, object_id, uids, columns)
+    if len(found) < len(uids):
+        missing = [uid for uid in uids if uid not in found]
+        present = [live.uids[at] for at in live.places(missing)]
+        if present:
+            await _parse(mailbox, live, present, found, columns)
+    if live.gone:
+        return [None] * len(uids)
+    here = {live.uids[at] for at in live.places(uids)}
+    return [found.get(uid) if uid in here else None for uid in uids]
+
+
+async def _parse(
+    mailbox: MaildirMailbox,
+    live: Live,
+    uids: Sequence[int],
+    found: dict[int, tuple[bytes, ...]],
+    columns: Sequence[Column],
+) -> None:
+    files = mailbox.files
+    batches = _batches(live, uids)
+    fresh: list[Rendered] = []
+    reading: Deferred[Read] | None = None
+    try:
+        for at, batch in enumerate(batches):
+            if reading is None:
+                reading = _read(mailbox, live, batch)
+            octets, reading = await reading, None
+            if None in octets:
+                octets = await _read_again(mailbox, live, batch, octets)
+            if at + 1 < len(batches):
+                reading = _read(mailbox, live, batches[at + 1])
+            await _index(files.reactor, batch, octets, fresh, found, columns)
+            if len(fresh) >= KEEP_MESSAGES or at + 1 == len(batches):
+                kept, fresh = fresh, []
+                keep = files.cache_turn(files.cache.put, live.row.object_id, kept)
+                keep.addErrback(_not_kept)
+    finally:
+        if reading is not None:
+            reading.addCallbacks(_close, lambda _: None)
+
+
+async def _index(
+    reactor: Any,
+    uids: Sequence[int],
+    octets: Read,
+    fresh: list[Rendered],
+    found: dict[int, tuple[bytes, ...]],
+    columns: Sequence[Column],
+) -> None:
+    began = reactor.seconds()
+    try:
+        for at, uid in enumerate(uids):
+            message, octets[at] = octets[at], None
+            if message is None:
+                continue
+            made = index(message)
+            if isinstance(message, mmap.mmap):
+                message.close()
+            found[uid] = tuple([made[column] for column in columns])
+            fresh.append((uid, made))
+            if reactor.seconds() - began > SLICE_S:
+                await deferLater(reactor, 0)
+                began = reactor.seconds()
+    finally:
+        _close(octets)
+
+
+def _batches(live: Live, uids: Sequence[int]) -> list[list[int]]:
+    """`uids` in order, as many at a time as may be in memory."""
+    batches: list[list[int]] = []
+    room = 0
+    for uid in uids:
+        at = live.index(uid)
+        octets = live.octets[at] if at is not None else 0
+        if not batches or octets > room or len(batches[-1]) >= BATCH_MESSAGES:
+            batches.append([])
+            room = BATCH_OCTETS
+        batches[-1].append(uid)
+        room -= octets
+    return batches
+
+
+def _read(mailbox: MaildirMailbox, live: Live, uids: Sequence[int]) -> Deferred[Read]:
+    places = [mailbox.place(live, uid) for uid in uids]
+    reading: Deferred[Read] = mailbox.defer(_whole, places)
+    return reading
+
+
+def _whole(places: Sequence[tuple[str, bool]]) -> Read:
+    return [content.whole(path, lf) for path, lf in places]
+
+
+async def _read_again(
+    mailbox: MaildirMailbox, live: Live, uids: Sequence[int], octets: Read
+) -> Read:
+    """Files that were not where they were: look, and try once more."""
+    await mailbox.look_closely(live)
+    lost = [at for at, one in enumerate(octets) if one is None]
+    again = await _read(mailbox, live, [uids[at] for at in lost])
+    for at, one in zip(lost, again, strict=True):
+        octets[at] = one
+    return octets
+
+
+def _close(octets: Read) -> None:
+    for one in octets:
+        if isinstance(one, mmap.mmap):
+            one.close()
+
+
+def _not_kept(fault: object) -> None:
+    log.error("rendered columns were not kept: {fault}", fault=fault)

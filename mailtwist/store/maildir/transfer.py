@@ -1,0 +1,273 @@
+"""Messages that come from elsewhere in the account, or from a client.
+
+Each within the account's turn, and each safe at any crash.  New files wait in cur/ as
+PENDING until their rows are durable, then get their names; a look finishes that (see
+`scan`).  A move has both mailboxes in one account and so in one transaction: the rows
+there and here change together, and the files to unlink are noted with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from ...flags import Flags
+from ...mailbox.model import Appended, Copied, Path
+from ..state import Message
+from . import durable, scan
+from .change import unlinked
+from .keywords import Spelling
+from .live import Delta, Live
+from .scan import PENDING
+from .spool import Spool
+from .writer import NewFile
+
+if TYPE_CHECKING:
+    from .mailboxes import MaildirMailboxes
+
+# A file that cannot get one more hard link there is copied instead.
+_NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}
+
+
+@frozen
+class Transfer:
+    """Messages of a mailbox and what they become in another."""
+
+    old: list[Message]
+    new: list[Message]
+    letters: dict[str, str] | None  # keywords by letter there, if they change
+
+
+async def copy(
+    tree: MaildirMailboxes, live: Live, uids: Sequence[int], target: Path
+) -> Copied:
+    """Hard links under new names; see IMailbox.copy."""
+    files = tree.files
+    await files.look(live)
+    into = await files.opened(target)
+    messages = live.messages(uids)
+    await tree.need_room(sum(message.file_octets for message in messages))
+    if not messages:
+        return Copied(into.row.uid_validity, [], [])
+    transfer = _transfer(tree, live, into, messages)
+
+    def run() -> Delta:
+        with files.transaction(live, into), _Pending(live, into, transfer) as pending:
+            delta = _arrival(into, transfer.new, transfer.letters)
+            files.record(into, delta)
+            pending.keep()
+        return evolve(delta, stamp=_shown(into, transfer.new))
+
+    files.applied(into, await files.thread(run))
+    return _copied(into, transfer)
+
+
+async def move(
+    tree: MaildirMailboxes, live: Live, uids: Sequence[int], target: Path
+) -> Copied:
+    """As copy, and the originals go; see IMailbox.move."""
+    files = tree.files
+    await files.look(live)
+    into = await files.opened(target)
+    messages = live.messages(uids)
+    if not messages:
+        return Copied(into.row.uid_validity, [], [])
+    transfer = _transfer(tree, live, into, messages)
+    uids = sorted(message.uid for message in messages)
+
+    def run() -> tuple[Delta, Delta]:
+        with files.transaction(live, into), _Pending(live, into, transfer) as pending:
+            delta = _arrival(into, transfer.new, transfer.letters)
+            source = delta.row if into is live else live.row
+            row = evolve(source, highest_modseq=source.highest_modseq + 1)
+            departure = Delta(row, vanished=uids)
+            files.record(into, delta)
+            files.record(live, departure)
+            files.state.add_removed(live.row.id, [m.base for m in messages])
+            pending.keep()
+        live.removed |= {message.base for message in messages}
+        stamp = _shown(into, transfer.new)
+        unlinked(live.folder, messages)
+        files.forget_removed(live)
+        departure = evolve(departure, stamp=scan.stamp_of(live.folder))
+        return evolve(delta, stamp=None if into is live else stamp), departure
+
+    delta, departure = await files.thread(run)
+    files.applied(into, delta)
+    files.applied(live, departure)
+    files.cache_turn(files.cache.forget, live.row.object_id, uids)
+    return _copied(into, transfer)
+
+
+def _copied(into: Live, transfer: Transfer) -> Copied:
+    return Copied(
+        into.row.uid_validity,
+        [message.uid for message in transfer.old],
+        [message.uid for message in transfer.new],
+    )
+
+
+def _transfer(
+    tree: MaildirMailboxes, live: Live, into: Live, messages: Sequence[Message]
+) -> Transfer:
+    """UIDs, names and flags in `into` of these messages."""
+    spelling = Spelling(into.names)
+    modseq, now = into.row.highest_modseq + 1, int(time.time())
+    spelled: dict[Flags, tuple[str, str]] = {}
+    new = []
+    for uid, message in enumerate(messages, into.row.uid_next):
+        flags = live.names.flags(message.info, message.keywords)
+        written = spelled.get(flags)
+        if written is None:
+            written = spelled[flags] = spelling.written(spelling.named(flags))
+        new.append(
+            Message(
+                uid,
+                tree.names.base(message.file_octets, message.octets),
+                *written,
+                modseq,
+                message.octets,
+                message.file_octets,
+                message.internal_date,
+                now,
+            )
+        )
+    return Transfer(list(messages), new, spelling.letters if spelling.added else None)
+
+
+# -- in a thread ------------------------------------------------------------------
+
+
+class _Pending(contextlib.AbstractContextManager["_Pending"]):
+    """Links to messages of `live` in cur/ of `into`, durable but not shown yet.
+
+    They go if the block fails before `keep`; after a crash the next look decides."""
+
+    def __init__(self, live: Live, into: Live, transfer: Transfer) -> None:
+        self._made: list[str] = []
+        self._kept = False
+        source, cur = f"{live.folder}/cur", f"{into.folder}/cur"
+        find = scan.located(live.folder)
+        try:
+            for old, new in zip(transfer.old, transfer.new, strict=True):
+                path = f"{cur}/{PENDING}{new.base}{new.info}"
+                try:
+                    _link(f"{source}/{old.base}{old.info}", path)
+                except FileNotFoundError:
+                    _link(f"{source}/{find(old.base) or old.base}", path)
+                self._made.append(path)
+            durable.sync_directory(cur)
+        except BaseException:
+            self._remove()
+            raise
+
+    def keep(self) -> None:
+        """The transaction is complete but for its COMMIT."""
+        self._kept = True
+
+    def __exit__(self, *failure: object) -> None:
+        if not self._kept:
+            self._remove()
+
+    def _remove(self) -> None:
+        for path in self._made:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _link(source: str, path: str) -> None:
+    try:
+        os.link(source, path, follow_symlinks=False)
+    except OSError as fault:
+        if fault.errno not in _NO_LINK:
+            raise
+        shutil.copy2(source, path)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _shown(into: Live, added: Sequence[Message]) -> tuple[int, int]:
+    """Give pending files their names; the folder's stamp afterwards."""
+    cur = f"{into.folder}/cur"
+    for message in added:
+        name = f"{message.base}{message.info}"
+        try:
+            os.rename(f"{cur}/{PENDING}{name}", f"{cur}/{name}")
+        except FileNotFoundError:
+            continue  # another process was here and has shown it
+    return scan.stamp_of(into.folder)
+
+
+def _arrival(
+    into: Live, added: Sequence[Message], letters: dict[str, str] | None
+) -> Delta:
+    row = evolve(
+        into.row,
+        uid_next=added[-1].uid + 1,
+        highest_modseq=into.row.highest_modseq + 1,
+    )
+    return Delta(row, added=added, letters=letters)
+
+
+# -- from a client ----------------------------------------------------------------
+
+
+async def append(
+    tree: MaildirMailboxes,
+    path: Path,
+    uploads: Sequence[tuple[Spool, Flags, int]],
+) -> Appended:
+    """New files and their rows; all or none."""
+    files = tree.files
+    live = await files.opened(path)
+    await tree.need_room(sum(spool.octets for spool, _, _ in uploads))
+    if not uploads:
+        return Appended(live.row.uid_validity, [])
+    spelling = Spelling(live.names)
+    modseq, now = live.row.highest_modseq + 1, int(time.time())
+    new: list[NewFile] = []
+    added: list[Message] = []
+    for uid, (spool, flags, date) in enumerate(uploads, live.row.uid_next):
+        octets = spool.octets
+        info, keywords = spelling.written(spelling.named(flags))
+        base = tree.names.base(octets)
+        name = f"{PENDING}{base}{info}"
+        new.append(NewFile(live.folder, name, "cur", spool, internal_date=date))
+        added.append(
+            Message(uid, base, info, keywords, modseq, octets, octets, date, now)
+        )
+    outcomes = await tree.writer.commit(new)
+    failed = [fault for fault in outcomes if fault is not None]
+
+    def record() -> Delta:
+        try:
+            if failed:
+                raise failed[0]
+            with files.transaction(live):
+                delta = _arrival(
+                    live, added, spelling.letters if spelling.added else None
+                )
+                files.record(live, delta)
+        except BaseException:
+            _give_up(live, new)
+            raise
+        return evolve(delta, stamp=_shown(live, added))
+
+    files.applied(live, await files.thread(record))
+    return Appended(live.row.uid_validity, [message.uid for message in added])
+
+
+def _give_up(live: Live, new: Sequence[NewFile]) -> None:
+    for file in new:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{live.folder}/cur/{file.name}")

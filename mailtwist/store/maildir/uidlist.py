@@ -1,0 +1,151 @@
+"""UIDs as text beside the messages, from which lost state is restored.
+
+    1 V1700000000 N4712
+    K a $Junk
+    4711 1700000000.M1P2Q3.mx,S=100,W=100
+
+UIDVALIDITY, the next UID when the file was last written whole, keywords by letter,
+UIDs by base.  Lines are added as messages come; a UID named twice belongs to the later
+line.  A folder that Dovecot kept has its `dovecot-uidlist` and `dovecot-keywords`; they
+are read when there is no file of ours, so that clients need not fetch all anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from ..state import MailboxRow
+
+FILE = "mailtwist-uidlist"
+DOVECOT = "dovecot-uidlist"
+DOVECOT_KEYWORDS = "dovecot-keywords"
+
+LEAST_OCTETS = 65_536  # below, the lines of expunged messages do not matter
+LINE_OCTETS = 100  # of one message, about
+
+
+@frozen
+class UidList:
+    uid_validity: int
+    uid_next: int
+    uids: dict[str, int] = field(factory=dict)  # by base
+    keywords: dict[str, str] = field(factory=dict)  # by letter
+
+
+def append(
+    folder: str,
+    row: MailboxRow,
+    added: Iterable[tuple[int, str]],
+    keywords: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Put down (UID, base) pairs and (letter, keyword) pairs."""
+    lines = _lines(added, keywords)
+    if lines:
+        with open(f"{folder}/{FILE}", "ab") as file:
+            file.write(lines if file.tell() else _head(row) + lines)
+
+
+def rewrite(
+    folder: str,
+    row: MailboxRow,
+    messages: Iterable[tuple[int, str]],
+    keywords: Mapping[str, str],
+) -> None:
+    """Write the file anew, without what is gone."""
+    path = f"{folder}/{FILE}"
+    with open(f"{path}.new", "wb") as file:
+        file.write(_head(row) + _lines(messages, keywords.items()))
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(f"{path}.new", path)
+
+
+def overgrown(folder: str, messages: int) -> bool:
+    """True if most of the file is about messages that are gone."""
+    try:
+        octets = os.stat(f"{folder}/{FILE}").st_size
+    except OSError:
+        return messages > 0
+    return octets > LEAST_OCTETS + 4 * LINE_OCTETS * messages
+
+
+def _head(row: MailboxRow) -> bytes:
+    return b"1 V%d N%d\n" % (row.uid_validity, row.uid_next)
+
+
+def _lines(
+    messages: Iterable[tuple[int, str]], keywords: Iterable[tuple[str, str]]
+) -> bytes:
+    lines = [f"K {letter} {keyword}\n" for letter, keyword in keywords]
+    lines += [f"{uid} {base}\n" for uid, base in messages]
+    return "".join(lines).encode()
+
+
+# -- reading ----------------------------------------------------------------------
+
+
+def read(folder: str) -> UidList | None:
+    """What the folder's uidlist says; None if there is none that can be read."""
+    with contextlib.suppress(OSError, ValueError):
+        return _ours(_text(f"{folder}/{FILE}"))
+    with contextlib.suppress(OSError, ValueError):
+        found = _dovecot(_text(f"{folder}/{DOVECOT}"))
+        with contextlib.suppress(OSError, ValueError):
+            _dovecot_keywords(_text(f"{folder}/{DOVECOT_KEYWORDS}"), found.keywords)
+        return found
+    return None
+
+
+def _text(path: str) -> list[str]:
+    with open(path, "rb") as file:
+        return file.read().decode("utf-8", "surrogateescape").split("\n")
+
+
+def _ours(lines: list[str]) -> UidList:
+    """Raises ValueError for a file that is not one."""
+    version, validity, *more = lines[0].split()
+    if version != "1" or validity[0] != "V":
+        raise ValueError(lines[0])
+    uids: dict[int, str] = {}
+    keywords: dict[str, str] = {}
+    for line in lines[1:-1]:  # the last line is empty, or was cut off by a crash
+        first, _, rest = line.partition(" ")
+        if first == "K":
+            letter, _, keyword = rest.partition(" ")
+            keywords[letter] = keyword
+        elif first.isdecimal() and rest:
+            uids[int(first)] = rest
+    noted = max((int(word[1:]) for word in more if word[0] == "N"), default=1)
+    return UidList(
+        int(validity[1:]),
+        max(noted, max(uids, default=0) + 1),
+        {base: uid for uid, base in uids.items()},
+        keywords,
+    )
+
+
+def _dovecot(lines: list[str]) -> UidList:
+    """Version 3: `3 V<validity> N<next> ...`, then `<uid> <fields> :<file name>`."""
+    version, *fields = lines[0].split()
+    values = {word[0]: word[1:] for word in fields}
+    if version != "3":
+        raise ValueError(lines[0])
+    uids: dict[str, int] = {}
+    for line in lines[1:]:
+        head, mark, name = line.partition(" :")
+        uid = head.partition(" ")[0]
+        if mark and uid.isdecimal():
+            uids[name.partition(":")[0]] = int(uid)
+    uid_next = max(int(values["N"]), max(uids.values(), default=0) + 1)
+    return UidList(int(values["V"]), uid_next, uids)
+
+
+def _dovecot_keywords(lines: list[str], keywords: dict[str, str]) -> None:
+    for line in lines:
+        number, _, keyword = line.partition(" ")
+        if number.isdecimal() and int(number) < 26 and keyword:
+            keywords[chr(ord("a") + int(number))] = keyword
