@@ -136,6 +136,9 @@ _COMMAND = re.compile(rb"([A-Za-z0-9]+)(?: (.*))?\Z", re.S)
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _NUMBER = re.compile(rb"[0-9]{1,10}\Z")
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}\Z")  # RFC 4422 §3.1
+_BASE64 = re.compile(
+    rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?\Z"
+)
 _TAG = re.compile(rb"(?:\*|[A-Za-z0-9-]{1,64})\Z")
 _DIGEST = re.compile(rb"[0-9A-Fa-f]{32}\Z")
 
@@ -158,7 +161,7 @@ def parse(line: bytes) -> Command:
     bad = _CONTROL.search(line)
     if bad:
         raise SyntaxFault("no control characters", bad.start())
-    at = len(found[1]) + 1
+    at = min(len(found[1]) + 1, len(line))
     argument = found[2]
     if argument is not None and verb != b"PASS":
         argument = argument.strip(b" ") or None
@@ -171,10 +174,9 @@ def response(line: bytes) -> bytes | None:
 
 
 def _base64(text: bytes, at: int) -> bytes:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
-        raise SyntaxFault("base64", at) from None
+    if not _BASE64.match(text):
+        raise SyntaxFault("base64", at)
+    return binascii.a2b_base64(text)
 
 
 def _user(argument: bytes | None, at: int) -> User:
