@@ -21,6 +21,7 @@ from ..config.model import Config
 from ..delivery.dispatch import Dispatch
 from ..delivery.router import Router
 from ..imap4.server import IMAP4Factory
+from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
 from ..smtp.server import SMTPFactory
 from ..store.maildir.store import MaildirStore
@@ -73,6 +74,7 @@ class MailService(MultiService):
         """A factory for each (protocol, tls) that a listener may ask for."""
         config = self.config
         made: dict[tuple[str, str], Any] = {}
+        maildrops = Maildrops(self.config.pop3)  # one lock for all listeners
         for mode in ("starttls", "implicit", "none"):
             shared: dict[str, Any] = {
                 "reactor": self._reactor,
@@ -88,7 +90,9 @@ class MailService(MultiService):
             }
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **shared)
             made["submission", mode] = SMTPFactory(role="submission", **mail, **shared)
-            made["pop3", mode] = POP3Factory(config=config.pop3, **shared)
+            made["pop3", mode] = POP3Factory(
+                config=config.pop3, maildrops=maildrops, **shared
+            )
             made["imap4", mode] = IMAP4Factory(config=config.imap4, **shared)
         for factory in made.values():
             count_sessions(factory, self.gate)
