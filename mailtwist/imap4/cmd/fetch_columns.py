@@ -210,7 +210,7 @@ class View:
                 body = self.plan.bodies[attribute]
                 fields = self._rendered(chunk, Column.FIELDS)
                 values = [literal(without_nul(body.of_kept(one))) for one in fields]
-                return body.label.replace(b"%", b"%%") + b" %b", values
+                return body.label + b" %b", values  # no kept name has a "%"
 
     def _rendered(self, chunk: Chunk, column: Column) -> list[bytes]:
         at = self.plan.columns.index(column)

@@ -29,6 +29,7 @@ async def search(session: Session, command: Search) -> Answer:
     mailbox, selected = session.open
     if command.uses_modseq:
         session.enable_condstore()
+    await session.look_if_due()
     uids = await find(
         mailbox,
         command.key,
@@ -36,6 +37,9 @@ async def search(session: Session, command: Search) -> Answer:
         recent=_Recent(selected.is_recent),
         pause=session.connection.pause,
     )
+    gone = selected.vanished  # and not yet told, as numbers are under way
+    if gone:
+        uids = [uid for uid in uids if uid not in gone]
     found = uids if command.uid else _numbers(selected, uids)
     if command.returns is None:
         words = ["SEARCH", *map(str, found)]
@@ -44,6 +48,8 @@ async def search(session: Session, command: Search) -> Answer:
         session.put(untagged(" ".join(words).encode()))
     else:
         session.put(await _esearch(session, command, command.returns, uids, found))
+    if gone and not command.uid:  # RFC 5530 §3
+        return ok("SEARCH completed, some messages are gone", b"EXPUNGEISSUED")
     return ok("SEARCH completed")
 
 
