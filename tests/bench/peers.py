@@ -102,7 +102,8 @@ maillog_file_prefixes = /tmp, /var/tmp
         lines += ["anvil unix - - n - 1 anvil", "postlog unix-dgram n - n - 1 postlogd"]
         for service in services.split():
             name, _, program = service.partition(":")
-            lines.append(f"{name} unix n - n - 0 {program or name}")
+            private = "n" if name == "cleanup" else "-"
+            lines.append(f"{name} unix {private} - n - 0 {program or name}")
         (self.folder / "etc/master.cf").write_text("\n".join(lines) + "\n")
         etc = self.folder / "etc"
         subprocess.run(
