@@ -128,6 +128,8 @@ class Selected:
                 if (known is None or modseq > known[1]) and self.number_of(uid):
                     self._changed[uid] = flags, modseq
         self.vanish(changes.vanished)
+        if changes.vanished:  # what came and went is not new if it is told again
+            self._last_uid = max(self._last_uid, changes.vanished[-1])
         if recent_from is not None:
             self._add_recent(recent_from)
         if changes.highest_modseq > self.highest_modseq:
@@ -137,7 +139,10 @@ class Selected:
             }
 
     def vanish(self, uids: Sequence[int]) -> None:
-        """These UIDs are gone (`Expunged.uids` of this session, or learned)."""
+        """These UIDs are gone (`Expunged.uids` of this session, or learned).
+
+        UIDs beyond what was learned say nothing of those below them.
+        """
         if not uids:
             return
         gone = set(uids)
@@ -148,7 +153,6 @@ class Selected:
                 self._vanished.add(uid)
                 self._changed.pop(uid, None)
                 self._told.pop(uid, None)
-        self._last_uid = max(self._last_uid, max(gone))
 
     def told(self, rows: MessageRows, *, silent: bool = False) -> None:
         """The client was told the flags in `rows` (by the answers of STORE, FETCH).

@@ -201,7 +201,7 @@ class Session:
         self.tell_keywords(changes.rows.flags)
 
     async def look_if_due(self) -> None:
-        """As look; a store that cannot tell now will tell later."""
+        """As look; a store that cannot tell now is asked again `poll_s` later."""
         if not self.due:
             return
         try:
@@ -209,7 +209,6 @@ class Session:
         except MailboxDeleted:
             raise
         except MailError as fault:
-            self.stale = True
             log.warn("imap4 {s} cannot look: {f}", s=self.peer.session, f=fault.public)
 
     def tell(self, row: CommandRow | None) -> None:
