@@ -229,7 +229,8 @@ class IMailbox(Interface):
 
     Ascending lists of UIDs go in; UIDs that are gone are left out of results without a
     fault.  Changes are published to every watcher, in this process and others, after
-    they are durable.
+    they are durable.  Once the mailbox was deleted, watchers are called and every
+    method raises NoSuchMailbox.
     """
 
     path: Path = Attribute("Where it was opened.")

@@ -142,15 +142,18 @@ class CompatAccount:
             await self._look()
             return True
 
-        done = self._run(changed)
         now: list[object] = []
-        done.addBoth(now.append)
-        if not now:
-            later = self._run(self._look)  # stands behind `changed` in the queue
-            return later.addCallback(lambda _: _told(now[0]))
-        if isinstance(now[0], Failure):
+
+        def fired(result: object) -> object:
+            now.append(result)
+            return result
+
+        done = self._run(changed)
+        done.addBoth(fired)
+        if now and isinstance(now[0], Failure):
+            done.addErrback(lambda failure: None)  # told by the exception
             now[0].raiseException()
-        return True
+        return True if now else done
 
     def _run(
         self, work: Callable[[], Coroutine[Any, Any, T]], *, told: bool = False
@@ -192,9 +195,3 @@ def _path(name: str | bytes) -> Path:
         return split(text, DELIMITER)
     except MailError as fault:
         raise MailboxException(fault.public) from fault
-
-
-def _told(result: object) -> object:
-    if isinstance(result, Failure):
-        result.raiseException()
-    return result
