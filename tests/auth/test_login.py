@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import hmac
+from threading import Event
 
 from attrs import evolve
 from scramp import ScramClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
@@ -419,6 +420,26 @@ class RenewTests(RoomTestCase):
         for options in ({"argon2_passes": 2}, {"scram_sha1": True}):
             verified = await self.logged_in(**options)
             self.assertFalse(verified.stale, options)
+
+    async def test_a_renewal_that_waits_is_done_before_the_server_stops(self):
+        fast = Auth(**{**FAST, "argon2_passes": 2, "threads": 1})
+        config = evolve(self.config, auth=fast)
+        auth = built(self, config, reactor)
+        go = Event()
+        login = Deferred.fromCoroutine(
+            auth.authenticator.login_password(ANN, Secret(PASSWORD), TLS)
+        )
+        while not auth.checker._pool._waiting:  # the check stands in the queue
+            await deferLater(reactor, 0)
+        busy = auth.checker._pool.run(
+            lambda: go.wait(10)
+        )  # and this in front of the renewal
+        await login
+        closed = Deferred.fromCoroutine(auth.close())
+        go.set()
+        await closed
+        busy.addErrback(lambda failure: failure.trap(AuthUnavailable))
+        self.assertFalse(UserDb(config).verify(ANN, PASSWORD).stale)
 
     async def test_a_login_succeeds_though_nothing_can_be_written(self):
         database = UserDb(self.config)

@@ -25,9 +25,10 @@ class HashPool:
         self._pool = ThreadPool(0, threads, "mailtwist-password")
         self._waiting, self._refusing = 0, False
 
-    def run(self, work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+    def run(self, work: Callable[[], Any], *, promised: bool = False) -> Deferred[Any]:
         """What `work` gives.  Fails with SystemBusy if too many wait already,
-        AuthUnavailable when the server stops."""
+        AuthUnavailable when the server stops - unless it is `promised`: what waits
+        then is still done."""
         if self._refusing:
             return fail(AuthUnavailable())
         if self._waiting >= MOST_WAITING * self._threads:
@@ -38,9 +39,9 @@ class HashPool:
         given_up = False
 
         def unless_given_up() -> Any:
-            if given_up or self._refusing:
+            if given_up or (self._refusing and not promised):
                 raise AuthUnavailable()
-            return work(*arguments)
+            return work()
 
         def cancelled(_: object) -> None:
             nonlocal given_up

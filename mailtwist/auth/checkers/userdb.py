@@ -64,7 +64,7 @@ class UserDbChecker:
 
     def _renew(self, verified: Verified, password: bytes) -> None:
         """Behind the login's back: nobody waits for it, and it may fail."""
-        done = self._run(lambda db: db.renew(verified, password))
+        done = self._run(lambda db: db.renew(verified, password), promised=True)
         self._renewals.add(done)
 
         def ended(result: Any) -> None:
@@ -92,8 +92,8 @@ class UserDbChecker:
         found = await self._thread.run(lambda db: db.scram_keys(username, mechanism))
         return None if found is None else (found[0].encode(), found[1])
 
-    def _run(self, work: Any) -> Deferred[Any]:
-        done = self._pool.run(self._in_thread, work)
+    def _run(self, work: Any, *, promised: bool = False) -> Deferred[Any]:
+        done = self._pool.run(lambda: self._in_thread(work), promised=promised)
         return done.addErrback(unavailable, self._thread.path)
 
     def _in_thread(self, work: Any) -> Any:
