@@ -40,7 +40,10 @@ def cpu_s(pid: int) -> float:
     root = psutil.Process(pid)
     total = 0.0
     for process in [root, *root.children(recursive=True)]:
-        times = process.cpu_times()
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:  # it ended: its parent has its time now
+            continue
         total += times.user + times.system
         total += times.children_user + times.children_system
     return total
