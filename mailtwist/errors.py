@@ -151,6 +151,18 @@ class NoRoute(MailError):
     status, public = "5.4.4", "No route to that domain from here"
 
 
+class NoSuchDomain(MailError):
+    """The domain does not exist, or says that it takes no mail (RFC 7505)."""
+
+    status, public = "5.1.2", "No such domain"
+
+
+class DnsUnavailable(MailError):
+    """No answer from the resolvers; never means that there is no such name."""
+
+    status, public = "4.4.3", "Cannot look up the domain now, try again later"
+
+
 class SenderRefused(MailError):
     """The reverse-path does not belong to the login (RFC 6409 §6.1)."""
 

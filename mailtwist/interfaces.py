@@ -20,6 +20,7 @@ from zope.interface import Attribute, Interface
 from .address import Address
 from .delivery.model import Envelope, Recipient, Verdict
 from .directory.model import Account
+from .dns.model import Answer
 from .flags import Flags
 from .mailbox.model import (
     Appended,
@@ -36,6 +37,7 @@ from .mailbox.model import (
     Stored,
     Usage,
 )
+from .queue.model import Job, Outcome, QueuedMessage, QueuedRecipient
 from .sasl.model import ScramKeys
 
 # -- who exists -------------------------------------------------------------------
@@ -105,9 +107,13 @@ class IRouter(Interface):
     """Decides at RCPT where a recipient's mail goes."""
 
     async def resolve(
-        address: Address, *, may_relay: bool, size_octets: int | None = None
+        address: Address,
+        *,
+        may_relay: bool,
+        size_octets: int | None = None,
+        sender: Address | None = None,
     ) -> Recipient:
-        """The recipient's destination.
+        """The recipient's destination; `sender` is the reverse-path.
 
         "postmaster" without a domain is a local address (RFC 5321 §4.5.1).  Raises
         NoSuchUser, OverQuota (usage plus `size_octets` over the limit), RelayDenied for
@@ -142,6 +148,89 @@ class IMessageSink(Interface):
 
     def abort() -> None:
         """Forget the message; nothing of it stays visible."""
+
+
+# -- mail that goes out -----------------------------------------------------------
+
+
+class IContent(Interface):
+    """The octets of a queued message, CRLF line ends."""
+
+    octets: int = Attribute("How many.")
+
+    async def read(start: int, count: int) -> bytes:
+        """Octets [start, start + count), fewer at the end.  Raises StorageFull or
+        MailError if the spool cannot be read."""
+
+
+class ITransport(Interface):
+    """Something that carries mail out of the queue: SMTP, LMTP, a pipe, a mailbox."""
+
+    def destination(job: Job) -> str:
+        """The key by which attempts are limited: a domain, a host, a command."""
+
+    async def attempt(job: Job, content: IContent) -> list[Outcome]:
+        """One outcome per recipient of `job`, in its order.
+
+        Never raises but for cancellation; after that nothing is known of recipients
+        whose transaction was open.  The transport keeps its own time limits."""
+
+
+class ISpool(Interface):
+    """The durable queue: the octets of a message once, its recipients as rows.
+
+    What a method answered is on disk.  Storage that fails raises StorageFull."""
+
+    def begin(envelope: Envelope) -> IMessageSink:
+        """As IDelivery.begin; commit gives None for every recipient or one fault."""
+
+    async def due(now_s: float, count: int, after: str = "") -> list[QueuedMessage]:
+        """Up to `count` messages with a recipient due at `now_s`, not held, the
+        earliest due first; those whose id is in work are left to the caller."""
+
+    async def next_due(now_s: float) -> float | None:
+        """When the next recipient is due after `now_s`; None if nothing waits."""
+
+    async def recipients(queue_id: str) -> list[QueuedRecipient]:
+        """The recipients of a message that are not done."""
+
+    async def message(queue_id: str) -> QueuedMessage | None:
+        """The message, None if it is not (or no more) there."""
+
+    def content(queue_id: str) -> IContent:
+        """Its octets."""
+
+    async def settle(
+        queue_id: str,
+        done: Sequence[int],
+        later: Sequence[QueuedRecipient],
+        reports: Sequence[tuple[Envelope, bytes]] = (),
+    ) -> None:
+        """In one transaction: recipients `done` are taken off, `later` replaced by
+        number, and reports queued as messages of their own.  A message without
+        recipients is removed."""
+
+
+class IResolver(Interface):
+    """DNS look-ups, cached.  Names as A-labels.
+
+    Raises DnsUnavailable (4.4.3) if no answer came, NoSuchDomain (5.1.2) for
+    NXDOMAIN; an empty list is a name without such records."""
+
+    async def mx(domain: str) -> Answer:
+        """MX records as (preference, host) pairs, lower case without final dot."""
+
+    async def addresses(host: str, *, ipv6: bool = True) -> Answer:
+        """AAAA then A records as str."""
+
+    async def txt(name: str) -> Answer:
+        """TXT records, the strings of each joined, as bytes."""
+
+    async def tlsa(port: int, host: str) -> Answer:
+        """TLSA records as (usage, selector, matching type, data) of _port._tcp.host."""
+
+    async def ptr(address: str) -> Answer:
+        """Names of an IP address."""
 
 
 # -- mailboxes --------------------------------------------------------------------

@@ -23,7 +23,8 @@ from typing import TypeVar
 
 from attrs import define
 
-from ..config.model import DAY_S, HOUR_S, Auth
+from ..config.model import Auth
+from ..config.option import DAY_S, HOUR_S
 from ..errors import AuthThrottled
 
 WINDOW_S = HOUR_S

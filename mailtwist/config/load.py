@@ -104,11 +104,16 @@ class _Reader:
         """The section of these values; path defaults are completed too."""
         section = kind(**values)
         places = {
-            option.name: self.place(getattr(section, option.name))
+            option.name: self.places(getattr(section, option.name))
             for option in fields(kind)
             if option.metadata.get("path") and getattr(section, option.name)
         }
         return evolve(section, **places)
+
+    def places(self, found: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if isinstance(found, str):
+            return self.place(found)
+        return tuple(self.place(text) for text in found)
 
     def place(self, text: str) -> str:
         return os.path.normpath(self.base / text)
@@ -138,6 +143,10 @@ class _Reader:
             if not isinstance(found, list):
                 raise ValueError
             return tuple(ip_network(text) for text in texts(found))
+        if option.metadata.get("texts"):
+            if not isinstance(found, list):
+                raise ValueError
+            return tuple(texts(found))
         if option.type is bool:
             if not isinstance(found, bool):
                 raise ValueError
@@ -249,6 +258,8 @@ def told(option: Attribute[Any]) -> str:
     kind = words.get(option.type, "a text")  # type: ignore[arg-type]
     if option.metadata.get("networks"):
         kind = 'a list of networks like ["192.0.2.0/24", "2001:db8::/32"]'
+    elif option.metadata.get("texts"):
+        kind = 'a list of texts like ["one", "two"]'
     elif option.metadata.get("domain"):
         kind = 'a domain like "example.org"'
     elif units_of(option) is SECONDS:

@@ -7,40 +7,23 @@ value in the file may carry a unit ("5 min", "25 MiB"); here it is a plain numbe
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
-from typing import Any
+from attrs import frozen
 
-from attrs import field, frozen
-
-from .checks import Check, ge, in_, matches_re
-
-MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
-KIB, MIB = 1024, 1024 * 1024
-
-Network = IPv4Network | IPv6Network
-
-
-def option(default: Any, help: str, *checks: Check, **metadata: Any) -> Any:
-    """An option with its default; `help` is a sentence or two of Markdown."""
-    metadata |= {"help": help, "checks": checks}
-    return field(default=default, validator=checks or None, metadata=metadata)
-
-
-def required(help: str, *checks: Check, **metadata: Any) -> Any:
-    """An option that the file must give."""
-    metadata |= {"help": help, "checks": checks}
-    return field(validator=checks or None, metadata=metadata)
-
-
-def listing(section: type, help: str) -> Any:
-    """A list of tables, `[[...]]`."""
-    return field(factory=tuple, metadata={"help": help, "of": section})
-
-
-def section(kind: type, help: str) -> Any:
-    """A table, `[...]`."""
-    return field(factory=kind, metadata={"help": help, "of": kind})
-
+from .checks import ge, in_, matches_re
+from .option import (
+    KIB,
+    MIB,
+    MINUTE_S,
+    Network,
+    listing,
+    option,
+    required,
+    section,
+)
+from .queueing import Queue
+from .relaying import Dns, Relay, Smarthost, TlsPolicy
+from .restricting import Restrictions
+from .routing import Alias, Route, Srs, Table
 
 PROTOCOLS = ("smtp", "submission", "pop3", "imap4")
 TLS_MODES = ("implicit", "starttls", "none")
@@ -323,4 +306,24 @@ class Config:
     imap4: Imap4 = section(Imap4, "IMAP4.")
     auth: Auth = section(Auth, "Logging in.")
     delivery: Delivery = section(Delivery, "Local delivery.")
+    table: tuple[Table, ...] = listing(
+        Table, "Lookup tables that other options name as `table:NAME`."
+    )
+    alias: Alias = section(Alias, "Aliases and forwarding.")
+    route: tuple[Route, ...] = listing(
+        Route, "Where mail for elsewhere goes; the first that matches counts."
+    )
+    srs: Srs = section(Srs, "Sender rewriting of forwarded mail.")
+    queue: Queue = section(Queue, "The queue of mail that waits.")
+    relay: Relay = section(Relay, "Sending to other hosts.")
+    smarthost: tuple[Smarthost, ...] = listing(
+        Smarthost, "Hosts that take all mail for elsewhere, in order of preference."
+    )
+    tls_policy: tuple[TlsPolicy, ...] = listing(
+        TlsPolicy, "TLS asked of a destination; the first that matches counts."
+    )
+    dns: Dns = section(Dns, "The resolver.")
+    restrictions: Restrictions = section(
+        Restrictions, "What a client must keep to; Postfix's smtpd_*_restrictions."
+    )
     log: Log = section(Log, "Logs.")

@@ -68,7 +68,7 @@ SAMPLE_HEAD = """# mailtwist: a sample configuration.  Every option is here, wit
 # default behind "#".  `mailtwist check --config FILE` tells whether a file can be used.
 
 """
-SAMPLE_TABLES = {
+SAMPLE_TABLES: dict[str, list[str]] = {  # what the sample has switched on
     "domain": ['name = "example.org"'],
     "listener": [
         'protocol = "smtp"\nendpoint = "tcp:25"',
@@ -102,7 +102,7 @@ def sample() -> str:
             parts.append(f"{_comment('Options of each table:')}#\n{options}")
             parts.extend(
                 f"[[{option.name}]]\n{table}\n\n"
-                for table in SAMPLE_TABLES[option.name]
+                for table in SAMPLE_TABLES.get(option.name, [])
             )
         else:
             parts.append(f"[{option.name}]\n{options}")

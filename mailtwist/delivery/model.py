@@ -13,6 +13,22 @@ Verdict = MailError | None
 
 
 @frozen
+class Notify:
+    """What RCPT asked about reports (RFC 3461 §4.1, §4.2).
+
+    `when` holds words of NEVER, SUCCESS, FAILURE, DELAY; None if nothing was said,
+    which means failures, and delays as the server likes.  `orcpt` is
+    "addr-type;address" with the xtext decoded, "" if not given.
+    """
+
+    when: frozenset[str] | None = None
+    orcpt: str = ""
+
+
+NOTHING_SAID = Notify()
+
+
+@frozen
 class LocalRecipient:
     """A recipient whose mailbox is here.
 
@@ -24,16 +40,93 @@ class LocalRecipient:
     account: Account
     detail: str = ""
     path: Path = INBOX
+    notify: Notify = NOTHING_SAID
+
+
+@frozen
+class Route:
+    """A way out of the queue: what carries the mail, and where to.
+
+    `transport` and its `next_hop`:
+
+    - "smtp": "" (the MX of the address's domain), a domain (its MX), "[host]:port"
+      without MX; "smarthost": "" (the configured hosts in order);
+    - "lmtp": "[host]:port" or "unix:/path";
+    - "mailbox": "" (an account here, by the target's address);
+    - "pipe": the command; "file": the absolute path of an mbox file, or of a Maildir
+      with "/" at its end;
+    - "error": "5.1.2 text", the target fails with that; "discard": "".
+    """
+
+    transport: str
+    next_hop: str = ""
+
+
+TO_MX = Route("smtp")
+
+
+@frozen
+class Target:
+    """One final recipient of an expanded address, and its way there.
+
+    `sender` is the reverse-path for this target if it differs from the envelope's:
+    an owner- address, a rewritten sender (SRS), "" for the null path, None for no
+    change.  `run_as` is the account whose file asked for a command or a file, "" for
+    the administrator's.
+    """
+
+    address: Address
+    route: Route = TO_MX
+    sender: str | None = None
+    run_as: str = ""
 
 
 @frozen
 class RemoteRecipient:
-    """A recipient elsewhere: work for the queue."""
+    """A recipient that is work for the queue: elsewhere, or an expanded alias.
+
+    Without `targets` the address itself goes to the MX of its domain.
+    """
 
     address: Address
+    targets: tuple[Target, ...] = ()
+    notify: Notify = NOTHING_SAID
 
 
 Recipient = LocalRecipient | RemoteRecipient
+
+
+@frozen
+class DeliverBy:
+    """BY= of MAIL (RFC 2852 §4): seconds of the epoch, mode "R" or "N", and trace."""
+
+    deadline_s: float
+    mode: str
+    trace: bool = False
+
+
+@frozen
+class Wishes:
+    """What MAIL asked for beside SIZE: to be honoured at every further hop.
+
+    `body` "7BIT", "8BITMIME" (RFC 6152) or "BINARYMIME" (RFC 3030); `ret` "FULL",
+    "HDRS" or "" (RFC 3461 §4.3); `envid` with the xtext decoded, "" if not given;
+    `hold_until_s` seconds of the epoch, 0 for no hold (RFC 4865); `priority` -9 to 9
+    (RFC 6710); `auth` the AUTH parameter, "" for <>, None if not said (RFC 4954 §5).
+    """
+
+    body: str = "7BIT"
+    smtputf8: bool = False
+    ret: str = ""
+    envid: str = ""
+    require_tls: bool = False  # RFC 8689
+    deliver_by: DeliverBy | None = None
+    hold_until_s: float = 0.0
+    priority: int = 0
+    auth: str | None = None
+
+
+NO_WISHES = Wishes()
 
 
 @frozen
@@ -49,7 +142,10 @@ class Envelope:
     reverse_path: Address | None
     recipients: tuple[Recipient, ...]
     trace: bytes = b""
-    body: str = "7BIT"  # or 8BITMIME (RFC 6152)
-    smtputf8: bool = False
     login: str | None = None
     size_octets: int | None = None  # what SIZE= announced
+    wishes: Wishes = NO_WISHES
+
+    @property
+    def smtputf8(self) -> bool:
+        return self.wishes.smtputf8

@@ -42,7 +42,12 @@ class Router:
         )
 
     async def resolve(
-        self, address: Address, *, may_relay: bool, size_octets: int | None = None
+        self,
+        address: Address,
+        *,
+        may_relay: bool,
+        size_octets: int | None = None,
+        sender: Address | None = None,
     ) -> Recipient:
         """See IRouter.
 

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from ..address import Address
 from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Smtp
-from ..delivery.model import Envelope, LocalRecipient, Recipient
+from ..delivery.model import Envelope, LocalRecipient, Recipient, Wishes
 from ..delivery.trace import date_time
 from ..errors import (
     AuthNeeded,
@@ -244,6 +244,7 @@ class Session:
                 address,
                 may_relay=self.trusted,
                 size_octets=mail.size_octets if mail else None,
+                sender=mail.reverse_path if mail else None,
             )
         )
 
@@ -273,10 +274,9 @@ class Session:
             mail.reverse_path,
             recipients,
             self._trace(mail.smtputf8).received(self._message_id, date, only),
-            mail.body,
-            mail.smtputf8,
             login.name if login is not None else None,
             mail.size_octets,
+            Wishes(mail.body, mail.smtputf8, auth=mail.auth),
         )
         missing = None
         if login is not None or rooms.role == "submission":

@@ -27,7 +27,7 @@ class Avatar:
 class Router:
     """Ann is here; everybody else at example.test is unknown."""
 
-    async def resolve(self, address, *, may_relay, size_octets=None):
+    async def resolve(self, address, *, may_relay, size_octets=None, sender=None):
         if address.domain != "example.test":
             raise RelayDenied()
         if address.local_part != "ann":

@@ -31,7 +31,7 @@ VALUES = {
 
 def encode(value):
     """`value` as JSON knows it; TypeError for what cannot be sent."""
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes):
         return {"bytes": b64encode(value).decode()}

@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from mailtwist.address import Address
 from mailtwist.config.model import Config, Delivery
-from mailtwist.delivery.model import Envelope, LocalRecipient, RemoteRecipient
+from mailtwist.delivery.model import Envelope, LocalRecipient, RemoteRecipient, Wishes
 from mailtwist.delivery.trace import delivery_prefixes
 from mailtwist.directory.model import Account
 from mailtwist.errors import MailError, NoRoute, NoSuchMailbox, OverQuota, StorageFull
@@ -70,7 +70,7 @@ class PrefixTests(SynchronousTestCase):
     def test_domains_are_a_labels_unless_the_message_is_utf8(self):
         sender = Address.parse("j@b\u00fccher.test")
         (plain,) = self.prefixes(reverse_path=sender)
-        (utf8,) = self.prefixes(reverse_path=sender, smtputf8=True)
+        (utf8,) = self.prefixes(reverse_path=sender, wishes=Wishes(smtputf8=True))
         self.assertIn(b"<j@xn--bcher-kva.test>", plain)
         self.assertIn("<j@b\u00fccher.test>".encode(), utf8)
 

@@ -1,0 +1,1 @@
+"""Names: one resolver for MX, addresses, TXT and TLSA."""

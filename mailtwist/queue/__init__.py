@@ -1,0 +1,1 @@
+"""Mail that waits: what was accepted and has its recipients elsewhere."""

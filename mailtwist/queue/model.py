@@ -1,0 +1,81 @@
+"""The values of the queue."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..address import Address
+from ..delivery.model import NO_WISHES, NOTHING_SAID, Notify, Route, Wishes
+from ..errors import MailError
+
+
+@frozen
+class QueuedMessage:
+    """A message in the spool.
+
+    `queue_id` is the envelope's message id, unique over restarts; `octets` the size of
+    the content, which starts with this server's own trace fields; times are seconds of
+    the epoch.  `held` by an administrator: nothing is attempted until it is released.
+    """
+
+    queue_id: str
+    reverse_path: Address | None
+    octets: int
+    arrived_s: float
+    expires_s: float
+    wishes: Wishes = NO_WISHES
+    login: str = ""
+    held: bool = False
+
+
+@frozen
+class QueuedRecipient:
+    """One recipient that is not done.
+
+    `number` names it in the message; `address` is where it goes, `original` what RCPT
+    said; `sender` replaces the message's reverse-path ("" the null path) if not None.
+    `attempts` were made; the next is due at `due_s`; `status` (RFC 3463), `reply` and
+    `host` tell of the last one.  `delay_told` if its delay notice was sent.
+    """
+
+    number: int
+    address: Address
+    route: Route
+    original: Address
+    notify: Notify = NOTHING_SAID
+    sender: str | None = None
+    run_as: str = ""
+    attempts: int = 0
+    due_s: float = 0.0
+    last_s: float = 0.0
+    status: str = ""
+    reply: str = ""
+    host: str = ""
+    delay_told: bool = False
+
+
+@frozen
+class Outcome:
+    """What became of one recipient in one attempt.
+
+    `fault` None is success; a temporary one is tried again, a permanent one is
+    reported.  `host` is the remote host's name ("" if none was reached); `reply` its
+    own words, "550 5.1.1 No such user" ("" if the fault is ours); `action` of a
+    success is "delivered", "relayed" (the next hop cannot report: RFC 3461 §4.2),
+    "passed" (the next hop took over all duties of reporting) or "expanded".
+    """
+
+    fault: MailError | None = None
+    host: str = ""
+    reply: str = ""
+    action: str = "passed"
+
+
+@frozen
+class Job:
+    """One transaction to attempt: one message, one sender, one route."""
+
+    message: QueuedMessage
+    recipients: tuple[QueuedRecipient, ...]
+    reverse_path: Address | None
+    route: Route
