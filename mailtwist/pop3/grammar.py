@@ -6,7 +6,7 @@ import binascii
 import re
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..errors import LineTooLong, SyntaxFault, UnknownCommand
 from ..secret import Secret
@@ -28,7 +28,7 @@ class Pass:
 @frozen
 class Apop:
     name: str
-    digest: bytes  # 32 lower-case hexadecimal digits
+    digest: bytes = field(repr=False)  # 32 lower-case hexadecimal digits
 
 
 @frozen
@@ -36,10 +36,7 @@ class Auth:
     """`mechanism` None asks for the list of them; `initial` is decoded."""
 
     mechanism: str | None
-    initial: bytes | None = None
-
-    def __repr__(self) -> str:
-        return f"Auth(mechanism={self.mechanism!r})"
+    initial: bytes | None = field(default=None, repr=False)
 
 
 @frozen

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 from twisted.application.internet import TimerService
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
@@ -35,6 +36,8 @@ CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
     "ECDHE+AESGCM:ECDHE+CHACHA20"
 )
 SELF_SIGNED_DAYS = 3650
+# TypeError is what cryptography says of a key that wants a passphrase.
+UNUSABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm, SSL.Error)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -64,7 +67,7 @@ class ServerTls:
                 log.info("made the certificate {path}", path=str(self._certificate))
             stamp = self._files_stamp()
             self._context = self._read()
-        except (OSError, ValueError, crypto.Error, SSL.Error) as fault:
+        except UNUSABLE as fault:
             raise ConfigError(
                 f"tls.certificate = {self._certificate}, tls.key = {self._key}: "
                 f"cannot be used: {why(fault)}"
@@ -100,20 +103,19 @@ class ServerTls:
         return stamps
 
     def _read(self) -> SSL.Context:
-        chain = x509.load_pem_x509_certificates(self._certificate.read_bytes())
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, self._key.read_bytes())
-        certificates = [crypto.X509.from_cryptography(one) for one in chain]
+        # Twisted hands these on to pyOpenSSL, which deprecates its own kinds of them.
+        chain: Any = x509.load_pem_x509_certificates(self._certificate.read_bytes())
+        key: Any = serialization.load_pem_private_key(self._key.read_bytes(), None)
         options = CertificateOptions(
             privateKey=key,
-            certificate=certificates[0],
-            extraCertChain=certificates[1:],
+            certificate=chain[0],
+            extraCertChain=chain[1:],
             acceptableCiphers=CIPHERS,
             raiseMinimumTo=TLSVersion.TLSv1_3
             if self._minimum == "1.3"
             else TLSVersion.TLSv1_2,
         )
         context: SSL.Context = options.getContext()
-        context.check_privatekey()
         return context
 
 

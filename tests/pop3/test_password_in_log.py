@@ -28,10 +28,17 @@ class SecretTests(SynchronousTestCase):
             raise RuntimeError("x")
 
         world.authenticator.login_password = broken
-        world.connect().ask(b"USER ann@example.test", b"PASS demo")
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        world.authenticator.login_apop = world.authenticator.login_sasl = broken
+        digest = b"c4c9334bac560ecc979e58001b3e22fb"  # of the password, to be guessed
+        for lines in (
+            [b"USER ann@example.test", b"PASS demo"],
+            [b"APOP ann@example.test " + digest],
+            [b"AUTH PLAIN AGFubkBleGFtcGxlLnRlc3QAZGVtbw=="],
+        ):
+            world.connect().ask(*lines)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
         told = [repr(event) for event in events]
         self.assertTrue(any("logged_in" in t or "login" in t for t in told))
         for text in told:
-            for secret in ("demo'", 'demo"', "xdemox", "ZGVtbw"):
+            for secret in ("demo'", 'demo"', "xdemox", "ZGVtbw", digest.decode()):
                 self.assertNotIn(secret, text)

@@ -1,11 +1,15 @@
 """Tests for mailtwist.service.tls: real certificates and real handshakes."""
 
+import contextlib
 import os
 import socket
 import ssl
 import threading
+import warnings
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -74,8 +78,10 @@ class TlsTests(SynchronousTestCase):
     def test_versions_before_1_2_are_refused(self):
         tls = self.made()
         context = self.trusting()
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():  # that they are deprecated is the point
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
         context.set_ciphers("ALL:@SECLEVEL=0")
         self.assertRaises((ssl.SSLError, OSError), handshake, tls, context)
 
@@ -118,6 +124,47 @@ class TlsTests(SynchronousTestCase):
         tls = ServerTls(self.certificate, other, "1.2")
         fault = self.assertRaises(ConfigError, tls.load)
         self.assertIn(str(other), str(fault))
+
+    def test_a_chain_is_sent_whole(self):
+        self.made()
+        other = self.folder / "x.pem"
+        write_self_signed(other, self.folder / "other.pem", ["x.example"])
+        with self.certificate.open("ab") as chain:
+            chain.write(other.read_bytes())
+        tls = ServerTls(self.certificate, self.key, "1.2")
+        tls.load()
+        client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
+        server = tls.serverConnectionForTLS(None)
+        client.set_connect_state()
+        server.set_accept_state()
+        for one, peer in [(client, server), (server, client)] * 2:
+            with contextlib.suppress(SSL.WantReadError):
+                one.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                peer.bio_write(one.bio_read(65536))
+        theirs = client.get_peer_cert_chain(as_cryptography=True)
+        self.assertEqual(
+            theirs, x509.load_pem_x509_certificates(self.certificate.read_bytes())
+        )
+
+    def test_a_key_with_a_passphrase_is_told_not_asked_for(self):
+        self.made()
+        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+        self.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(b"secret"),
+            )
+        )
+        tls = ServerTls(self.certificate, self.key, "1.2")
+        fault = self.assertRaises(ConfigError, tls.load)
+        self.assertIn("encrypted", str(fault))
+
+    def test_nothing_deprecated_is_used(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.made()
 
     def test_a_missing_file_is_told(self):
         tls = ServerTls(self.folder / "no.pem", self.folder / "no.key", "1.2")
