@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import capability_tables
+
 from mailtwist.config import reference
 
 ROOT = Path(__file__).parent.parent
@@ -11,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 def pages() -> dict[str, str]:
     return {
         "docs/config.md": reference.manual(),
+        "docs/capabilities.md": capability_tables.page(),
         "etc/mailtwist.toml": reference.sample(),
     }
 
