@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -150,8 +151,11 @@ class MaildirMailboxes:
         return await self.files.turn(opened)
 
     def upload(self) -> MaildirUpload:
-        path = os.path.join(self.files.maildir, "tmp", self.names.draft())
-        return MaildirUpload(self.spooler.spool(path))
+        maildir = self.files.maildir
+        path = os.path.join(maildir, "tmp", self.names.draft())
+        # The first thing a new account gets may be a large message.
+        make_folder = partial(folders.make, maildir, INBOX)
+        return MaildirUpload(self.spooler.spool(path, make_folder=make_folder))
 
     async def append(
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]

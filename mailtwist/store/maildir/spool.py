@@ -37,9 +37,17 @@ class Spooler:
         self._open: set[Spool] = set()  # that have a file
         self._closing: Deferred[None] | None = None
 
-    def spool(self, path: str, head: bytes = b"") -> Spool:
-        """A spool that becomes the file `path` when it grows, `head` at its start."""
-        return Spool(self, path, head)
+    def spool(
+        self,
+        path: str,
+        head: bytes = b"",
+        make_folder: Callable[[], object] | None = None,
+    ) -> Spool:
+        """A spool that becomes the file `path` when it grows, `head` at its start.
+
+        `make_folder` runs in the thread before the file is made; may raise OSError.
+        """
+        return Spool(self, path, head, make_folder)
 
     def defer(
         self, work: Callable[[*Given], Result], *arguments: *Given
@@ -85,8 +93,15 @@ class Spool:
     renamed into a mailbox is removed.
     """
 
-    def __init__(self, owner: Spooler, path: str, head: bytes) -> None:
+    def __init__(
+        self,
+        owner: Spooler,
+        path: str,
+        head: bytes,
+        make_folder: Callable[[], object] | None = None,
+    ) -> None:
         self._owner, self.path, self.head = owner, path, head
+        self._make_folder = make_folder
         self.octets = 0
         self.parts: list[bytes] = []
         self.descriptor: int | None = None
@@ -152,6 +167,8 @@ class Spool:
     def _to_file(self, parts: list[bytes]) -> None:
         """In the thread: open on the first call, append, begin the writeback."""
         if self.descriptor is None:
+            if self._make_folder is not None:
+                self._make_folder()
             self.descriptor = durable.create(self.path)
             parts = [self.head, *parts]
         durable.write_all(self.descriptor, parts)

@@ -1,0 +1,291 @@
+"""The Maildir store keeps every promise of IStore; and its own: what is on disk."""
+
+import os
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from mailtwist.config.model import Config, Imap4
+from mailtwist.directory.model import Account
+from mailtwist.errors import OverQuota, SystemBusy
+from mailtwist.flags import NONE
+from mailtwist.interfaces import IMailbox, IMailboxes, IStore, IUpload
+from mailtwist.mailbox.model import INBOX, Column, Range
+from mailtwist.store.maildir import keywords, mailboxes, store
+from mailtwist.store.maildir.store import MaildirStore
+
+from .contract import MESSAGE, StoreContract, StoreWords, add, remove, replace
+
+
+class OnDisk:
+    """A Maildir store in the test's own folder."""
+
+    timeout = 30
+
+    def make_store(self):
+        self.root = os.path.abspath(self.mktemp())
+        return self.another_store()
+
+    def another_store(self, poll_s=1.0):
+        """A store on the same files: another process, or the same one restarted."""
+        config = Config(imap4=Imap4(poll_s=poll_s))
+        store = MaildirStore(reactor=reactor, config=config, hostname="mx.test")
+        self.addCleanup(lambda: Deferred.fromCoroutine(store.close()))
+        return store
+
+    def home(self, name):
+        return f"{self.root}/{name}"
+
+    def maildir(self, *parts):
+        return os.path.join(self.home(self.name), "Maildir", *filter(None, parts))
+
+    async def restart(self):
+        """Close the store and open the files anew."""
+        await self.store.close()
+        self.store = self.another_store()
+        self.tree = self.mailboxes(self.account)
+
+
+class MaildirStoreTests(OnDisk, StoreContract, TestCase):
+    async def test_interfaces(self):
+        verifyObject(IStore, self.store)
+        verifyObject(IMailboxes, self.tree)
+        verifyObject(IMailbox, await self.open(INBOX))
+        verifyObject(IUpload, self.tree.upload())
+
+
+class RestartTests(OnDisk, StoreWords, TestCase):
+    async def test_everything_is_there_after_a_restart(self):
+        await self.put(flags={"\\Seen", "work"}, date=1234567890)
+        await self.put(octets=b"two\r\n")
+        await self.tree.create(("A", "b/c"), frozenset({"\\Sent"}))
+        await self.tree.subscribe(("A", "b/c"))
+        mailbox = await self.open()
+        await mailbox.copy([1], ("A", "b/c"))
+        await mailbox.expunge([2])
+        await mailbox.take_recent()
+        seen = [
+            (await mailbox.rows()),
+            (await mailbox.status()),
+            (await self.tree.listed()),
+            (await self.tree.status(("A", "b/c"))),
+        ]
+        await self.restart()
+        mailbox = await self.open()
+        again = [
+            (await mailbox.rows()),
+            (await mailbox.status()),
+            (await self.tree.listed()),
+            (await self.tree.status(("A", "b/c"))),
+        ]
+        self.assertEqual(again, seen)
+        self.assertEqual((await mailbox.changes(0)).vanished, [2])
+        self.assertEqual(await self.put(), 3, "UIDs are never used again")
+
+    async def test_a_message_is_one_file_with_its_sizes_and_flags(self):
+        await self.put(flags={"\\Seen", "\\Draft", "$Forwarded"}, date=1234567890)
+        (name,) = os.listdir(self.maildir("cur"))
+        size = len(MESSAGE)
+        self.assertTrue(name.endswith(f",S={size},W={size}:2,DPS"), name)
+        seen = os.stat(self.maildir("cur", name))
+        self.assertEqual(int(seen.st_mtime), 1234567890)
+        self.assertEqual(seen.st_mode & 0o777, 0o600)
+
+    async def test_keywords_beyond_26_survive_a_restart(self):
+        names = {f"k{number}" for number in range(40)}
+        await self.put(flags=names)
+        await self.restart()
+        mailbox = await self.open()
+        self.assertEqual((await mailbox.rows()).flags, [names])
+        await mailbox.store_flags([1], remove("K30", "k5"))
+        self.assertEqual((await mailbox.rows()).flags, [names - {"k30", "k5"}])
+
+    async def test_too_many_keywords_are_refused_and_change_nothing(self):
+        self.patch(keywords, "MOST_KEYWORDS", 30)
+        await self.put(flags={"old"})
+        mailbox = await self.open()
+        many = replace(*(f"k{number}" for number in range(30)))
+        await self.faulty(OverQuota, mailbox.store_flags([1], many))
+        self.assertEqual((await mailbox.rows()).flags, [{"old"}])
+        await mailbox.store_flags([1], add("new"))
+
+    async def test_copies_are_links(self):
+        await self.put()
+        await self.tree.create(("There",))
+        await (await self.open()).copy([1], ("There",))
+        (one,) = os.listdir(self.maildir("cur"))
+        (other,) = os.listdir(self.maildir(".There", "cur"))
+        self.assertTrue(
+            os.path.samefile(
+                self.maildir("cur", one), self.maildir(".There", "cur", other)
+            )
+        )
+
+    async def test_where_links_cannot_be_the_file_is_copied(self):
+        await self.put()
+        await self.tree.create(("There",))
+
+        def link(*_, **__):
+            raise OSError(18, "Invalid cross-device link")
+
+        self.patch(os, "link", link)
+        await (await self.open()).copy([1], ("There",))
+        there = await self.open(("There",))
+        self.assertEqual(await there.octets([Range(1)]), [MESSAGE])
+
+    async def test_an_over_long_name_survives_a_restart(self):
+        path = ("ä" * 180, "b")
+        await self.tree.create(path)
+        await self.put(path)
+        await self.restart()
+        self.assertIn(path, await self.names())
+        await self.tree.rename(path, ("c" * 300,))
+        self.assertEqual((await self.tree.status(("c" * 300,))).messages, 1)
+
+
+class ManyTests(OnDisk, StoreWords, TestCase):
+    async def test_actions_at_once_each_happen_once(self):
+        await self.tree.create(("There",))
+        mailbox = await self.open()
+        work = [Deferred.fromCoroutine(self.put()) for _ in range(20)]
+        uids = await gatherResults(work)
+        self.assertEqual(sorted(uids), list(range(1, 21)))
+        work = [
+            Deferred.fromCoroutine(one)
+            for at in range(1, 19, 3)
+            for one in (
+                mailbox.store_flags([at], add("\\Seen")),
+                mailbox.copy([at], ("There",)),
+                mailbox.move([at + 1], ("There",)),
+                mailbox.expunge([at + 2]),
+            )
+        ]
+        await gatherResults(work)
+        self.assertEqual((await mailbox.rows()).uids, [1, 4, 7, 10, 13, 16, 19, 20])
+        self.assertEqual((await self.tree.status(("There",))).messages, 12)
+        await self.restart()
+        status = await self.tree.status(INBOX)
+        self.assertEqual((status.messages, status.unseen), (8, 2))
+
+    async def test_giving_up_a_wait_stops_no_work(self):
+        mailbox = await self.open()
+        await self.put()
+        waits = [
+            Deferred.fromCoroutine(mailbox.store_flags([1], add("\\Seen"))),
+            Deferred.fromCoroutine(mailbox.copy([1], INBOX)),
+        ]
+        for wait in waits:
+            wait.addErrback(lambda _: None)
+            wait.cancel()
+        await self.until(lambda: not self.tree.files.busy, "the work to end")
+        rows = await mailbox.rows()
+        self.assertEqual(rows.flags, [{"\\Seen"}, {"\\Seen"}])
+
+    async def test_scattered_expunges_leave_the_right_columns(self):
+        await self.put_all(
+            INBOX, [(b"%d\r\n" % number, NONE, number) for number in range(300)]
+        )
+        mailbox = await self.open()
+        gone = list(range(1, 301, 2))
+        await mailbox.expunge(gone)
+        rows = await mailbox.rows()
+        self.assertEqual(rows.uids, list(range(2, 301, 2)))
+        self.assertEqual(rows.internal_dates, list(range(1, 300, 2)))
+        self.assertEqual((await mailbox.changes(2)).vanished, gone)
+        octets = await mailbox.octets([Range(2), Range(300)])
+        self.assertEqual(octets, [b"1\r\n", b"299\r\n"])
+
+    async def test_many_accounts_do_not_keep_many_files_open(self):
+        self.patch(store, "MOST_OPEN", 4)
+        self.patch(store, "MOST_KEPT", 6)
+        opened = []
+        for number in range(20):
+            tree = self.mailboxes(Account(f"u{number}", self.home(f"u{number}")))
+            opened.append(await tree.open(INBOX))
+            await opened[-1].take_recent()
+        await self.until(
+            lambda: self.open_databases() <= 4 * 2, "idle accounts to be closed"
+        )
+        statuses = [await mailbox.status() for mailbox in opened]
+        self.assertEqual([status.messages for status in statuses], [0] * 20)
+
+    def open_databases(self):
+        names = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+        links = [os.readlink(name) for name in names if os.path.lexists(name)]
+        return len([x for x in links if x.startswith(self.root) and x.endswith("e")])
+
+    async def test_a_closed_store_says_so(self):
+        await self.put()
+        await self.store.close()
+        await self.faulty(SystemBusy, self.tree.listed())
+
+
+class UsageTests(OnDisk, StoreWords, TestCase):
+    async def counted(self):
+        usage = await self.tree.usage()
+        return usage.octets, usage.messages
+
+    async def measured(self):
+        """What is really there."""
+        self.tree.files.usage.forget()
+        return await self.counted()
+
+    async def test_counts_stay_exact_through_every_action(self):
+        await self.tree.create(("There",))
+        await self.counted()
+        await self.put()
+        await self.put(octets=b"x" * 5000)
+        self.assertEqual(await self.counted(), (5000 + len(MESSAGE), 2))
+        await self.deliver(self.account)
+        counted = await self.counted()
+        self.assertEqual(counted[1], 3)
+        mailbox = await self.open()
+        self.assertEqual(await self.counted(), counted, "taken in, counted once")
+        await mailbox.copy([1, 3], ("There",))
+        await mailbox.move([2], ("There",))
+        await mailbox.expunge([1])
+        counted = await self.counted()
+        self.assertEqual(await self.measured(), counted)
+        await self.tree.delete(("There",))
+        self.assertEqual((await self.counted())[1], 1)
+
+    async def test_nobody_is_refused_for_figures_of_old(self):
+        self.limited(6000)
+        await self.put(octets=b"x" * 5500)
+        await self.tree.usage()
+        os.unlink(self.maildir("cur", os.listdir(self.maildir("cur"))[0]))
+        self.patch(mailboxes.usage, "TRUSTED_S", -1)
+        await self.put(octets=b"y" * 5500)
+        self.assertEqual((await self.counted())[1], 1)
+
+    async def test_usage_is_known_at_once_when_it_was_measured(self):
+        self.assertIsNone(self.store.usage_now(self.account))
+        await self.tree.usage()
+        self.assertEqual(self.store.usage_now(self.account).messages, 0)
+        await self.deliver(self.account)
+        self.assertEqual(self.store.usage_now(self.account).messages, 1)
+
+
+class RenderedTests(OnDisk, StoreWords, TestCase):
+    async def test_many_messages_cold_and_warm(self):
+        await self.put_all(
+            INBOX,
+            [(b"Subject: %d\r\n\r\n" % n, NONE, None) for n in range(1, 301)],
+        )
+        mailbox = await self.open()
+        uids = list(range(1, 303))
+        for _ in range(2):
+            found = await mailbox.rendered(uids, (Column.ENVELOPE,))
+            self.assertEqual(found[300:], [None, None])
+            for uid in range(1, 301):
+                self.assertIn(b'"%d"' % uid, found[uid - 1][0])
+
+    async def test_a_very_large_message_is_parsed_from_a_copy(self):
+        octets = b"Subject: large\r\n\r\n" + b"x" * 70 + b"\r\n" + b"y" * (9 << 20)
+        await self.put(octets=octets)
+        mailbox = await self.open()
+        found = await mailbox.rendered([1], (Column.ENVELOPE,))
+        self.assertIn(b'"large"', found[0][0])
+        self.assertEqual(os.listdir(self.maildir("tmp")), [])
