@@ -80,12 +80,18 @@ def refused(session: str, protocol: str, what: str, fault: MailError) -> None:
 
 
 def accepted(
-    session: str, message: str, sender: str, recipients: int, octets: int
+    session: str,
+    protocol: str,
+    message: str,
+    sender: str,
+    recipients: int,
+    octets: int,
 ) -> None:
     log.info(
-        "smtp {session} {message} accepted from <{sender}> for {recipients}, "
+        "{protocol} {session} {message} accepted from <{sender}> for {recipients}, "
         "{octets} octets",
         session=session,
+        protocol=protocol,
         message=message,
         sender=sender,
         recipients=recipients,

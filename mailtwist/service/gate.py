@@ -6,7 +6,9 @@ from collections import Counter
 from ipaddress import ip_address
 from typing import Any
 
+from twisted.internet.interfaces import ILoggingContext
 from twisted.internet.protocol import Factory, Protocol
+from zope.interface import implementer
 
 from ..config.model import Limits
 
@@ -97,13 +99,23 @@ class Refusal(Protocol):
             self._late.cancel()
 
 
+@implementer(ILoggingContext)
 class GatedFactory(Factory):
-    """Lets peers through to `inner` while the gate admits them."""
+    """Lets peers through to `inner` while the gate admits them; others get `line`.
+
+    `name` is what the log calls it when its port opens.
+    """
 
     noisy = False
 
-    def __init__(self, reactor: Any, gate: Gate, inner: Any, line: bytes) -> None:
+    def __init__(
+        self, reactor: Any, gate: Gate, inner: Any, line: bytes, name: str
+    ) -> None:
         self._reactor, self._gate, self._inner, self._line = reactor, gate, inner, line
+        self._name = name
+
+    def logPrefix(self) -> str:
+        return self._name
 
     def doStart(self) -> None:
         self._inner.doStart()

@@ -62,7 +62,8 @@ def listener_services(
         implicit = listener.tls == "implicit"
         inner = TLSMemoryBIOFactory(tls, False, core) if implicit else core
         line = b"" if implicit else core.too_many
-        outer: Any = GatedFactory(reactor, gate, inner, line)
+        name = f"{listener.protocol} (TLS {listener.tls})"
+        outer: Any = GatedFactory(reactor, gate, inner, line, name)
         if listener.proxy_protocol:
             outer = ProxyProtocolFactory(reactor, outer)
         services.append(ListenerService(reactor, listener, outer))

@@ -370,6 +370,7 @@ class Session:
         self.messages += 1
         mail_log.accepted(
             self.peer.session,
+            self.peer.protocol,
             self._message_id,
             "" if mail.reverse_path is None else str(mail.reverse_path),
             len(verdicts),

@@ -41,7 +41,9 @@ class GateTests(SynchronousTestCase):
         self.gate = Gate(Limits(connections=3, connections_per_network=2))
         self.inner = Factory.forProtocol(Session)
         self.inner.sessions = Sessions(self.gate)
-        self.factory = GatedFactory(self.clock, self.gate, self.inner, b"421 Busy\r\n")
+        self.factory = GatedFactory(
+            self.clock, self.gate, self.inner, b"421 Busy\r\n", "smtp"
+        )
 
     def connect(self, address):
         protocol = self.factory.buildProtocol(address)
