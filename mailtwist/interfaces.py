@@ -37,7 +37,7 @@ from .mailbox.model import (
     Stored,
     Usage,
 )
-from .queue.model import Job, Outcome, QueuedMessage, QueuedRecipient
+from .queue.model import Host, Job, Outcome, QueuedMessage, QueuedRecipient
 from .sasl.model import ScramKeys
 
 # -- who exists -------------------------------------------------------------------
@@ -174,6 +174,22 @@ class ITransport(Interface):
 
         Never raises but for cancellation; after that nothing is known of recipients
         whose transaction was open.  The transport keeps its own time limits."""
+
+
+class IHosts(Interface):
+    """Who takes the mail of a domain: MX, addresses and the TLS they must give."""
+
+    async def hosts(next_hop: str) -> Sequence[Host]:
+        """The hosts to try in order, never none, for a domain (as `Address.domain`
+        has it), or for "[host]:port" without a look at MX.
+
+        Hosts that would be a loop are left out already (RFC 5321 §5.1).  Raises
+        NoSuchDomain (also for a null MX, RFC 7505, as 5.1.10), NoRoute, MailLoop or a
+        temporary fault such as DnsUnavailable."""
+
+    def tls_result(next_hop: str, host: Host, address: str, failure: str) -> None:
+        """Told after each attempt at TLS, for reports (RFC 8460): `failure` is "" or a
+        result type of its §4.3, such as "starttls-not-supported"."""
 
 
 class ISpool(Interface):

@@ -79,3 +79,35 @@ class Job:
     recipients: tuple[QueuedRecipient, ...]
     reverse_path: Address | None
     route: Route
+
+
+@frozen
+class TlsRule:
+    """The TLS one host must give, decided by whoever looked it up.
+
+    `level` is one of `config.relaying.TLS_LEVELS`: "dane" only with `tlsa` records
+    (usage, selector, matching type, data), of which one must match (RFC 7672 §3);
+    "verify" wants a trusted chain and one of `names` in the certificate ("host.test",
+    or ".test" for anything below; the host's own name if empty).  `policy` says who
+    asked, in RFC 8460 §4.4's words: "sts", "tlsa" or "no-policy-found".
+    """
+
+    level: str = "may"
+    names: tuple[str, ...] = ()
+    tlsa: tuple[tuple[int, int, int, bytes], ...] = ()
+    policy: str = "no-policy-found"
+
+
+@frozen
+class Host:
+    """A server to try: its name (A-labels), port, IP addresses in order, and rule.
+
+    `authentic` if its name came from a signed MX record, a configuration, or the
+    recipient's own domain under DNSSEC, as RFC 8689 §4.2.1 asks.
+    """
+
+    name: str
+    port: int
+    addresses: tuple[str, ...]
+    rule: TlsRule = TlsRule()
+    authentic: bool = False
