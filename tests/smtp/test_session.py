@@ -144,7 +144,7 @@ class MessageTests(SynchronousTestCase):
         envelope = self.delivery.messages[0][0]
         self.assertIsNone(envelope.reverse_path)
         self.assertEqual(
-            (envelope.body, envelope.smtputf8, envelope.size_octets),
+            (envelope.wishes.body, envelope.smtputf8, envelope.size_octets),
             ("8BITMIME", True, 99),
         )
         self.assertIn(b"with UTF8SMTP id", envelope.trace)
@@ -191,7 +191,7 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_a_directory_that_is_down_is_never_an_unknown_user(self):
-        async def down(address, *, may_relay, size_octets=None):
+        async def down(address, *, may_relay, sender=None, size_octets=None):
             raise AuthUnavailable()
 
         self.house.router.resolve = down
