@@ -37,7 +37,14 @@ from .mailbox.model import (
     Stored,
     Usage,
 )
-from .queue.model import Host, Job, Outcome, QueuedMessage, QueuedRecipient
+from .queue.model import (
+    Host,
+    Job,
+    Outcome,
+    QueuedMessage,
+    QueuedRecipient,
+    Told,
+)
 from .sasl.model import ScramKeys
 
 # -- who exists -------------------------------------------------------------------
@@ -225,6 +232,27 @@ class ISpool(Interface):
         """In one transaction: recipients `done` are taken off, `later` replaced by
         number, and reports queued as messages of their own.  A message without
         recipients is removed."""
+
+
+class IReporter(Interface):
+    """Tells senders what became of their mail (RFC 3461 §5 and §6, RFC 3464).
+
+    `kind` is "failed", "delayed" or "succeeded"."""
+
+    def wanted(message: QueuedMessage, told: Told, kind: str) -> bool:
+        """True if somebody is to be told this of that recipient.
+
+        A success counts if it was asked for and its action is not "passed"; nothing is
+        wanted for a null reverse-path but failures, which postmaster is told of."""
+
+    async def reports(
+        message: QueuedMessage, content: IContent, told: Sequence[Told], kind: str
+    ) -> list[tuple[Envelope, bytes]]:
+        """The reports about these recipients, all wanted: one for each reverse-path.
+
+        An envelope goes to the spool with the message's octets, trace fields included.
+        Raises a temporary MailError if the way back cannot be looked up now; a report
+        that nobody could get is logged and left out."""
 
 
 class IResolver(Interface):

@@ -71,6 +71,9 @@ class Outcome:
     action: str = "passed"
 
 
+Told = tuple[QueuedRecipient, Outcome]  # whom a report tells of, and what
+
+
 @frozen
 class Job:
     """One transaction to attempt: one message, one sender, one route."""
