@@ -120,8 +120,8 @@ class Reporter:
             if fault.temporary:
                 raise
             log.error(
-                "{message} report for <{to}> has no way back: {status} {public}",
-                message=message.queue_id,
+                "{queue_id} report for <{to}> has no way back: {status} {public}",
+                queue_id=message.queue_id,
                 to=str(to),
                 status=fault.status,
                 public=fault.public,
