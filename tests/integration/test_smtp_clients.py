@@ -1,34 +1,17 @@
 """Mail goes in with smtplib, swaks, curl, msmtp, ncat and openssl."""
 
-import poplib
+import base64
+import hmac
 import smtplib
-import ssl
 
+from tests.integration import ways_in
 from tests.integration.daemon import DOMAIN, PASSWORD, DaemonTestCase
 from tests.integration.programs import message, run
-
-OPEN = ssl._create_unverified_context()  # the certificate is self-signed
 
 
 class SmtpClientTests(DaemonTestCase):
     def messages(self, user):
-        """Every message in the mailbox, as octets with CRLF."""
-        client = poplib.POP3_SSL("127.0.0.1", self.daemon.port("pop3s"), context=OPEN)
-        client.user(user)
-        client.pass_(PASSWORD)
-        count = client.stat()[0]
-        got = [b"\r\n".join(client.retr(n + 1)[1]) + b"\r\n" for n in range(count)]
-        client.quit()
-        return got
-
-    def clients(self):
-        """A logged-in smtplib client for each way in: STARTTLS and implicit TLS."""
-        starttls = smtplib.SMTP("127.0.0.1", self.daemon.port("submission"))
-        starttls.starttls(context=OPEN)
-        implicit = smtplib.SMTP_SSL(
-            "127.0.0.1", self.daemon.port("submissions"), context=OPEN
-        )
-        return [starttls, implicit]
+        return ways_in.messages(self.daemon, user)
 
     def test_smtplib_delivers_without_a_login_to_a_local_user(self):
         ann = self.user()
@@ -42,16 +25,15 @@ class SmtpClientTests(DaemonTestCase):
 
     def test_smtplib_submits_over_starttls_and_implicit_tls(self):
         ann, bob = self.user(), self.user()
-        for client in self.clients():
+        for client in ways_in.submission(self.daemon, bob):
             with client:
-                client.login(bob, PASSWORD)
                 client.sendmail(bob, [ann], message("By bob", sender=bob))
         self.assertEqual(len(self.messages(ann)), 2)
 
     def test_every_mechanism_that_is_offered_logs_in(self):
         bob = self.user("--keep-secret")
         for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5"):
-            for client in self.clients():
+            for client in ways_in.submission(self.daemon):
                 with client:
                     client.ehlo()
                     self.assertIn(mechanism, client.esmtp_features["auth"].split())
@@ -64,9 +46,6 @@ class SmtpClientTests(DaemonTestCase):
                     self.assertEqual(code, 235)
 
     def cram_md5(self, client, user):
-        import base64
-        import hmac
-
         challenge = base64.b64decode(client.docmd("AUTH", "CRAM-MD5")[1])
         digest = hmac.new(PASSWORD.encode(), challenge, "md5").hexdigest()
         return client.docmd(base64.b64encode(f"{user} {digest}".encode()).decode())[0]
@@ -80,8 +59,7 @@ class SmtpClientTests(DaemonTestCase):
             self.assertEqual((code, text[:5]), (550, b"5.7.1"))
             code, text = client.rcpt(f"nobody@{DOMAIN}")
             self.assertEqual((code, text[:5]), (550, b"5.1.1"))
-        with self.clients()[0] as client:
-            client.login(bob, PASSWORD)
+        with ways_in.submission(self.daemon, bob)[0] as client:
             code, text = client.mail(ann)
             self.assertEqual(text[:5], b"5.7.1")
             self.assertIn(code, (550, 553))
@@ -149,23 +127,42 @@ class SmtpClientTests(DaemonTestCase):
             "data\nSubject: typed\n\n..dot\n.\nquit\n"
         )
         _, text = run(
-            *("ncat", "-C", "127.0.0.1", self.daemon.port("smtp")), said=typed
+            *("ncat", "-C", ways_in.HOST, self.daemon.port("smtp")), said=typed
         )
         self.assertIn("250 2.0.0", text)
         self.assertIn(b"\r\n.dot\r\n", self.messages(ann)[0])
 
-    def test_openssl_s_client_talks_over_starttls_and_implicit_tls(self):
-        for ways in (
-            ["-starttls", "smtp", "-connect", f"127.0.0.1:{self.daemon.port('smtp')}"],
-            ["-connect", f"127.0.0.1:{self.daemon.port('submissions')}"],
+    def submission_typed(self, user, to):
+        plain = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
+        return (
+            f"ehlo me\nauth plain {plain}\nMail from: {user}\nrcpt TO: {to}\n"
+            f"data\nFrom: {user}\nSubject: typed\n\nHi.\n.\nquit\n"
+        )
+
+    def test_a_submission_typed_with_ncat_over_implicit_tls_works(self):
+        # ncat cannot start TLS in the middle of a session; and TLS has no half-closed
+        # connection in Twisted, so ncat is asked not to close when its input ends.
+        ann, bob = self.user(), self.user()
+        ncat = ("ncat", "-C", "--ssl", "--no-shutdown", ways_in.HOST)
+        _, text = run(
+            *ncat, self.daemon.port("submissions"), said=self.submission_typed(bob, ann)
+        )
+        self.assertIn("235 2.7.0", text)
+        self.assertIn(b"\r\nSubject: typed\r\n", self.messages(ann)[0])
+
+    def test_a_submission_typed_with_openssl_works_over_starttls_and_tls(self):
+        ann, bob = self.user(), self.user()
+        for port, ways in (
+            ("submission", ["-starttls", "smtp"]),
+            ("submissions", []),
         ):
-            _, text = run(
-                *("openssl", "s_client", "-crlf", "-quiet", "-verify_quiet", *ways),
-                said="EHLO me\nQUIT\n",
-                ok=False,
-            )
-            self.assertIn("250", text)
-            self.assertIn("AUTH", text)
+            s_client = ("openssl", "s_client", "-crlf", "-quiet", "-verify_quiet")
+            where = ("-connect", f"{ways_in.HOST}:{self.daemon.port(port)}")
+            typed = self.submission_typed(bob, ann)
+            _, text = run(*s_client, *ways, *where, said=typed, ok=False)
+            self.assertIn("235 2.7.0", text)
+            self.assertIn("221 2.0.0", text)
+        self.assertEqual(len(self.messages(ann)), 2)
 
 
 class TrustedTests(DaemonTestCase):
