@@ -55,7 +55,8 @@ class Route:
     - "mailbox": "" (an account here, by the target's address);
     - "pipe": the command; "file": the absolute path of an mbox file, or of a Maildir
       with "/" at its end;
-    - "error": "5.1.2 text", the target fails with that; "discard": "".
+    - "error": "5.1.2 text", the target fails with that; "discard": "";
+    - "done": nothing is left to do but to report "delivered" or "expanded".
     """
 
     transport: str
@@ -135,6 +136,8 @@ class Envelope:
 
     `message_id` names it in logs and in the 250; `trace` is the Received field with its
     final CRLF, put in front of every copy.  `reverse_path` None is the null path <>.
+    `one_reply` if the client hears one answer for all recipients, so that faults of
+    some are for us to retry and report; LMTP and PRDR tell each its own.
     """
 
     message_id: str
@@ -145,6 +148,7 @@ class Envelope:
     login: str | None = None
     size_octets: int | None = None  # what SIZE= announced
     wishes: Wishes = NO_WISHES
+    one_reply: bool = True
 
     @property
     def smtputf8(self) -> bool:
