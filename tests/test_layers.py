@@ -19,6 +19,8 @@ FLOORS = {
     "search_key": 0,
     "config": 0,
     "config.load": 4,
+    "config.keys": 4,
+    "config.edit": 4,
     "config.reference": 4,
     "mailbox.model": 0,
     "directory.model": 0,
