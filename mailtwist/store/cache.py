@@ -54,7 +54,7 @@ class Cache:
     def get(
         self, mailbox: str, uids: Sequence[int], columns: Sequence[Column]
     ) -> dict[int, tuple[bytes, ...]]:
-        """What is there, by UID."""
+        """What is there, by UID; perhaps of others between them too."""
         if not uids:
             return {}
         return self._guarded(lambda db: self._get(db, mailbox, uids, columns), {})

@@ -282,6 +282,15 @@ class RenderedTests(OnDisk, StoreWords, TestCase):
             for uid in range(1, 301):
                 self.assertIn(b'"%d"' % uid, found[uid - 1][0])
 
+    async def test_what_is_cached_between_does_not_stand_for_what_is_not(self):
+        await self.put_all(
+            INBOX, [(b"Subject: %d\r\n\r\n" % n, NONE, None) for n in range(1, 4)]
+        )
+        mailbox = await self.open()
+        await mailbox.rendered([1, 2], (Column.ENVELOPE,))
+        found = await mailbox.rendered([1, 3], (Column.ENVELOPE,))
+        self.assertIn(b'"3"', found[1][0])
+
     async def test_a_very_large_message_is_parsed_from_a_copy(self):
         octets = b"Subject: large\r\n\r\n" + b"x" * 70 + b"\r\n" + b"y" * (9 << 20)
         await self.put(octets=octets)

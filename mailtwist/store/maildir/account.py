@@ -148,7 +148,10 @@ class AccountFiles:
     async def thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Run `work` in a thread, within a turn; a full disk is told as such."""
         try:
-            result: Result = await self._defer(work, *arguments)
+            if self._recovered:
+                result: Result = await self._defer(work, *arguments)
+            else:
+                result = await self._defer(self._after_recovery, work, *arguments)
         except OSError as fault:
             log.failure("storage of {name}", name=self.account.name)
             raise durable.fault_of(fault) from fault
@@ -162,12 +165,9 @@ class AccountFiles:
     def transaction(self, *lives: Live) -> Iterator[None]:
         """In a thread: a state transaction in which these are up to date."""
         with self.state.transaction():
-            if not self._recovered:
-                self._recover()
             for live in lives:
                 self._compare(live)
             yield
-        self._recovered = True
 
     def _compare(self, live: Live) -> None:
         row, old = self.state.mailbox_by_id(live.row.id), live.row
@@ -190,20 +190,27 @@ class AccountFiles:
             ),
         )
 
+    def _after_recovery(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """In a thread, before anybody looks at the folders for the first time."""
+        if os.path.isdir(self.maildir):
+            with self.state.transaction():
+                self._recover()
+            self._recovered = True
+        return work(*arguments)
+
     def _recover(self) -> None:
-        """In a thread, at the first transaction: finish what a crash interrupted."""
+        """Finish what a crash interrupted."""
         renames = self.state.renames()
         for old, path in renames:
             folders.rename(self.maildir, old, path)
         if renames:
             durable.sync_directory(self.maildir)
             self.state.forget_renames()
-        if os.path.isdir(self.maildir):
-            for name in os.listdir(self.maildir):
-                folder = os.path.join(self.maildir, name)
-                left = name.startswith((folders.GONE, folders.MAKING))
-                if left and scan.older(folder, scan.ABANDONED_S):
-                    shutil.rmtree(folder, True)
+        for name in os.listdir(self.maildir):
+            folder = os.path.join(self.maildir, name)
+            left = name.startswith((folders.GONE, folders.MAKING))
+            if left and scan.older(folder, scan.ABANDONED_S):
+                shutil.rmtree(folder, True)
 
     # -- rest -----------------------------------------------------------------
 

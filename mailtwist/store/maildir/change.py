@@ -1,8 +1,9 @@
 """Changing flags and expunging; each within the account's turn.
 
 Flags: files are renamed, then the state follows.  A crash in between leaves new flags
-on disk, which the next look finds and gives a MODSEQ.  Expunge: files are unlinked,
-then the state follows; the next look after a crash finds them gone.
+on disk, which the next look finds and gives a MODSEQ; a new keyword has its letter in
+the state before that, or the letter might come to mean another one.  Expunge: files are
+unlinked, then the state follows; the next look after a crash finds them gone.
 """
 
 from __future__ import annotations
@@ -30,12 +31,27 @@ async def store_flags(
 ) -> Stored:
     """Rename what changes, in one go in a thread; see IMailbox.store_flags."""
     await files.look(live)
+    if change.action is not FlagAction.REMOVE:
+        spelling = Spelling(live.names)
+        spelling.written(spelling.named(change.flags))
+        if spelling.added:
+            named = await files.thread(_name, files, live, spelling.letters)
+            files.applied(live, named)
     delta, told, modified = await files.thread(
         _store_flags, files, live, uids, change, unchanged_since
     )
     if not delta.empty:
         files.applied(live, delta)
     return Stored(live.rows(told), modified, live.row.highest_modseq)
+
+
+def _name(files: AccountFiles, live: Live, letters: dict[str, str]) -> Delta:
+    """In a thread: keywords get letters; other processes see it by the MODSEQ."""
+    row = evolve(live.row, highest_modseq=live.row.highest_modseq + 1)
+    delta = Delta(row, letters=letters)
+    with files.transaction(live):
+        files.record(live, delta)
+    return delta
 
 
 def _store_flags(
@@ -75,7 +91,6 @@ def _store_flags(
         delta = Delta(
             row if changed else live.row,
             changed=changed,
-            letters=spelling.letters if spelling.added else None,
             stamp=scan.stamp_of(live.folder),
         )
         files.record(live, delta)

@@ -48,7 +48,8 @@ class Delta:
 
     @property
     def empty(self) -> bool:
-        return not (self.added or self.changed or self.vanished)
+        changed = self.added or self.changed or self.vanished
+        return not changed and self.letters is None
 
 
 @define(eq=False)

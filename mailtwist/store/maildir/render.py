@@ -39,8 +39,8 @@ async def rendered(
     live, files = mailbox.readable(), mailbox.files
     cache, object_id = files.cache, live.row.object_id
     found = await files.cache_turn(cache.get, object_id, uids, columns)
-    if len(found) < len(uids):
-        missing = [uid for uid in uids if uid not in found]
+    missing = [uid for uid in uids if uid not in found]
+    if missing:
         present = [live.uids[at] for at in live.places(missing)]
         if present:
             await _parse(mailbox, live, present, found, columns)

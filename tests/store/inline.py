@@ -1,0 +1,50 @@
+"""The Maildir store with no reactor and no threads: every call is done when it returns.
+
+For tests that end the process at a chosen system call, which one thread makes exact.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock, deferLater
+from twisted.python.failure import Failure
+
+from mailtwist.config.model import Config
+from mailtwist.store.maildir.spool import Spooler
+from mailtwist.store.maildir.store import MaildirStore
+from mailtwist.store.maildir.writer import MaildirWriter
+
+
+class InlineWriter(MaildirWriter):
+    def _enqueue(self, request):
+        self._commit([job for job in request.jobs if job.fault is None])
+        self._answer([request])
+
+
+class InlineSpooler(Spooler):
+    def defer(self, work, *arguments):
+        return deferLater(self.reactor, 0, work, *arguments)  # a spool counts on later
+
+
+class InlineStore(MaildirStore):
+    def __init__(self):
+        self.clock = Clock()
+        config = Config()
+        super().__init__(reactor=self.clock, config=config, hostname="mx.test")
+        self.writer = InlineWriter(self.clock, "fsync")
+        self.spooler = InlineSpooler(self.clock, config.delivery.memory_octets)
+
+    def defer(self, work, *arguments):
+        return execute(work, *arguments)
+
+    def now(self, coroutine):
+        """What the coroutine gives, after all that it waits for."""
+        results = []
+        Deferred.fromCoroutine(coroutine).addBoth(results.append)
+        while not results:
+            if not self.clock.getDelayedCalls():
+                raise AssertionError("waits for nothing")
+            self.clock.advance(0)
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]
