@@ -170,19 +170,18 @@ class _Reader:
 
     def check_whole(self, config: model.Config) -> None:
         """What only several options together can get wrong."""
-        seen: dict[str, int] = {}
+        seen: list[tuple[Mapping[str, str], int]] = []
         for number, one in enumerate(config.listener, 1):
             at = f"listener[{number}].endpoint"
             try:
-                socket = listener.translated(one)
+                place = listener.place_of(listener.translated(one).endpoint)
             except ValueError as fault:
                 self.fault(at, one.endpoint, str(fault))
                 continue
-            if socket.endpoint in seen:
-                self.faults.append(
-                    f"{at} is taken by listener[{seen[socket.endpoint]}] already"
-                )
-            seen[socket.endpoint] = number
+            taken = [other for at_place, other in seen if at_place == place]
+            if taken:
+                self.faults.append(f"{at} is taken by listener[{taken[0]}] already")
+            seen.append((place, number))
         names = [domain.name for domain in config.domain]
         self.faults.extend(
             f"domain {name} is given twice"

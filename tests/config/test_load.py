@@ -36,11 +36,11 @@ WRONG = [  # (file, what the fault must say)
     ('[[domain]]\nname = "a.b"\n[[domain]]\nname = "A.B"', "a.b is given twice"),
     ("[domain]\nname = 1", "give a list of tables, [[domain]]"),
     ('[[listener]]\nendpoint = "tcp:1"', "listener[1].protocol is missing"),
-    ('[[listener]]\nprotocol = "smtp"\nendpoint = "tcp:99999"', "a port from 0"),
+    ('[[listener]]\nprotocol = "smtp"\nendpoint = "tcp:99999"', "port from 0"),
     ('[[listener]]\nprotocol = "smtp"\nendpoint = "onion:1"', "starts with tcp:"),
     (
         '[[listener]]\nprotocol = "smtp"\nendpoint = "tcp:1"\n'
-        '[[listener]]\nprotocol = "pop3"\nendpoint = "tcp:1"',
+        '[[listener]]\nprotocol = "pop3"\nendpoint = "tcp:port=1"',
         "listener[2].endpoint is taken by listener[1] already",
     ),
     ('[imap4]\ndelimiter = "|"', "imap4.delimiter"),
