@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import TracebackType
 from typing import Any
 
 from twisted.application.service import IService
@@ -68,4 +70,15 @@ def makeService(options: Options) -> IService:
 
     from .service.build import build
 
+    sys.excepthook = tell_plainly
     return build(options.parsed, reactor=reactor)
+
+
+def tell_plainly(
+    kind: type[BaseException], fault: BaseException, trace: TracebackType | None
+) -> None:
+    """A start that fails for the configuration needs no traceback."""
+    if issubclass(kind, ConfigError):
+        print(f"mailtwist: {fault}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, fault, trace)

@@ -104,9 +104,11 @@ class _Reader:
         """The section of these values; path defaults are completed too."""
         section = kind(**values)
         places = {
-            option.name: self.places(getattr(section, option.name))
+            option.name: self.places(found)
             for option in fields(kind)
-            if option.metadata.get("path") and getattr(section, option.name)
+            if option.metadata.get("path")
+            and (found := getattr(section, option.name))
+            and not names_no_path(option, found)
         }
         return evolve(section, **places)
 
@@ -192,6 +194,12 @@ class _Reader:
                 'smtp.bare_lf = "normalize" needs smtp.bare_lf_networks: '
                 "name the networks that may send bare LF"
             )
+
+
+def names_no_path(option: Attribute[Any], found: str | tuple[str, ...]) -> bool:
+    """True for the words that an option takes beside a path ("stdout")."""
+    words = option.metadata.get("words", ())
+    return isinstance(found, str) and found.partition(":")[0] in words
 
 
 def join(at: str, name: str) -> str:

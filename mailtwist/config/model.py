@@ -276,7 +276,11 @@ class Log:
     """Where events are told."""
 
     to: str = option(
-        "stdout", "`stdout`, `syslog` (facility mail) or the path of a file."
+        "stdout",
+        "`stdout`, `syslog` (facility mail; `syslog:/path` for another socket than "
+        "/dev/log) or the path of a file, which may be moved away at any time.",
+        path=True,
+        words=("stdout", "syslog"),
     )
     format: str = option(
         "human", "One line for people, or JSON.", in_(("human", "json"))

@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TextIO
@@ -25,9 +26,12 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from ..config.model import Log
+from ..errors import ConfigError
 
 SYSLOG_SOCKET = "/dev/log"
 FACILITY_MAIL = 2 << 3  # RFC 5424 §6.2.1
+MOST_WAITING = 1000  # lines
+MOST_DATAGRAM = 8192  # octets; syslog daemons cut longer lines anyway
 SEVERITY = {
     LogLevel.debug: 7,
     LogLevel.info: 6,
@@ -42,7 +46,10 @@ Render = Callable[[dict[str, Any]], str]
 
 
 def observer(config: Log) -> ILogObserver:
-    """The log observer this configuration asks for; opens its file or socket now."""
+    """The log observer this configuration asks for; opens its file now.
+
+    Raises ConfigError if that file cannot be written.
+    """
     render = as_json if config.format == "json" else for_people
     sink: ILogObserver
     if config.to == "stdout":
@@ -51,7 +58,12 @@ def observer(config: Log) -> ILogObserver:
         _, _, path = config.to.partition(":")
         sink = SyslogObserver(path or SYSLOG_SOCKET, config.format == "json")
     else:
-        sink = FileObserver(config.to, render)
+        try:
+            sink = FileObserver(config.to, render)
+        except OSError as fault:
+            raise ConfigError(
+                f'log.to = "{config.to}": cannot be written: {fault.strerror}'
+            ) from fault
     level = LogLevel.lookupByName(config.level)
     return FilteringLogObserver(sink, [LogLevelFilterPredicate(level)])
 
@@ -108,17 +120,18 @@ class LineObserver:
 class FileObserver:
     """Appends to a file, readable by its owner and group.
 
-    A file that was moved away (logrotate) is noticed and opened anew.
+    A file that was moved away (logrotate) is noticed and opened anew; while that
+    cannot be done, lines go where they went before.
     """
 
     def __init__(self, path: str, render: Render) -> None:
         self._path, self._render = path, render
-        self._open()
+        self._second, self._stream = 0, self._opened()
 
-    def _open(self) -> None:
+    def _opened(self) -> TextIO:
         opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-        self._stream = os.fdopen(opened, "a", encoding="utf-8", errors="replace")
-        self._second, self._inode = 0, os.fstat(opened).st_ino
+        self._inode = os.fstat(opened).st_ino
+        return os.fdopen(opened, "a", encoding="utf-8", errors="replace")
 
     def __call__(self, event: dict[str, Any]) -> None:
         if (second := int(event["log_time"])) != self._second:  # at most one look a s
@@ -129,29 +142,40 @@ class FileObserver:
 
     def _follow(self) -> None:
         try:
-            moved = os.stat(self._path).st_ino != self._inode
-        except FileNotFoundError:
-            moved = True
-        if moved:
-            self._stream.close()
-            self._open()
+            if os.stat(self._path).st_ino == self._inode:
+                return
+        except OSError:  # moved away, or not to be looked at now
+            pass
+        try:
+            stream = self._opened()
+        except OSError:
+            return
+        self._stream.close()
+        self._stream = stream
 
 
 @implementer(ILogObserver)
 class SyslogObserver:
     """Datagrams to the local syslog, facility mail (RFC 3164 form, as syslog(3)).
 
-    A syslog that is away loses lines; it never stops the mail.
+    It never stops the mail: lines for a syslog that is busy or away wait, MOST_WAITING
+    at most, and go out before the next one.
     """
 
     def __init__(self, path: str, json_lines: bool) -> None:
         self._path, self._json = path, json_lines
         self._socket: socket.socket | None = None
+        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
 
     def __call__(self, event: dict[str, Any]) -> None:
         text = as_json(event).rstrip() if self._json else text_of(event)
         priority = FACILITY_MAIL | SEVERITY[event["log_level"]]
         line = f"<{priority}>mailtwist[{os.getpid()}]: {text}".encode()
+        self._waiting.append(line[:MOST_DATAGRAM])
+        while self._waiting and self._sent(self._waiting[0]):
+            self._waiting.popleft()
+
+    def _sent(self, line: bytes) -> bool:
         for _ in range(2):  # once more when syslogd was restarted meanwhile
             try:
                 if self._socket is None:
@@ -159,10 +183,12 @@ class SyslogObserver:
                     self._socket.setblocking(False)
                     self._socket.connect(self._path)
                 self._socket.send(line)
-                return
             except BlockingIOError:
-                return
+                return False
             except OSError:
                 if self._socket is not None:
                     self._socket.close()
                 self._socket = None
+            else:
+                return True
+        return False

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from ..config.model import Config
 from ..delivery.dispatch import Dispatch
 from ..delivery.router import Router
+from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
 from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
@@ -105,7 +106,7 @@ class MailService(MultiService):
         super().privilegedStartService()
 
     def startService(self) -> None:
-        os.makedirs(self.config.server.data, mode=0o700, exist_ok=True)
+        make_folder(self.config.server.data)
         self.tls.load()
         super().startService()
         log.info(
@@ -131,3 +132,15 @@ class MailService(MultiService):
                 session.transport.abortConnection()
         await self.store.close()
         await self.auth.close()
+
+
+def make_folder(data: str) -> None:
+    """The data folder, for its owner only; raises ConfigError."""
+    try:
+        os.makedirs(data, mode=0o700, exist_ok=True)
+    except OSError as fault:
+        raise ConfigError(
+            f'server.data = "{data}": cannot be made: {fault.strerror}'
+        ) from fault
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise ConfigError(f'server.data = "{data}": uid {os.geteuid()} may not write')

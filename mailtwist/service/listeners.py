@@ -25,7 +25,13 @@ class ListenerService(StreamServerEndpointService):
 
     def __init__(self, reactor: Any, listener: Listener, factory: Any) -> None:
         self.listener = listener
-        endpoint = serverFromString(reactor, with_backlog(listener.endpoint))
+        text = with_backlog(listener.endpoint)
+        try:
+            endpoint = serverFromString(reactor, text)
+        except (LookupError, ValueError) as fault:  # systemd passed no such socket
+            raise ConfigError(
+                f"cannot listen on {listener.endpoint}: there is no such socket"
+            ) from fault
         super().__init__(endpoint, factory)
         self._raiseSynchronously = True
 

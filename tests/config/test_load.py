@@ -78,6 +78,15 @@ class LoadTests(SynchronousTestCase):
     def test_relative_paths_start_at_the_file(self):
         config = loads(b'[server]\ndata = "../var"\n', WHERE)
         self.assertEqual(config.server.data, "/etc/var")
+        for to, place in (
+            ("mail.log", "/etc/mailtwist/mail.log"),
+            ("/var/log/m", "/var/log/m"),
+            ("stdout", "stdout"),
+            ("syslog", "syslog"),
+            ("syslog:/run/log", "syslog:/run/log"),
+        ):
+            config = loads(f'[log]\nto = "{to}"\n'.encode(), WHERE)
+            self.assertEqual(config.log.to, place)
 
     def test_networks_and_domains_become_values(self):
         config = loads(

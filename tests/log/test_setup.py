@@ -1,5 +1,6 @@
 """Tests for mailtwist.log.setup."""
 
+import contextlib
 import io
 import json
 import os
@@ -11,7 +12,14 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.config.model import Log
-from mailtwist.log.setup import LineObserver, as_json, for_people, observer
+from mailtwist.errors import ConfigError
+from mailtwist.log.setup import (
+    MOST_WAITING,
+    LineObserver,
+    as_json,
+    for_people,
+    observer,
+)
 
 
 def event(text="{x}", level=LogLevel.info, **fields):
@@ -67,6 +75,25 @@ class ObserverTests(SynchronousTestCase):
         self.assertIn("two", path.read_text())
         self.assertEqual(path.stat().st_mode & 0o007, 0)
 
+    def test_while_no_file_can_be_made_the_old_one_is_written(self):
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        tell = observer(Log(to=str(folder / "log")))
+        tell(event(x="one"))
+        os.rename(folder, moved := Path(f"{folder}.1"))
+        tell({**event(x="two"), "log_time": 1_700_000_001.5})
+        self.assertIn("two", (moved / "log").read_text())
+        folder.mkdir()
+        tell({**event(x="three"), "log_time": 1_700_000_002.5})
+        self.assertIn("three", (folder / "log").read_text())
+
+    def test_a_file_that_cannot_be_written_is_told_with_its_option(self):
+        fault = self.assertRaises(ConfigError, observer, Log(to="/nowhere/x.log"))
+        self.assertEqual(
+            str(fault),
+            'log.to = "/nowhere/x.log": cannot be written: No such file or directory',
+        )
+
     def test_syslog_gets_facility_mail_and_the_severity(self):
         folder = Path(self.mktemp())
         folder.mkdir()
@@ -88,15 +115,45 @@ class ObserverTests(SynchronousTestCase):
                 f"<{16 + severity}>mailtwist[{os.getpid()}]: hi".encode(),
             )
 
-    def test_a_syslog_that_is_away_stops_nothing_and_is_found_again(self):
-        path = os.path.relpath(self.mktemp())
-        tell = observer(Log(to=f"syslog:{path}"))
-        tell(event(x="lost"))
+    def syslog(self, path):
         server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(path)
-        tell(event(x="heard"))
-        self.assertIn(b"heard", server.recv(999))
+        server.setblocking(False)
+        return server
+
+    def test_a_syslog_that_is_away_stops_nothing_and_hears_of_it_later(self):
+        path = os.path.relpath(self.mktemp())
+        tell = observer(Log(to=f"syslog:{path}"))
+        for number in range(MOST_WAITING + 5):
+            tell(event(x=f"number {number}"))
+        server = self.syslog(path)
+        tell(event(x="now"))
+        self.assertTrue(server.recv(999).endswith(b" number 6"))
+
+    def test_lines_for_a_busy_syslog_wait_in_their_order(self):
+        path = os.path.relpath(self.mktemp())
+        tell = observer(Log(to=f"syslog:{path}"))
+        server = self.syslog(path)
+        for number in range(200):  # more than a socket takes unread
+            tell(event(x=number))
+        heard, number = [], 200
+        while len(heard) < 200:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    heard.append(int(server.recv(999).rpartition(b" ")[2]))
+            tell(event(x=number))
+            number += 1
+        self.assertEqual(heard, list(range(len(heard))))
+
+    def test_a_huge_line_does_not_hold_up_others(self):
+        path = os.path.relpath(self.mktemp())
+        tell = observer(Log(to=f"syslog:{path}"))
+        server = self.syslog(path)
+        tell(event(x="x" * 1_000_000))
+        tell(event(x="next"))
+        self.assertEqual(len(server.recv(99999)), 8192)
+        self.assertIn(b"next", server.recv(999))
 
     def test_lines_are_flushed_as_they_come(self):
         stream = io.StringIO()
