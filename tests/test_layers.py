@@ -56,6 +56,7 @@ FLOORS = {
     "queue.model": 0,
     "queue": 3,
     "queue.spool": 4,
+    "queue.drop": 4,
     "dns.model": 0,
     "dns": 4,
     "lmtp": 4,
