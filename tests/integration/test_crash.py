@@ -1,5 +1,5 @@
-"""kill -9 of the daemon under load: what was answered with 250 is there, once and
-whole; what was not is there once or not at all; nothing partial is ever seen."""
+"""kill -9 of the daemon under load: what was answered is there, once and whole; what
+was not is there once or not at all; nothing partial is ever seen."""
 
 import collections
 import poplib
@@ -11,11 +11,13 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration import imap_load
 from tests.integration.daemon import DOMAIN, PASSWORD, Daemon
 
 RUNS = 12
 SENDERS = 6
 RECIPIENTS = 3
+IMAP_CLIENTS = 6
 LARGE_OCTETS = 600_000
 END = b"\r\n-- the end --\r\n"
 
@@ -147,3 +149,53 @@ class CrashTests(SynchronousTestCase):
                         self.assertTrue(octets.endswith(message), (recipient, name))
                         self.assertTrue(octets.startswith(b"Return-Path: <"))
         self.assertEqual(dict(found), {}, "mail that nobody sent")
+
+
+class ImapCrashTests(SynchronousTestCase):
+    timeout = 300
+
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.remove)
+
+    def test_what_was_answered_is_done_and_the_rest_whole_or_not_at_all(self):
+        clients = [
+            imap_load.Client(
+                self.daemon.port("imap"),
+                self.daemon.add_user(f"reader{number}"),
+                number,
+            )
+            for number in range(IMAP_CLIENTS)
+        ]
+        chance = random.Random(11)
+        for _ in range(RUNS):
+            self.daemon.start()
+            for client in clients:
+                client.checked()
+            self.killed(clients, chance.uniform(0.1, 0.6))
+        self.daemon.start()
+        for client in clients:
+            client.checked()
+        answered = sum((client.answered for client in clients), collections.Counter())
+        for command in ("append", "COPY", "MOVE", "STORE", "EXPUNGE"):
+            self.assertGreater(answered[command], RUNS, answered)
+
+    def killed(self, clients, seconds):
+        """All clients change what they have until the daemon is killed."""
+        before = sum(client.answered.total() for client in clients)
+        workers = [imap_load.Worker(client) for client in clients]
+        for worker in workers:
+            worker.start()
+        end = time.monotonic() + 60
+        while sum(client.answered.total() for client in clients) == before:
+            self.assertLess(time.monotonic(), end, self.daemon.log.read_text())
+            self.daemon.pause()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.daemon.pause()
+        self.daemon.kill()
+        for worker in workers:
+            worker.join(40)
+            self.assertFalse(worker.is_alive())
+            if worker.failure is not None:
+                raise worker.failure
