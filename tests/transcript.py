@@ -201,15 +201,16 @@ class _Player:
 
 
 class MemoryTransport(StringTransportWithDisconnection):
-    """A transport that notes TLS and takes what a server asks of a socket."""
+    """A transport that notes TLS and what a server asks of a socket."""
 
     tls = False
+    no_delay = False
 
     def startTLS(self, context: object) -> None:
         self.tls = True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        pass
+        self.no_delay = enabled
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         pass

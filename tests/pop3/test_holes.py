@@ -124,3 +124,6 @@ class HoleTests(SynchronousTestCase):
         rows = body_of(world.connect().ask(b"CAPA")).split(b"\r\n")
         for row in (b"STLS", b"UTF8 USER", b"LANG", b"RESP-CODES", b"AUTH-RESP-CODE"):
             self.assertIn(row, rows)
+
+    def test_small_answers_are_not_held_back_by_the_network(self):
+        self.assertTrue(self.world.connect().transport.no_delay)

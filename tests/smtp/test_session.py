@@ -32,6 +32,7 @@ class CommandTests(SynchronousTestCase):
             (FROM, "503 5.5.1"),
             (ANN, "503 5.5.1"),
             ("DATA", "503 5.5.1"),
+            (f"AUTH PLAIN {PLAIN}", "503 5.5.1"),
             ("HELO client.test", "250"),
             ("MAIL FROM:<c@client.test> SIZE=5", "555 5.5.4"),  # not after HELO
             ("AUTH PLAIN", "503 5.5.1"),
@@ -88,6 +89,9 @@ class CommandTests(SynchronousTestCase):
         self.client.transport.write = lambda octets: (writes.append(1), write(octets))
         self.client.ask(FROM, ANN, BOB, "DATA")
         self.assertEqual(len(writes), 1)
+
+    def test_small_replies_are_not_held_back_by_the_network(self):
+        self.assertTrue(self.client.transport.no_delay)
 
     def test_HELO_and_EHLO_are_told_nothing_with_a_status(self):
         self.client.said()
