@@ -61,6 +61,8 @@ class Accounts:
             return self._login(user.decode(), b"demo" if sure == b"yes" else b"", "ASK")
         if mechanism != "PLAIN":
             raise UnknownMechanism()
+        if not self.plaintext(tls=peer.tls):
+            raise EncryptionNeeded()
         _, user, password = (await converse(b"") if initial is None else initial).split(
             b"\0"
         )

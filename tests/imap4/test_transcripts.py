@@ -1,12 +1,16 @@
-"""Written conversations, in memory and over sockets."""
+"""Written conversations: in memory, over sockets, and over TLS."""
+
+from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.config.model import Imap4
 from mailtwist.imap4.server import IMAP4Factory
+from mailtwist.service.tls import ServerTls, write_self_signed
 from tests.transcript import FOLDER, SocketWire, play, read
 
 from .room import Accounts, Room
@@ -14,32 +18,52 @@ from .room import Accounts, Room
 FILES = sorted(path.name for path in FOLDER.glob("imap4-*.txt"))
 
 
+def starts_tls(transcript):
+    return any(step.mark == "TLS" for step in transcript.steps)
+
+
 class MemoryTests(SynchronousTestCase):
     def test_every_transcript(self):
         self.assertTrue(FILES)
         for name in FILES:
+            transcript = read(name)
+            room = Room(tls=object()) if starts_tls(transcript) else Room()
+            room.accounts.plaintext_without_tls = not starts_tls(transcript)
             try:
-                play(read(name), Room().connect)
+                play(transcript, room.connect)
             except AssertionError as fault:
                 raise AssertionError(f"{name}: {fault}") from fault
 
 
 class SocketTests(TestCase):
-    async def _play(self, name):
-        room = Room()
+    def setUp(self):
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        certificate, key = folder / "c.pem", folder / "k.pem"
+        write_self_signed(certificate, key, ["mail.example.test"])
+        self.tls = ServerTls(certificate, key, "1.2")
+        self.tls.load()
+
+    async def _play(self, name, implicit):
+        transcript = read(name)
+        accounts = Accounts(Room().store)
+        accounts.plaintext_without_tls = not starts_tls(transcript)
         factory = IMAP4Factory(
             reactor=reactor,
             config=Imap4(),
             hostname="mail.example.test",
-            authenticator=Accounts(room.store),
-            tls=None,
+            authenticator=accounts,
+            tls=self.tls if starts_tls(transcript) else None,
         )
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        outer = TLSMemoryBIOFactory(self.tls, False, factory) if implicit else factory
+        port = reactor.listenTCP(0, outer, interface="127.0.0.1")
+        where = port.getHost().port
         try:
-            where = port.getHost().port
             await deferToThread(
-                play, read(name), lambda: SocketWire("127.0.0.1", where)
+                play, transcript, lambda: SocketWire("127.0.0.1", where, tls=implicit)
             )
+        except AssertionError as fault:
+            raise AssertionError(f"{name}: {fault}") from fault
         finally:
             await port.stopListening()
             while factory.sessions:
@@ -50,8 +74,17 @@ class SocketTests(TestCase):
     def test_every_transcript(self):
         async def all_of_them():
             for name in FILES:
-                await self._play(name)
+                await self._play(name, False)
+
+        return Deferred.fromCoroutine(all_of_them())
+
+    def test_every_transcript_over_implicit_tls(self):
+        async def all_of_them():
+            for name in FILES:
+                if not starts_tls(read(name)):
+                    await self._play(name, True)
 
         return Deferred.fromCoroutine(all_of_them())
 
     test_every_transcript.timeout = 30
+    test_every_transcript_over_implicit_tls.timeout = 30
