@@ -1,0 +1,226 @@
+"""One message to the hosts of one next hop: which to try, and when to stop.
+
+RFC 5321 §5.1: what fails for a while at one host may go to the next; what is refused
+for good may not, and after the end of the data without an answer nothing may, as the
+host may have the message (RFC 1047).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from attrs import evolve, frozen
+from twisted.logger import Logger
+
+from ..errors import MailError
+from ..queue.model import Host, Job, Outcome, QueuedRecipient, TlsRule
+from .client import SMTPClient
+from .client_engine import Result
+from .client_pool import Connections, Door, Login, never_begun
+from .client_tls import TlsFailed
+from .convert import converted
+from .transport_look import Look
+from .transport_plan import Peer, Plan, plan
+
+log = Logger()
+
+MOST_ADDRESSES = 5  # tried in one attempt
+MOST_SESSIONS = 2  # hosts in one attempt that answered and could not take the message
+MOST_BATCHES = 20  # transactions in one attempt with a host that takes few recipients
+
+
+class TlsTold(Protocol):
+    """Hears of each attempt at TLS, as `IHosts.tls_result`."""
+
+    def __call__(self, host: Host, address: str, failure: str) -> None: ...
+
+
+@frozen
+class Way:
+    """How the hosts are spoken to: `logins` by host name and port if any is needed."""
+
+    lmtp: bool = False
+    implicit_tls: bool = False
+    login: Login | None = None
+
+
+class Attempt:
+    """One job at the hosts of one next hop."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        connections: Connections,
+        job: Job,
+        look: Look,
+        tls_told: TlsTold,
+    ) -> None:
+        self._reactor, self._connections = reactor, connections
+        self._job, self._look, self._tls_told = job, look, tls_told
+        self._left: list[QueuedRecipient] = list(job.recipients)
+        self._outcomes: dict[int, Outcome] = {}
+        self._sessions = 0
+
+    async def run(self, hosts: Sequence[tuple[Host, Way]]) -> list[Outcome]:
+        """One outcome for each recipient of the job."""
+        for host, way, address in _doors(hosts):
+            await self._host(host, way, address)
+            if not self._left or self._sessions >= MOST_SESSIONS:
+                break
+        if self._left:
+            self._fail(MailError("No host to send to", status="4.4.4"), "")
+        return [self._outcomes[r.number] for r in self._job.recipients]
+
+    async def _host(self, host: Host, way: Way, address: str) -> None:
+        host = evolve(host, rule=self._rule(host))
+        door = Door(host, address, way.lmtp, way.implicit_tls, way.login)
+        client = self._connections.kept(door)
+        if client is not None and not await self._session(client, door, kept=True):
+            client = None
+        if client is not None:
+            return
+        try:
+            client, result = await self._connections.open(door)
+        except TlsFailed as fault:
+            self._tls_told(host, address, fault.result)
+            if self._job.message.wishes.require_tls and self._job.reverse_path:
+                fault = TlsFailed(fault.public, fault.result, status="5.7.10")
+            self._fail(fault, host.name)
+            return
+        except MailError as fault:
+            self._fail(fault, host.name)
+            return
+        if result is not None:
+            self._tls_told(host, address, result)
+        await self._session(client, door, kept=False)
+
+    def _rule(self, host: Host) -> TlsRule:
+        """The host's rule with the sender's word on TLS (RFC 8689 §4.2)."""
+        rule, job = host.rule, self._job
+        if job.message.wishes.require_tls and job.reverse_path is not None:
+            if rule.level in ("none", "may", "encrypt"):
+                return evolve(rule, level="verify")
+        elif rule.policy != "no-policy-found" and self._look.tls_not_required:
+            return evolve(rule, level="may", tlsa=())
+        return rule
+
+    async def _session(self, client: SMTPClient, door: Door, *, kept: bool) -> bool:
+        """Transactions on one connection; False if one that was kept was dead."""
+        try:
+            begun = await self._transactions(client, door, kept=kept)
+        except BaseException:
+            client.abort()
+            raise
+        if begun:
+            self._sessions += 1
+            self._connections.give_back(door, client)
+        return begun
+
+    async def _transactions(
+        self, client: SMTPClient, door: Door, *, kept: bool
+    ) -> bool:
+        engine, host = client.engine, door.host
+        peer = Peer(
+            host.name,
+            engine.offer,
+            client.secure,
+            client.secure
+            and (host.rule.level == "dane" or (host.rule.level == "verify"))
+            and host.authentic,
+            door.login is not None,
+            door.lmtp,
+        )
+        try:
+            made = plan(
+                self._job, self._left, self._look, peer, self._reactor.seconds()
+            )
+            content = await converted(self._look, made.needs)
+        except MailError as fault:
+            self._fail(fault, host.name)
+            return True
+        for recipient, why in made.refused:
+            self._settle(recipient, Outcome(why, host.name), host_wide=True)
+        batch = engine.offer.limit("RCPTMAX") or len(made.recipients)
+        start = 0
+        for number in range(MOST_BATCHES):
+            asked = made.recipients[start : start + batch]
+            if not asked or not client.usable:
+                break
+            results = await client.send(made.transaction(len(asked), start), content)
+            if kept and number == 0 and never_begun(results):
+                client.abort()
+                return False
+            self._told(made, asked, results, host)
+            start += self._taken(results)
+        for recipient, _ in made.recipients[start:]:
+            full = MailError(f"{host.name} takes no more now", status="4.5.3")
+            self._settle(recipient, Outcome(full, host.name))
+        return True
+
+    @staticmethod
+    def _taken(results: tuple[Result, ...]) -> int:
+        """How many of a batch are decided: those behind the last that was taken may
+        only have been too many, and are asked again (RFC 5321 §4.5.3.1.10)."""
+        count = len(results)
+        good = [n for n, result in enumerate(results) if result.fault is None]
+        if not good:
+            return count
+        rest = results[good[-1] + 1 :]
+        many = all(r.fault is not None and r.fault.status == "4.5.3" for r in rest)
+        return good[-1] + 1 if many else count
+
+    def _told(
+        self,
+        made: Plan,
+        asked: Sequence[tuple[QueuedRecipient, bytes]],
+        results: tuple[Result, ...],
+        host: Host,
+    ) -> None:
+        for (recipient, _), result in zip(asked, results, strict=True):
+            said = "" if result.reply is None else str(result.reply)
+            action = "passed" if made.passed else "relayed"
+            outcome = Outcome(result.fault, host.name, said, action)
+            self._settle(recipient, outcome, final=result.uncertain)
+
+    # -- what is known ----------------------------------------------------------------
+
+    def _fail(self, fault: MailError, host: str) -> None:
+        """`fault` for everybody left, at this host."""
+        reply = ""
+        for recipient in list(self._left):
+            self._settle(recipient, Outcome(fault, host, reply), host_wide=True)
+
+    def _settle(
+        self,
+        recipient: QueuedRecipient,
+        outcome: Outcome,
+        *,
+        final: bool = False,
+        host_wide: bool = False,
+    ) -> None:
+        """Note an outcome.  A success, a refusal of the recipient or one after which
+        nobody knows (`final`) ends the search; what only this host refuses, for a while
+        or `host_wide`, may be better at the next."""
+        known = self._outcomes.get(recipient.number)
+        fault = outcome.fault
+        ends = final or fault is None or not (fault.temporary or host_wide)
+        waits = known is not None and known.fault is not None and known.fault.temporary
+        if not ends and waits and fault is not None and not fault.temporary:
+            return  # the other host may take it later
+        self._outcomes[recipient.number] = outcome
+        if ends and recipient in self._left:
+            self._left.remove(recipient)
+
+
+def _doors(
+    hosts: Sequence[tuple[Host, Way]],
+) -> Iterator[tuple[Host, Way, str]]:
+    """Every address in order, not too many; each host gets its turn."""
+    count = 0
+    for host, way in hosts:
+        for address in host.addresses:
+            if count >= MOST_ADDRESSES:
+                return
+            count += 1
+            yield host, way, address
