@@ -11,7 +11,6 @@ import re
 import unicodedata
 
 from .charset import decoded_octets, decoder
-from .header import unfold
 
 _WORD_START = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?")
 _UNDERSCORE = bytes.maketrans(b"_", b" ")
@@ -77,11 +76,6 @@ def _word(octets: bytes, encoding: bytes) -> bytes:
         return TransferDecoder("base64").feed(octets, final=True)
     octets = octets.translate(_UNDERSCORE)
     return _HEX.sub(lambda found: bytes.fromhex(found[1].decode()), octets)
-
-
-def field_text(value: bytes) -> str:
-    """A raw field value for people: unfolded and decoded."""
-    return decoded_words(unfold(value))
 
 
 class TransferDecoder:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.mime.charset import ascii_inside, codec_name, decoded_octets
+from mailtwist.mime.header import unfold
 from mailtwist.mime.text import (
     BodyDecoder,
     TransferDecoder,
     decoded_words,
-    field_text,
     normal,
 )
 
@@ -50,7 +50,7 @@ class EncodedWordTests(SynchronousTestCase):
 
     def test_words_on_folded_lines_are_neighbours(self):
         value = b" =?utf-8?q?a?=\r\n =?utf-8?q?b?=\r\n"
-        self.assertEqual(field_text(value), "ab")
+        self.assertEqual(decoded_words(unfold(value)), "ab")
 
     @given(value=st.binary(max_size=60))
     def test_any_octets_give_text(self, value):

@@ -21,7 +21,6 @@ from ..types import (
 )
 
 BodyAttribute = FetchBody | FetchRfc822 | FetchRfc822Header | FetchRfc822Text
-BODIES = (FetchBody, FetchRfc822, FetchRfc822Header, FetchRfc822Text)
 _FIELDS = (SectionText.FIELDS, SectionText.FIELDS_NOT)
 
 
