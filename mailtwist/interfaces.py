@@ -12,7 +12,7 @@ durability: an action that was begun is finished or not started.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, Interface
@@ -199,17 +199,22 @@ class IHosts(Interface):
         result type of its §4.3, such as "starttls-not-supported"."""
 
 
-class ISpool(Interface):
+class ISpool(IDelivery):
     """The durable queue: the octets of a message once, its recipients as rows.
 
-    What a method answered is on disk.  Storage that fails raises StorageFull."""
+    What a method answered is on disk.  Storage that fails raises StorageFull.  A sink's
+    commit gives None for every recipient or one fault for all."""
 
-    def begin(envelope: Envelope) -> IMessageSink:
-        """As IDelivery.begin; commit gives None for every recipient or one fault."""
-
-    async def due(now_s: float, count: int, after: str = "") -> list[QueuedMessage]:
-        """Up to `count` messages with a recipient due at `now_s`, not held, the
-        earliest due first; those whose id is in work are left to the caller."""
+    async def due(
+        now_s: float,
+        count: int,
+        loaded: Collection[str] = (),
+        sources: Collection[str] = (),
+        places: Collection[str] = (),
+    ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
+        """Up to `count` messages that are not held, with their recipients due at
+        `now_s`, the earliest due first; but for the ids in `loaded`, and what comes
+        from these sources or goes to one of these places only."""
 
     async def next_due(now_s: float) -> float | None:
         """When the next recipient is due after `now_s`; None if nothing waits."""
@@ -220,7 +225,7 @@ class ISpool(Interface):
     async def message(queue_id: str) -> QueuedMessage | None:
         """The message, None if it is not (or no more) there."""
 
-    def content(queue_id: str) -> IContent:
+    def content(message: QueuedMessage) -> IContent:
         """Its octets."""
 
     async def settle(
@@ -231,7 +236,14 @@ class ISpool(Interface):
     ) -> None:
         """In one transaction: recipients `done` are taken off, `later` replaced by
         number, and reports queued as messages of their own.  A message without
-        recipients is removed."""
+        recipients is removed; what is gone meanwhile is left alone."""
+
+    async def hurry(now_s: float, domain: str = "") -> None:
+        """What waits for addresses in `domain` is due at `now_s`; everything if it is
+        empty."""
+
+    async def changed() -> bool:
+        """True if another process changed the queue since the last call."""
 
 
 class IReporter(Interface):

@@ -116,3 +116,36 @@ def not_delivered(message: str, recipient: str, fault: MailError) -> None:
         status=fault.status,
         public=fault.public,
     )
+
+
+def sent(message: str, recipients: list[str], host: str, action: str) -> None:
+    """One line for all recipients of one transaction that `host` took."""
+    log.info(
+        "{message} {action} to <{recipients}>{via}",
+        message=message,
+        action=action,
+        recipients=">, <".join(recipients),
+        host=host,
+        via=f" by {host}" if host else "",
+    )
+
+
+def put_off(message: str, recipient: str, host: str, why: str, wait_s: float) -> None:
+    log.info(
+        "{message} to <{recipient}> put off for {wait_s:.0f} s: {why}",
+        message=message,
+        recipient=recipient,
+        host=host,
+        why=why,
+        wait_s=wait_s,
+    )
+
+
+def given_up(message: str, recipient: str, host: str, why: str) -> None:
+    log.warn(
+        "{message} to <{recipient}> given up: {why}",
+        message=message,
+        recipient=recipient,
+        host=host,
+        why=why,
+    )

@@ -27,7 +27,8 @@ from ..errors import MailError, OverQuota
 from ..interfaces import IContent, IReporter, IRouter
 from ..mime.dsn import RecipientStatus, Report, compose
 from ..mime.header import fields, unfold
-from .model import Outcome, QueuedMessage, QueuedRecipient, Told
+from .jobs import reverse_path
+from .model import Outcome, QueuedMessage, Told
 
 log = Logger("mailtwist")
 
@@ -180,13 +181,6 @@ class Reporter:
             f"write to postmaster and enclose this report.\n"
         )
         return "\n".join(lines)
-
-
-def reverse_path(message: QueuedMessage, recipient: QueuedRecipient) -> Address | None:
-    """Who sends to this recipient: the message's reverse-path, or what replaced it."""
-    if recipient.sender is None:
-        return message.reverse_path
-    return Address.parse(recipient.sender) if recipient.sender else None
 
 
 def date_time(second: float) -> bytes:

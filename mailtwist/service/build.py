@@ -24,11 +24,13 @@ from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
 from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
+from ..queue.bounce import Reporter
 from ..smtp.server import SMTPFactory
 from ..store.maildir.store import MaildirStore
 from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
+from .queue import QueueService, build_spool, local_transports, new_id
 from .tls import renewal_watch, server_tls
 
 log = Logger("mailtwist")
@@ -60,8 +62,18 @@ class MailService(MultiService):
         )
         self.auth = build_auth(reactor=reactor, config=config, store=self.store)
         self.portal = self.auth.portal
-        self.router = Router(self.auth.directory, self.store, config)
-        self.delivery = Dispatch(self.store.delivery())
+        self.spool = build_spool(reactor, config)
+        self.router = Router(self.auth.directory, self.store, config, self.spool)
+        local = self.store.delivery()
+        self.delivery = Dispatch(local, self.spool)
+        self.queue = QueueService(
+            reactor,
+            config,
+            self.spool,
+            local_transports(self.router, local),
+            Reporter(self.hostname, self.router, new_id=new_id, now=reactor.seconds),
+        )
+        self.queue.setServiceParent(self)
         self.auth.give_avatars(self.router, self.delivery)
         self.factories = self._factories()
         listeners = config.listener
@@ -130,6 +142,7 @@ class MailService(MultiService):
         for factory in self.factories.values():
             for session in list(factory.sessions):
                 session.transport.abortConnection()
+        await self.spool.close()
         await self.store.close()
         await self.auth.close()
 

@@ -1,0 +1,59 @@
+"""From queued recipients to transactions, and the names they take turns by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..address import Address
+from .model import Job, QueuedMessage, QueuedRecipient
+
+
+def source_of(message: QueuedMessage) -> str:
+    """Who shares one turn: the login, else the domain of the reverse-path."""
+    if message.login:
+        return f"login {message.login}"
+    return "" if message.reverse_path is None else message.reverse_path.domain
+
+
+def place_of(recipient: QueuedRecipient) -> str:
+    """Where it goes, as far as that is known without a look-up."""
+    route = recipient.route
+    return f"{route.transport}:{route.next_hop or recipient.address.domain}"
+
+
+def place_of_all(recipients: Iterable[QueuedRecipient]) -> str:
+    """The place of all, "" if there are several."""
+    places = {place_of(recipient) for recipient in recipients}
+    return places.pop() if len(places) == 1 else ""
+
+
+def jobs_of(
+    message: QueuedMessage, recipients: Sequence[QueuedRecipient], most: int
+) -> list[Job]:
+    """Transactions of at most `most` recipients: one sender, route and place each.
+
+    Recipients of a pipe or a file are alone: each runs by itself, for its own user.
+    """
+    groups: dict[object, list[QueuedRecipient]] = {}
+    for recipient in recipients:
+        key = (
+            place_of(recipient),
+            recipient.route,
+            recipient.sender,
+            recipient.run_as,
+            recipient.number if recipient.route.transport in ("pipe", "file") else 0,
+        )
+        groups.setdefault(key, []).append(recipient)
+    jobs = []
+    for some in groups.values():
+        path, route = reverse_path(message, some[0]), some[0].route
+        for at in range(0, len(some), most):
+            jobs.append(Job(message, tuple(some[at : at + most]), path, route))
+    return jobs
+
+
+def reverse_path(message: QueuedMessage, recipient: QueuedRecipient) -> Address | None:
+    """Who sends to this recipient: the message's reverse-path, or what replaced it."""
+    if recipient.sender is None:
+        return message.reverse_path
+    return Address.parse(recipient.sender) if recipient.sender else None

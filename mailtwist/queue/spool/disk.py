@@ -1,0 +1,198 @@
+"""The spool on disk; see ISpool."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ...config.queueing import Queue
+from ...delivery.model import Envelope
+from ...interfaces import IContent, ISpool
+from ...store.maildir.durable import make_directories
+from ...store.maildir.spool import Spooler
+from ..model import QueuedMessage, QueuedRecipient
+from . import statements
+from .content import KeptContent, SpoolContent
+from .rows import queued_recipients
+from .sink import SpoolSink
+from .thread import Runner, SpoolThread
+
+log = Logger("mailtwist")
+
+DATABASE, FILES = "queue.sqlite", "files"
+INLINE_OCTETS = 64 * 1024  # a message up to this size lies in the database
+KEPT_OCTETS = 16 * 1024  # and up to this one is handed on in memory when new
+
+Arrived = Callable[[QueuedMessage, Sequence[QueuedRecipient], IContent], None]
+
+
+@implementer(ISpool)
+class DiskSpool:
+    """The queue in one folder.
+
+    `arrived` is called with each message that became durable.  `writer` and `reader`
+    are given where there is no reactor with threads; nothing is opened before `start`.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        folder: str,
+        config: Queue,
+        *,
+        now: Callable[[], float] = time.time,
+        writer: Runner | None = None,
+        reader: Runner | None = None,
+    ) -> None:
+        path = os.path.join(folder, DATABASE)
+        self.folder, self.now = folder, now
+        self.files = os.path.join(folder, FILES)
+        self.writer = writer or SpoolThread(reactor, path, writes=True)
+        self.reader = reader or SpoolThread(reactor, path, writes=False)
+        self.spooler = Spooler(reactor, INLINE_OCTETS)
+        self.arrived: Arrived = lambda message, recipients, content: None
+        self._config = config
+        self._version: int | None = None
+        self._settling: set[Deferred[None]] = set()
+
+    def start(self) -> Deferred[None]:
+        """Make the folders; fires when what a crash left behind is removed.
+
+        A file that is begun after this call is safe.  Raises OSError."""
+        make_directories([self.files])
+        there = os.listdir(self.files)
+        return self.writer.submit(partial(self._remove_orphans, there))
+
+    def _remove_orphans(self, there: list[str], connection: Any) -> None:
+        if there:
+            known = statements.files(connection)
+            for name in there:
+                if name not in known:
+                    self.remove_file(name)
+
+    def remove_file(self, name: str) -> None:
+        """The file of a message that ended; what stays is an orphan at next start."""
+        if name:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.files, name))
+
+    async def close(self) -> None:
+        """Returns when all that was begun is done and nothing is open."""
+        await self.spooler.close()
+        await self.writer.close()
+        await self.reader.close()
+
+    # -- in -----------------------------------------------------------------------
+
+    def begin(self, envelope: Envelope) -> SpoolSink:
+        """See ISpool."""
+        return SpoolSink(self, envelope)
+
+    def accepted(
+        self, envelope: Envelope, octets: int
+    ) -> tuple[QueuedMessage, list[QueuedRecipient]]:
+        """What an envelope with a content of `octets` becomes now; raises MailError."""
+        now_s = self.now()
+        due_s = max(now_s, envelope.wishes.hold_until_s)
+        config = self._config
+        bounce = envelope.reverse_path is None
+        expire_s = config.bounce_expire_s if bounce else config.expire_s
+        message = QueuedMessage(
+            envelope.message_id,
+            envelope.reverse_path,
+            octets,
+            now_s,
+            due_s + expire_s,
+            envelope.wishes,
+            envelope.login or "",
+        )
+        return message, queued_recipients(envelope, due_s)
+
+    # -- out ----------------------------------------------------------------------
+
+    async def due(
+        self,
+        now_s: float,
+        count: int,
+        loaded: Collection[str] = (),
+        sources: Collection[str] = (),
+        places: Collection[str] = (),
+    ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
+        """See ISpool."""
+        return await self.reader.submit(
+            partial(
+                statements.due,
+                now_s=now_s,
+                count=count,
+                loaded=list(loaded),
+                sources=list(sources),
+                places=list(places),
+            )
+        )
+
+    async def next_due(self, now_s: float) -> float | None:
+        """See ISpool."""
+        return await self.reader.submit(partial(statements.next_due, now_s=now_s))
+
+    async def recipients(self, queue_id: str) -> list[QueuedRecipient]:
+        """See ISpool."""
+        return await self.reader.submit(
+            partial(statements.recipients, queue_id=queue_id)
+        )
+
+    async def message(self, queue_id: str) -> QueuedMessage | None:
+        """See ISpool."""
+        return await self.reader.submit(partial(statements.message, queue_id=queue_id))
+
+    def content(self, message: QueuedMessage) -> IContent:
+        """See ISpool."""
+        return SpoolContent(self.reader, self.files, message)
+
+    async def settle(
+        self,
+        queue_id: str,
+        done: Sequence[int],
+        later: Sequence[QueuedRecipient],
+        reports: Sequence[tuple[Envelope, bytes]] = (),
+    ) -> None:
+        """See ISpool."""
+        made = [
+            (*self.accepted(envelope, len(octets)), octets)
+            for envelope, octets in reports
+        ]
+
+        def work(connection: Any) -> str:
+            file = statements.settle(connection, queue_id, done, later)
+            for message, recipients, octets in made:
+                statements.insert(connection, message, recipients, octets)
+            return file
+
+        file = await self.writer.submit(work)
+        if file:
+            self.spooler.run(self.remove_file, file)
+        for message, recipients, octets in made:
+            self.arrived(message, recipients, KeptContent(octets))
+
+    async def changed(self) -> bool:
+        """True if somebody else changed the queue since the last call."""
+        version = await self.writer.submit(statements.data_version)
+        before, self._version = self._version, version
+        return before is not None and before != version
+
+    async def hurry(self, now_s: float, domain: str = "") -> None:
+        """See ISpool."""
+        await self.writer.submit(partial(statements.hurry, now_s=now_s, domain=domain))
+
+    def fresh(self, message: QueuedMessage, octets: bytes | None) -> IContent:
+        """The content of a message that has just come, `octets` if still in memory."""
+        if octets is not None and len(octets) <= KEPT_OCTETS:
+            return KeptContent(octets)
+        return self.content(message)

@@ -1,0 +1,109 @@
+"""One message on its way into the spool; see IMessageSink."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ...delivery.model import Envelope, Verdict
+from ...errors import MailError
+from ...interfaces import IMessageSink
+from ...store.maildir import durable
+from ...store.maildir.account import shielded
+from ...store.maildir.spool import Spool
+from . import statements
+
+if TYPE_CHECKING:
+    from .disk import DiskSpool
+
+log = Logger("mailtwist")
+
+
+@implementer(IMessageSink)
+class SpoolSink:
+    """Octets in memory while they are few, then in a file that grows as they come."""
+
+    def __init__(self, spool: DiskSpool, envelope: Envelope) -> None:
+        self._spool, self._envelope = spool, envelope
+        self._file = os.urandom(12).hex()
+        self._octets = spool.spooler.spool(
+            os.path.join(spool.files, self._file), envelope.trace
+        )
+        self._spent = False
+
+    @property
+    def octets(self) -> int:
+        return self._octets.octets
+
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """See IMessageSink."""
+        return None if self._spent else self._octets.write(octets)
+
+    def abort(self) -> None:
+        """See IMessageSink."""
+        if not self._spent:
+            self._spent = True
+            self._octets.abort()
+
+    async def commit(self) -> list[Verdict]:
+        """See IMessageSink: all recipients are in the queue, or none is."""
+        count = len(self._envelope.recipients)
+        if self._spent:
+            return [MailError("The message was given up") for _ in range(count)]
+        self._spent = True
+        verdict = await shielded(Deferred.fromCoroutine(self._commit()))
+        return [verdict] * count
+
+    async def _commit(self) -> Verdict:
+        octets = self._octets
+        octets.hold()
+        try:
+            await octets.settled()
+            if octets.fault is not None:
+                raise durable.fault_of(octets.fault)
+            await self._insert(octets)
+        except MailError as fault:
+            return fault
+        except Exception:
+            log.failure("taking a message into the queue")
+            return MailError()
+        finally:
+            octets.abort()
+            octets.release()
+        return None
+
+    async def _insert(self, octets: Spool) -> None:
+        spool = self._spool
+        size = len(octets.head) + octets.octets
+        message, recipients = spool.accepted(self._envelope, size)
+        inline: bytes | None = None
+        file = ""
+        if octets.in_memory:
+            inline = b"".join([octets.head, *octets.parts])
+        else:
+            file = self._file
+            await spool.spooler.defer(self._sync, octets)
+        work = partial(
+            statements.insert,
+            message=message,
+            recipients=recipients,
+            octets=inline,
+            file=file,
+        )
+        await spool.writer.submit(work)
+        octets.renamed = True  # the file belongs to a message now
+        spool.arrived(message, recipients, spool.fresh(message, inline))
+
+    def _sync(self, octets: Spool) -> None:
+        """In a thread: the file and its name are durable."""
+        try:
+            os.fsync(octets.open_descriptor())
+            durable.sync_directory(self._spool.files)
+        except OSError as cause:
+            raise durable.fault_of(cause) from cause

@@ -1,0 +1,198 @@
+"""What is asked of the database, as functions of a connection."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+
+from ..jobs import place_of_all, source_of
+from ..model import QueuedMessage, QueuedRecipient
+from .rows import (
+    MESSAGE,
+    RECIPIENT,
+    message_of,
+    message_row,
+    recipient_of,
+    recipient_row,
+)
+
+Connection = sqlite3.Connection
+
+_COLUMNS = f"{MESSAGE}, file, source, place, due_s"
+_INSERT_MESSAGE = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608
+_INSERT_RECIPIENT = (
+    f"INSERT INTO recipient (message, {RECIPIENT}) "  # noqa: S608
+    f"VALUES ({', '.join('?' * 19)})"
+)
+_REPLACE_RECIPIENT = _INSERT_RECIPIENT.replace("INSERT", "REPLACE", 1)
+_DUE = """
+    SELECT number FROM message INDEXED BY message_due
+    WHERE held = 0 AND due_s <= ?
+        AND queue_id NOT IN (SELECT value FROM json_each(?))
+        AND source NOT IN (SELECT value FROM json_each(?))
+        AND (place = '' OR place NOT IN (SELECT value FROM json_each(?)))
+    ORDER BY due_s LIMIT ?
+"""
+_SET_DUE = """
+    UPDATE message SET due_s = (SELECT min(due_s) FROM recipient WHERE message = ?1)
+    WHERE number = ?1
+"""
+
+
+def insert(
+    connection: Connection,
+    message: QueuedMessage,
+    recipients: Sequence[QueuedRecipient],
+    octets: bytes | None,
+    file: str = "",
+) -> None:
+    """A new message with its octets, or with the name of the file that has them."""
+    row = (
+        *message_row(message),
+        file,
+        source_of(message),
+        place_of_all(recipients),
+        min(recipient.due_s for recipient in recipients),
+    )
+    number = connection.execute(_INSERT_MESSAGE, row).lastrowid
+    if octets is not None:
+        connection.execute("INSERT INTO content VALUES (?, ?)", (number, octets))
+    connection.executemany(
+        _INSERT_RECIPIENT, [(number, *recipient_row(each)) for each in recipients]
+    )
+
+
+def settle(
+    connection: Connection,
+    queue_id: str,
+    done: Sequence[int],
+    later: Sequence[QueuedRecipient],
+) -> str:
+    """Take recipients off and replace others; the file of a message that ended, "" if
+    there is none.  What is not there any more is left alone."""
+    number = number_of(connection, queue_id)
+    if number is None:
+        return ""
+    connection.executemany(
+        "DELETE FROM recipient WHERE message = ? AND number = ?",
+        [(number, each) for each in done],
+    )
+    there = "SELECT 1 FROM recipient WHERE message = ? AND number = ?"
+    connection.executemany(
+        _REPLACE_RECIPIENT,
+        [
+            (number, *recipient_row(each))
+            for each in later
+            if connection.execute(there, (number, each.number)).fetchone()
+        ],
+    )
+    return end_or_due(connection, number)
+
+
+def end_or_due(connection: Connection, number: int) -> str:
+    """After a change of recipients: remove a message without any, or set when it is
+    due; the file to remove, "" if there is none."""
+    some = "SELECT 1 FROM recipient WHERE message = ? LIMIT 1"
+    if connection.execute(some, (number,)).fetchone():
+        connection.execute(_SET_DUE, (number,))
+        return ""
+    return remove(connection, number)
+
+
+def remove(connection: Connection, number: int) -> str:
+    """Remove a message; the file to remove, "" if there is none."""
+    query = "DELETE FROM message WHERE number = ? RETURNING file"
+    rows = connection.execute(query, (number,)).fetchall()
+    return str(rows[0][0]) if rows else ""
+
+
+def number_of(connection: Connection, queue_id: str) -> int | None:
+    query = "SELECT number FROM message WHERE queue_id = ?"
+    row = connection.execute(query, (queue_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def due(
+    connection: Connection,
+    now_s: float,
+    count: int,
+    loaded: Collection[str],
+    sources: Collection[str],
+    places: Collection[str],
+) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
+    """See ISpool.due."""
+    leave = [json.dumps(list(each)) for each in (loaded, sources, places)]
+    numbers = connection.execute(_DUE, (now_s, *leave, count)).fetchall()
+    found = []
+    for (number,) in numbers:
+        message = _message(connection, "number", number)
+        if message is not None:
+            query = "message = ? AND due_s <= ?"
+            found.append((message, _recipients(connection, query, number, now_s)))
+    return found
+
+
+def next_due(connection: Connection, now_s: float) -> float | None:
+    query = "SELECT min(due_s) FROM message WHERE held = 0 AND due_s > ?"
+    found = connection.execute(query, (now_s,)).fetchone()[0]
+    return None if found is None else float(found)
+
+
+def message(connection: Connection, queue_id: str) -> QueuedMessage | None:
+    return _message(connection, "queue_id", queue_id)
+
+
+def recipients(connection: Connection, queue_id: str) -> list[QueuedRecipient]:
+    number = number_of(connection, queue_id)
+    if number is None:
+        return []
+    return _recipients(connection, "message = ?", number)
+
+
+def content(connection: Connection, queue_id: str) -> tuple[str, bytes | None] | None:
+    """(file, octets) of a message, one of which says it; None if it is gone."""
+    query = """
+        SELECT file, content.octets FROM message
+        LEFT JOIN content ON content.message = message.number WHERE queue_id = ?
+    """
+    row = connection.execute(query, (queue_id,)).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def files(connection: Connection) -> set[str]:
+    """The files that belong to a message."""
+    query = "SELECT file FROM message WHERE file != ''"
+    return {name for (name,) in connection.execute(query)}
+
+
+def data_version(connection: Connection) -> int:
+    """Another number after each change by another connection."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _message(connection: Connection, key: str, value: object) -> QueuedMessage | None:
+    query = f"SELECT {MESSAGE} FROM message WHERE {key} = ?"  # noqa: S608
+    row = connection.execute(query, (value,)).fetchone()
+    return None if row is None else message_of(row)
+
+
+def _recipients(
+    connection: Connection, where: str, *values: object
+) -> list[QueuedRecipient]:
+    query = f"SELECT {RECIPIENT} FROM recipient WHERE {where} ORDER BY number"  # noqa: S608
+    return [recipient_of(row) for row in connection.execute(query, values)]
+
+
+def hurry(connection: Connection, now_s: float, domain: str) -> None:
+    """Make what waits for `domain` due at `now_s`; everything if it is empty."""
+    which = "due_s > ?1 AND (?2 = '' OR domain = ?2)"
+    numbers = connection.execute(
+        f"SELECT DISTINCT message FROM recipient WHERE {which}",  # noqa: S608
+        (now_s, domain),
+    ).fetchall()
+    connection.execute(
+        f"UPDATE recipient SET due_s = ?1 WHERE {which}",  # noqa: S608
+        (now_s, domain),
+    )
+    connection.executemany(_SET_DUE, numbers)
