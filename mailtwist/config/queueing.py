@@ -41,7 +41,8 @@ class Queue:
         50, "Recipients in one transaction, at most (RFC 5321 §4.5.3.1.8).", ge(1)
     )
     drop: str = option(
-        "/var/spool/mailtwist",
-        "Folder into which the `sendmail` command drops messages.",
+        "",
+        "Folder into which the `sendmail` command drops messages, like "
+        "`/var/spool/mailtwist`; everybody must be able to reach it. None if empty.",
         path=True,
     )
