@@ -7,7 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IHandshakeListener, INegotiated, ISSLTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    INegotiated,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -33,7 +38,7 @@ STALLED_S = 300.0  # a client that reads nothing for so long is cut off
 CLOSE_S = 30.0  # a client that does not take the end is cut off
 
 
-@implementer(IHandshakeListener)
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
 class POP3Server(Protocol):
     """One POP3 connection."""
 
@@ -47,6 +52,7 @@ class POP3Server(Protocol):
         self._answered: Deferred[None] | None = None  # waits for a SASL response
         self._errors, self._why = 0, "connection lost"
         self._reading, self._closing, self._stopping = True, False, False
+        self._half_closed = False
         self._closer: Any = None
 
     # -- the connection ---------------------------------------------------------
@@ -99,6 +105,15 @@ class POP3Server(Protocol):
         elif self._engine.pending > MOST_PENDING and self._reading:
             self._reading = False
             self.transport.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        """The client said all it has to say and still reads: answer, then close."""
+        self._half_closed = True
+        if self._serving is None or self._answered is not None:
+            self._finish("closed by the client")
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads what we say; connectionLost follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._closing = True
@@ -193,7 +208,9 @@ class POP3Server(Protocol):
             return
         if self._closing:
             return
-        if not self._reading:
+        if self._half_closed:
+            self._finish("closed by the client")
+        elif not self._reading:
             self._reading = True
             self.transport.resumeProducing()
 

@@ -161,3 +161,20 @@ class Pop3ClientTests(DaemonTestCase):
             fault = self.assertRaises(poplib.error_proto, client._shortcmd, "LANG tlh")
             self.assertTrue(fault.args[0].startswith(b"-ERR"), fault)
             client.quit()
+
+
+class ClearTests(DaemonTestCase):
+    """A daemon that takes passwords without TLS, as behind a wall of one's own."""
+
+    extra = "[auth]\nplaintext_without_tls = true\n"
+
+    def test_a_whole_session_may_be_piped_in(self):
+        ann = self.user()
+        ways_in.deliver(self.daemon, ann, message("piped"))
+        ncat = ("ncat", "-C", ways_in.HOST, self.daemon.port("pop3"))
+        for end, left in (("", 1), ("QUIT\n", 0)):  # only QUIT deletes
+            typed = f"USER {ann}\nPASS {PASSWORD}\nRETR 1\nDELE 1\n{end}"
+            text = run(*ncat, said=typed)[1]
+            self.assertIn("Subject: piped", text)
+            self.assertIn("\n.\r\n+OK", text)
+            self.assertEqual(len(ways_in.messages(self.daemon, ann)), left)

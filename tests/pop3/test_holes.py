@@ -7,6 +7,7 @@ as well; here is one short case for every known fault.
 from hashlib import md5
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from .world import ANN, World, body_of
@@ -73,6 +74,31 @@ class HoleTests(SynchronousTestCase):
         rows = wire.said().split(b"\r\n")
         self.assertEqual(len(rows), 4)
         self.assertTrue(all(row.startswith(b"+OK") for row in rows[:3]))
+
+    def test_a_client_that_sent_all_it_has_to_say_is_answered(self):
+        login, waiting = self.world.authenticator.login_password, Deferred()
+
+        async def slow(*args):
+            await waiting
+            return await login(*args)
+
+        self.world.authenticator.login_password = slow
+        wire = self.world.connect()
+        self.assertTrue(IHalfCloseableProtocol.providedBy(wire.protocol))
+        wire.ask(b"USER " + ANN.encode(), b"PASS demo", b"DELE 1", b"STAT")
+        wire.protocol.readConnectionLost()
+        self.assertFalse(wire.is_closed())
+        waiting.callback(None)
+        self.assertRegex(wire.said(), rb"\r\n\+OK 2 \d+\r\n\Z")
+        self.assertTrue(wire.is_closed())
+        self.assertEqual(self.world.subjects(), 3, "there was no QUIT")
+
+    def test_a_client_that_closed_its_side_is_let_go(self):
+        for lines in ([], [b"AUTH PLAIN"]):
+            wire = self.world.connect()
+            wire.ask(*lines)
+            wire.protocol.readConnectionLost()
+            self.assertTrue(wire.is_closed(), lines)
 
     def test_a_dot_at_a_chunk_boundary_is_stuffed(self):
         for size in (16 * 1024, 64 * 1024, 128 * 1024):
