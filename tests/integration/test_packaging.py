@@ -1,5 +1,6 @@
 """The wheel, installed in an empty environment, is the whole program."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -13,8 +14,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def run(*arguments, **options):
+    """What a program prints; the checkout is not on its path."""
     done = subprocess.run(
-        [str(a) for a in arguments], capture_output=True, text=True, **options
+        [str(a) for a in arguments],
+        capture_output=True,
+        text=True,
+        env={name: os.environ[name] for name in os.environ if name != "PYTHONPATH"},
+        **options,
     )
     if done.returncode:
         raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}")
