@@ -12,12 +12,14 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ..config.listener import translated
+from ..config.listener import parameters, translated
 from ..config.load import load
 from ..config.model import Config
 from ..errors import ConfigError
+from ..log.setup import SYSLOG_SOCKET
 from ..service.tls import ServerTls
 
+FIRST_FREE_PORT = 1024
 EXPIRES_SOON = timedelta(days=14)
 
 
@@ -31,7 +33,13 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Print every finding; 1 if the server would not start or would be unsafe."""
     config = load(options.config)
-    findings = [*configuration(config), *permissions(config), *certificate(config)]
+    findings = [
+        *configuration(config),
+        *permissions(config),
+        *ports(config, root=os.geteuid() == 0),
+        *logs(config),
+        *certificate(config),
+    ]
     for wrong, text in findings:
         print(f"{'error' if wrong else 'note'}: {text}", file=sys.stderr)
     if any(wrong for wrong, _ in findings):
@@ -73,6 +81,32 @@ def permissions(config: Config) -> Findings:
     for path in (*data.glob("*.key"), *data.glob("*.sqlite"), *key_files(config)):
         if path.exists() and path.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
             yield True, f"{path}: readable by others; chmod 600"
+
+
+def ports(config: Config, *, root: bool) -> Findings:
+    """Ports that only some may open."""
+    for listener in map(translated, config.listener):
+        port = int(parameters(listener.endpoint).get("port", FIRST_FREE_PORT))
+        if not root and 0 < port < FIRST_FREE_PORT:
+            yield (
+                False,
+                f"{listener.endpoint}: needs root or CAP_NET_BIND_SERVICE, which "
+                "etc/mailtwist.service gives",
+            )
+
+
+def logs(config: Config) -> Findings:
+    """The file, its folder, or the socket of syslog."""
+    kind, _, path = config.log.to.partition(":")
+    if kind == "syslog":
+        place = Path(path or SYSLOG_SOCKET)
+        if not place.is_socket():
+            yield False, f"log.to: no syslog at {place}; lines wait, then are lost"
+    elif kind != "stdout":
+        file = Path(config.log.to)
+        place = file if file.exists() else file.parent
+        if file.is_dir() or not os.access(place, os.W_OK):
+            yield True, f"log.to: {file} cannot be written by uid {os.geteuid()}"
 
 
 def key_files(config: Config) -> Iterator[Path]:

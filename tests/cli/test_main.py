@@ -9,11 +9,14 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist import __version__
+from mailtwist.cli.check import ports
 from mailtwist.cli.main import main
+from mailtwist.config.load import load
 from mailtwist.service.tls import write_self_signed
 
 FINE = '[server]\ndata = "data"\n[[domain]]\nname = "example.org"\n[[listener]]\n'
 FINE += 'protocol = "smtp"\nendpoint = "tcp:25"\n'
+LISTENER = '[[listener]]\nprotocol = "smtp"\nendpoint = '
 
 
 def said(*arguments):
@@ -99,3 +102,24 @@ class CheckTests(SynchronousTestCase):
     def test_passwords_in_clear_are_noted(self):
         text = FINE + "[auth]\nplaintext_without_tls = true\n"
         self.assertIn("passwords may cross the net in clear", self.check(text)[2])
+
+    def test_ports_that_only_root_may_open_are_noted(self):
+        self.check(FINE)
+        config = load(self.file)
+        self.assertEqual([*ports(config, root=True)], [])
+        ((wrong, told),) = ports(config, root=False)
+        self.assertFalse(wrong)
+        self.assertIn("tcp:25: needs root or CAP_NET_BIND_SERVICE", told)
+        self.check(FINE.replace("tcp:25", "tcp:2525") + LISTENER + "'unix:/run/m'")
+        self.assertEqual([*ports(load(self.file), root=False)], [])
+
+    def test_a_log_that_cannot_be_written_is_an_error(self):
+        for to, status, told in (
+            ("no/where.log", 1, "where.log cannot be written"),
+            (".", 1, "cannot be written"),
+            ("mail.log", 0, ""),
+            ("syslog:no", 0, "note: log.to: no syslog at no"),
+        ):
+            found, _, err = self.check(FINE + f'[log]\nto = "{to}"\n')
+            self.assertEqual(found, status, err)
+            self.assertIn(told, err)
