@@ -92,13 +92,16 @@ class TlsRule:
     (usage, selector, matching type, data), of which one must match (RFC 7672 §3);
     "verify" wants a trusted chain and one of `names` in the certificate ("host.test",
     or ".test" for anything below; the host's own name if empty).  `policy` says who
-    asked, in RFC 8460 §4.4's words: "sts", "tlsa" or "no-policy-found".
+    asked, in RFC 8460 §4.4's words: "sts", "tlsa" or "no-policy-found".  `testing`:
+    whether the host would pass "verify" with `names` is told in the TLS result, but
+    nothing is refused for it (RFC 8461 §5).
     """
 
     level: str = "may"
     names: tuple[str, ...] = ()
     tlsa: tuple[tuple[int, int, int, bytes], ...] = ()
     policy: str = "no-policy-found"
+    testing: bool = False
 
 
 @frozen
