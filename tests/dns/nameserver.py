@@ -8,8 +8,11 @@ Dns(servers=(server.address,))
 import io
 import struct
 
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.names import dns
+
+MOST_TAKEN = 20  # ports in a row that somebody else has
 
 
 def record(name, payload, ttl=300):
@@ -64,11 +67,21 @@ class Nameserver(DatagramProtocol):
         self.asked, self.over_tcp = [], 0
 
     def start(self, reactor, host="127.0.0.1"):
-        self._udp = reactor.listenUDP(0, self, host)
-        self.port = self._udp.getHost().port
         factory = Factory.forProtocol(lambda: _Tcp(self))
         factory.noisy = False
-        self._tcp = reactor.listenTCP(self.port, factory, interface=host)
+        taken = []
+        while True:  # until a port is free for both
+            self._tcp = reactor.listenTCP(0, factory, interface=host)
+            self.port = self._tcp.getHost().port
+            try:
+                self._udp = reactor.listenUDP(self.port, self, host)
+                break
+            except CannotListenError:
+                taken.append(self._tcp)
+                if len(taken) > MOST_TAKEN:
+                    raise
+        for port in taken:
+            port.stopListening()
         self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         return self
 
