@@ -7,6 +7,7 @@ called inside `transaction()`.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
 import time
@@ -124,6 +125,11 @@ class State:
         rows = map(_mailbox, self.db.execute(_MAILBOX))
         return {row.path: row for row in rows}
 
+    @property
+    def is_new(self) -> bool:
+        """True until a mailbox is put down."""
+        return self.db.execute("SELECT 1 FROM mailboxes LIMIT 1").fetchone() is None
+
     def mailbox(self, path: Path) -> MailboxRow | None:
         found = self.db.execute(f"{_MAILBOX} WHERE path = ?", (_text(path),)).fetchone()
         return None if found is None else _mailbox(found)
@@ -186,12 +192,13 @@ class State:
         """Folders within the Maildir and the paths they get, in order."""
         self.db.executemany(
             "INSERT INTO renames (old, new) VALUES (?, ?)",
-            [(old, _text(new)) for old, new in renames],
+            # As octets: another program's name need not be text.
+            [(os.fsencode(old), _text(new)) for old, new in renames],
         )
 
     def renames(self) -> list[tuple[str, Path]]:
         rows = self.db.execute("SELECT old, new FROM renames ORDER BY id")
-        return [(old, tuple(json.loads(new))) for old, new in rows]
+        return [(os.fsdecode(old), tuple(json.loads(new))) for old, new in rows]
 
     def forget_renames(self) -> None:
         self.db.execute("DELETE FROM renames")

@@ -2,50 +2,19 @@
 
 import os
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
-from mailtwist.config.model import Config, Imap4
 from mailtwist.directory.model import Account
 from mailtwist.errors import OverQuota, SystemBusy
 from mailtwist.flags import NONE
 from mailtwist.interfaces import IMailbox, IMailboxes, IStore, IUpload
 from mailtwist.mailbox.model import INBOX, Column, Range
 from mailtwist.store.maildir import keywords, mailboxes, store
-from mailtwist.store.maildir.store import MaildirStore
 
 from .contract import MESSAGE, StoreContract, StoreWords, add, remove, replace
-
-
-class OnDisk:
-    """A Maildir store in the test's own folder."""
-
-    timeout = 30
-
-    def make_store(self):
-        self.root = os.path.abspath(self.mktemp())
-        return self.another_store()
-
-    def another_store(self, poll_s=1.0):
-        """A store on the same files: another process, or the same one restarted."""
-        config = Config(imap4=Imap4(poll_s=poll_s))
-        store = MaildirStore(reactor=reactor, config=config, hostname="mx.test")
-        self.addCleanup(lambda: Deferred.fromCoroutine(store.close()))
-        return store
-
-    def home(self, name):
-        return f"{self.root}/{name}"
-
-    def maildir(self, *parts):
-        return os.path.join(self.home(self.name), "Maildir", *filter(None, parts))
-
-    async def restart(self):
-        """Close the store and open the files anew."""
-        await self.store.close()
-        self.store = self.another_store()
-        self.tree = self.mailboxes(self.account)
+from .on_disk import OnDisk
 
 
 class MaildirStoreTests(OnDisk, StoreContract, TestCase):

@@ -27,7 +27,7 @@ from ...mailbox.model import INBOX, Path
 from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
-from . import durable, folders, scan, uidlist
+from . import durable, folders, scan, subscriptions, uidlist
 from .keywords import FlagNames
 from .live import Delta, Live, Stamp
 from .names import UniqueNames
@@ -195,6 +195,9 @@ class AccountFiles:
         if os.path.isdir(self.maildir):
             with self.state.transaction():
                 self._recover()
+                if self.state.is_new:
+                    for path in subscriptions.found(self.maildir):
+                        self.state.subscribe(path)
             self._recovered = True
         return work(*arguments)
 
