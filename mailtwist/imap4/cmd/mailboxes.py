@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...mailbox.model import MailboxStatus, Path
+from ...errors import NotPermitted
+from ...mailbox.model import INBOX, MailboxStatus, Path
 from ..names import wire_of
 from ..response import Answer, astring, ok, parenthesized, string, untagged
 from ..session import Session
@@ -28,6 +29,8 @@ async def create(session: Session, command: Create) -> Answer:
 async def delete(session: Session, command: Delete) -> Answer:
     """DELETE (§6.3.4).  The selected mailbox is left first: its session goes on and
     may select another."""
+    if command.path == INBOX:
+        raise NotPermitted("INBOX cannot be deleted")
     if session.mailbox is not None and session.mailbox.path == command.path:
         await session.mailboxes.status(command.path)  # raises if it is not there
         await session.leave()

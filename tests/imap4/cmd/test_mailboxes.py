@@ -75,6 +75,14 @@ class MailboxTests(SynchronousTestCase):
         )
         self.assertEqual(self.client.ask("CLOSE"), [b"OK CLOSE completed"])
 
+    def test_an_INBOX_that_cannot_be_deleted_stays_selected(self):
+        self.client.append()
+        self.client.ask("SELECT INBOX")
+        self.assertEqual(
+            self.client.ask("DELETE INBOX"), [b"NO [NOPERM] INBOX cannot be deleted"]
+        )
+        self.assertEqual(self.client.ask("FETCH 1 UID")[0], b"* 1 FETCH (UID 1)")
+
     def test_namespace_is_one_personal(self):
         self.assertEqual(
             self.client.ask("NAMESPACE")[0], b'* NAMESPACE (("" "/")) NIL NIL'
