@@ -31,6 +31,7 @@ from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
 from .queue import QueueService, build_spool, local_transports, new_id
+from .relay import Relaying
 from .tls import renewal_watch, server_tls
 
 log = Logger("mailtwist")
@@ -66,11 +67,12 @@ class MailService(MultiService):
         self.router = Router(self.auth.directory, self.store, config, self.spool)
         local = self.store.delivery()
         self.delivery = Dispatch(local, self.spool)
+        self.relaying = Relaying(reactor, config, self.hostname)
         self.queue = QueueService(
             reactor,
             config,
             self.spool,
-            local_transports(self.router, local),
+            local_transports(self.router, local) | self.relaying.transports,
             Reporter(self.hostname, self.router, new_id=new_id, now=reactor.seconds),
         )
         self.queue.setServiceParent(self)
@@ -142,6 +144,7 @@ class MailService(MultiService):
         for factory in self.factories.values():
             for session in list(factory.sessions):
                 session.transport.abortConnection()
+        self.relaying.close()
         await self.spool.close()
         await self.store.close()
         await self.auth.close()

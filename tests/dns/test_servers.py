@@ -37,6 +37,11 @@ class ServerTests(SynchronousTestCase):
             (("192.0.2.9", 53), ("192.0.2.9", 5353), ("::1", 54), ("::1", 53)),
         )
 
+    def test_a_name_is_no_server(self):
+        for text in ("dns.test", "dns.test:53", "192.0.2.1:x", ""):
+            with self.assertRaises(ValueError, msg=text):
+                self.servers(text)
+
     def test_resolv_conf_is_read(self):
         self.assertEqual(nameservers(CONF), READ)
         self.write(CONF)

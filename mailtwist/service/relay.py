@@ -1,0 +1,107 @@
+"""Sending to other hosts, from the configuration: resolver, hosts, connections."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from random import SystemRandom
+from typing import Any
+
+from ..config.listener import parameters, translated
+from ..config.model import Config, Listener
+from ..dns.resolver import Resolver
+from ..errors import ConfigError
+from ..interfaces import ITransport
+from ..queue.mx import Hosts, Ourselves
+from ..queue.tls_policy import TlsPolicies
+from ..smtp.client_pool import Connections
+from ..smtp.client_tls import ClientTls
+from ..smtp.transport import SmtpTransport
+
+ANY4, ANY6 = IPv4Address(0), IPv6Address(0)  # what Twisted takes for no interface
+
+
+class Relaying:
+    """Everything between the queue and other hosts."""
+
+    def __init__(self, reactor: Any, config: Config, hostname: str) -> None:
+        """Raises ConfigError for what `load` cannot see."""
+        relay = config.relay
+        name = relay.hostname or hostname
+        try:
+            self.resolver = Resolver(config.dns, reactor=reactor)
+        except ValueError as fault:
+            raise ConfigError(f"dns.servers: {fault}") from fault
+        try:
+            policies = TlsPolicies(config, self.resolver)
+        except ValueError as fault:
+            raise ConfigError(f"tls_policy.destination: {fault}") from fault
+        self.hosts = Hosts(
+            self.resolver,
+            relay,
+            policies=policies,
+            ourselves=Ourselves(
+                frozenset({name.lower(), hostname.lower()}),
+                listens_at(config.listener),
+            ),
+            random=SystemRandom(),
+        )
+        self.connections = Connections(reactor, relay, name, ClientTls(relay.ca))
+        shared = (reactor, relay, self.hosts, self.connections)
+        self.transports: dict[str, ITransport] = {
+            "smtp": SmtpTransport(*shared),
+            "lmtp": SmtpTransport(*shared, lmtp=True),
+        }
+
+    def close(self) -> None:
+        """End what is kept and what is looked up."""
+        self.connections.close()
+        self.resolver.close()
+
+
+def listens_at(listeners: Sequence[Listener]) -> Callable[[str, int], bool]:
+    """Tells whether mail sent to an IP address and port would come back to us."""
+    sockets = [
+        found
+        for listener in listeners
+        if listener.protocol == "smtp"
+        for found in [_socket(translated(listener).endpoint)]
+        if found is not None
+    ]
+
+    def ours(address: str, port: int) -> bool:
+        ip = ip_address(address)
+        for interface, listened in sockets:
+            if listened == port and (
+                ip == interface or (interface.is_unspecified and is_local(address))
+            ):
+                return True
+        return False
+
+    return ours
+
+
+def _socket(endpoint: str) -> tuple[Any, int] | None:
+    """(address, port) of a TCP endpoint; None for what is not known before it is
+    opened."""
+    kind = endpoint.partition(":")[0]
+    if kind not in ("tcp", "tcp6"):
+        return None
+    given = parameters(endpoint)
+    try:
+        interface = given.get("interface") or (ANY4 if kind == "tcp" else ANY6)
+        return ip_address(interface), int(given["port"])
+    except ValueError:  # a host name: the system chooses the address
+        return None
+
+
+def is_local(address: str) -> bool:
+    """True if this machine has the address: a socket can be bound to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
