@@ -141,6 +141,18 @@ class MailboxDisabled(NoSuchUser):
     status, public = "5.2.1", "Mailbox is disabled"
 
 
+class AliasLoop(MailError):
+    """An alias that leads back to itself, or too deep, or to too many."""
+
+    status, public = "5.4.6", "Aliases of this address are in a loop"
+
+
+class LookupFailed(MailError):
+    """A table or a file that is asked for a route cannot be read now."""
+
+    status, public = "4.3.0", "Cannot look that up now, try again later"
+
+
 class RelayDenied(MailError):
     status, public = "5.7.1", "Relay access denied"
 

@@ -128,6 +128,33 @@ class IRouter(Interface):
         """
 
 
+class ITable(Interface):
+    """Something that has a text for a key: a file, a database, a directory."""
+
+    name: str = Attribute("Its name in the configuration.")
+    whole_keys: bool = Attribute(
+        "True if it wants only whole addresses, as regular expressions do."
+    )
+
+    async def find(key: str) -> str | None:
+        """The value of exactly this key, lower case with A-labels; None if it is not
+        there.  Raises LookupFailed, never "not there", if it cannot be asked."""
+
+
+class IListFiles(Interface):
+    """The lists that users and aliases keep in files of their own."""
+
+    async def forward(account: Account, detail: str) -> tuple[str, str] | None:
+        """(path, list) of `.forward+detail` or `.forward` in the account's home.
+
+        None if there is none, or if it may not be trusted: then its mail goes to the
+        mailbox, and the log says why.  Raises LookupFailed for what may pass."""
+
+    async def include(path: str) -> str:
+        """The list in an `:include:` file.  Raises LookupFailed if it is missing or
+        others may write it."""
+
+
 class IDelivery(Interface):
     """Takes accepted messages."""
 

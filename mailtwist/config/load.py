@@ -19,7 +19,7 @@ from attrs import Attribute, evolve, fields, resolve_types
 
 from ..address import normal_domain
 from ..errors import BadAddress, ConfigError
-from . import listener, model
+from . import listener, model, wiring
 
 SECONDS: dict[str, float] = {
     "ms": 0.001,
@@ -194,6 +194,7 @@ class _Reader:
                 'smtp.bare_lf = "normalize" needs smtp.bare_lf_networks: '
                 "name the networks that may send bare LF"
             )
+        self.faults.extend(wiring.faults(config))
 
 
 def names_no_path(option: Attribute[Any], found: str | tuple[str, ...]) -> bool:

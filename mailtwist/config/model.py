@@ -23,7 +23,7 @@ from .option import (
 from .queueing import Queue
 from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import Restrictions
-from .routing import Alias, Route, Srs, Table
+from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
 
 PROTOCOLS = ("smtp", "submission", "pop3", "imap4")
 TLS_MODES = ("implicit", "starttls", "none")
@@ -49,13 +49,6 @@ class Server:
         "Account that gets mail for postmaster of every local domain when no such "
         "account exists; the first account if empty.",
     )
-
-
-@frozen(kw_only=True)
-class Domain:
-    """A domain whose mail is delivered here."""
-
-    name: str = required("The domain; UTF-8 or A-labels.", domain=True)
 
 
 @frozen(kw_only=True)
@@ -314,8 +307,14 @@ class Config:
         Table, "Lookup tables that other options name as `table:NAME`."
     )
     alias: Alias = section(Alias, "Aliases and forwarding.")
+    mailboxes: Mailboxes = section(
+        Mailboxes, "Mailboxes named by tables, without accounts."
+    )
+    relay_domain: tuple[RelayDomain, ...] = listing(
+        RelayDomain, "Domains taken for another host: backup MX, gateways."
+    )
     route: tuple[Route, ...] = listing(
-        Route, "Where mail for elsewhere goes; the first that matches counts."
+        Route, "Where mail goes; the first that matches counts."
     )
     srs: Srs = section(Srs, "Sender rewriting of forwarded mail.")
     queue: Queue = section(Queue, "The queue of mail that waits.")

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 
 from zope.interface import implementer
 
 from ..address import Address
 from ..config.model import Config
 from ..directory.model import Account
-from ..errors import MailboxDisabled, NoRoute, NoSuchUser, OverQuota, RelayDenied
-from ..interfaces import IDelivery, IDirectory, IRouter, IStore
-from .model import LocalRecipient, Recipient, RemoteRecipient
+from ..errors import MailError, NoRoute, NoSuchUser, OverQuota
+from ..interfaces import (
+    IDelivery,
+    IDirectory,
+    IListFiles,
+    IRouter,
+    IStore,
+    ITable,
+)
+from .explain import Decision
+from .model import LocalRecipient, Recipient, RemoteRecipient, Target
+from .router_accounts import POSTMASTER, Accounts
+from .router_places import Places
+from .router_walk import Branch, Leaf, Rooms, Walk
+from .router_ways import Ways
+from .srs import Srs
 
-POSTMASTER = "postmaster"  # RFC 5321 §4.5.1: without case, always deliverable
-MOST_SPLITS = 8  # places where a local part is tried as user and detail
+
+def epoch() -> float:
+    """A clock for routers that rewrite no senders."""
+    return 0.0
 
 
 @implementer(IRouter)
 class Router:
-    """Local domains from the directory; everything else needs a queue.
+    """Aliases, accounts, relay domains and routes, in Postfix's order of precedence.
 
     It keeps nothing in memory: an account that was just added or removed counts as soon
-    as the directory knows.  A directory's fault goes through as it is.
+    as the directory knows.  A directory's or a table's fault goes through as it is.
     """
 
     def __init__(
@@ -31,14 +46,35 @@ class Router:
         store: IStore,
         config: Config,
         queue: IDelivery | None = None,
+        *,
+        tables: Mapping[str, ITable] | None = None,
+        alias_files: Sequence[ITable] = (),
+        lists: IListFiles | None = None,
+        srs: Srs | None = None,
+        now: Callable[[], float] = epoch,
     ) -> None:
-        """`queue` takes what goes elsewhere; without one there is no way out."""
-        self._directory, self._store, self._queue = directory, store, queue
-        self._separator = config.delivery.subaddress_separator
-        self._postmaster = config.server.postmaster
+        """`queue` takes what goes elsewhere; without one there is no way out.
+
+        `tables` are those of the configuration by name, `alias_files` those of
+        `alias.files`; `now` gives seconds of the epoch to `srs`."""
+        self._store = store
+        tables = tables or {}
         # What an address literal of this host, or no domain, stands for.
-        self._default = next(
+        default = next(
             (d.name for d in config.domain if not d.name.startswith("[")), ""
+        )
+        self._rooms = Rooms(
+            accounts=Accounts(directory, config),
+            config=config,
+            places=Places(directory, config, tables),
+            ways=Ways(config, tables),
+            virtual=[tables[name] for name in config.alias.virtual],
+            alias_files=alias_files,
+            lists=lists,
+            srs=srs,
+            now=now,
+            may_queue=queue is not None,
+            default_domain=default,
         )
 
     async def resolve(
@@ -52,67 +88,54 @@ class Router:
         """See IRouter.
 
         A sender that may relay may also leave the domain out, as people type it."""
-        if not address.domain:
-            if not may_relay and address.local_part.lower() != POSTMASTER:
-                raise NoSuchUser("A recipient needs a domain")
-            address = Address(address.local_part, self._default)
-        elif not await self._directory.has_domain(address.domain):
-            return self._elsewhere(address, may_relay=may_relay)
-        account, detail = await self._account(address)
-        if account is None and address.domain.startswith("["):
-            account, detail = await self._account(
-                Address(address.local_part, self._default)
-            )
-        user = address.local_part.lower()
-        if self._separator and user.startswith(POSTMASTER + self._separator):
-            user = POSTMASTER
-        if user == POSTMASTER and (account is None or not account.enabled):
-            account = await self._postmaster_account()
-        if account is None:
-            raise NoSuchUser()
-        if not account.enabled:
-            raise MailboxDisabled()
-        if account.storage_limit_octets is not None:
-            await self._check_room(account, account.storage_limit_octets, size_octets)
-        return LocalRecipient(address, account, detail)
+        address = self._whole(address, may_relay=may_relay)
+        walk = Walk(self._rooms, sender=sender, may_relay=may_relay)
+        await walk.go(Branch(address))
+        return await self._recipient(address, walk.leaves, size_octets)
 
-    def _elsewhere(self, address: Address, *, may_relay: bool) -> Recipient:
-        if not may_relay:
-            raise RelayDenied()
-        if self._queue is None:
+    async def explain(
+        self, address: Address, *, may_relay: bool, sender: Address | None = None
+    ) -> Decision:
+        """The decision with every step to it; raises nothing."""
+        said = str(address)
+        walk = Walk(self._rooms, sender=sender, may_relay=may_relay)
+        try:
+            address = self._whole(address, may_relay=may_relay)
+            await walk.go(Branch(address))
+            recipient = await self._recipient(address, walk.leaves, None)
+        except MailError as fault:
+            return Decision(said, tuple(walk.steps), fault=fault)
+        return Decision(said, tuple(walk.steps), recipient)
+
+    def _whole(self, address: Address, *, may_relay: bool) -> Address:
+        if address.domain:
+            return address
+        if not may_relay and address.local_part.lower() != POSTMASTER:
+            raise NoSuchUser("A recipient needs a domain")
+        return Address(address.local_part, self._rooms.default_domain)
+
+    async def _recipient(
+        self, address: Address, leaves: Sequence[Leaf], size_octets: int | None
+    ) -> Recipient:
+        """One mailbox here needs no queue; faults alone are one fault."""
+        faults = [leaf.fault for leaf in leaves if leaf.fault is not None]
+        if len(faults) == len(leaves):
+            raise faults[0] if faults else NoSuchUser("List is empty")
+        leaf = leaves[0]
+        account = leaf.account
+        if account is not None and len(leaves) == 1:
+            if account.storage_limit_octets is not None:
+                await self._check_room(
+                    account, account.storage_limit_octets, size_octets
+                )
+            if leaf.target.sender is None or not self._rooms.may_queue:
+                return LocalRecipient(address, account, leaf.detail)
+        targets = tuple(leaf.target for leaf in leaves)
+        if targets == (Target(address),):  # to the MX of its domain
+            return RemoteRecipient(address)
+        if not self._rooms.may_queue:
             raise NoRoute()
-        return RemoteRecipient(address)
-
-    async def _account(self, address: Address) -> tuple[Account | None, str]:
-        """(account, detail): the whole address first, then the longest user."""
-        account = await self._directory.account_for(address)
-        if account is not None:
-            return account, ""
-        detail = ""
-        for user, detail in self._splits(address.local_part):
-            account = await self._directory.account_for(Address(user, address.domain))
-            if account is not None:
-                return account, detail
-        return None, detail
-
-    def _splits(self, local_part: str) -> Iterator[tuple[str, str]]:
-        """(user, detail) at each separator, from the right: a user may have one too."""
-        separator = self._separator
-        end = len(local_part)
-        for _ in range(MOST_SPLITS if separator else 0):
-            end = local_part.rfind(separator, 0, end)
-            if end <= 0:
-                return
-            yield local_part[:end], local_part[end + len(separator) :]
-
-    async def _postmaster_account(self) -> Account | None:
-        """The configured account, else the first that is there."""
-        account = None
-        if self._postmaster:
-            account = await self._directory.account(self._postmaster)
-        if account is None or not account.enabled:
-            account = await self._directory.first_account()
-        return account
+        return RemoteRecipient(address, targets)
 
     async def _check_room(
         self, account: Account, limit: int, size_octets: int | None

@@ -1,0 +1,71 @@
+"""What options of routing say about each other: tables that are named, domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .model import Config
+
+
+def faults(config: Config) -> Iterator[str]:
+    """A sentence for each thing that several options together get wrong."""
+    yield from _tables(config)
+    yield from _domains(config)
+    for number, route in enumerate(config.route, 1):
+        if bool(route.action) == bool(route.table):
+            yield f"route[{number}] needs either action or table, and not both"
+    if config.mailboxes.tables and not config.mailboxes.folder:
+        yield "mailboxes.tables needs mailboxes.folder: name where they lie"
+    if not config.smarthost and any(r.action == "smarthost:" for r in config.route):
+        yield 'route action "smarthost:" needs a [[smarthost]]'
+
+
+def _tables(config: Config) -> Iterator[str]:
+    names = [table.name for table in config.table]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f"table {name} is given twice"
+    for table in config.table:
+        if table.kind == "inline" and table.source:
+            yield f"table {table.name}: source is not for inline, give entries"
+        if table.kind != "inline" and table.entries:
+            yield f"table {table.name}: entries is for inline only, give source"
+        if table.kind != "inline" and not table.source:
+            yield f"table {table.name}: source is missing"
+        if table.kind == "sqlite" and not table.query:
+            yield f"table {table.name}: query is missing"
+    for at, named in _names(config):
+        if named not in names:
+            known = ", ".join(names) or "none is there"
+            yield f'{at} = "{named}" names no [[table]]; known: {known}'
+
+
+def _names(config: Config) -> Iterator[tuple[str, str]]:
+    """(option, table it names)."""
+    for at, named in (
+        ("alias.virtual", config.alias.virtual),
+        ("alias.domains", config.alias.domains),
+        ("mailboxes.tables", config.mailboxes.tables),
+        ("mailboxes.domains", config.mailboxes.domains),
+    ):
+        yield from ((at, name) for name in named)
+    for number, relayed in enumerate(config.relay_domain, 1):
+        for name in relayed.recipients:
+            yield f"relay_domain[{number}].recipients", name
+    for number, route in enumerate(config.route, 1):
+        if route.table:
+            yield f"route[{number}].table", route.table
+
+
+def _domains(config: Config) -> Iterator[str]:
+    local = {domain.name: domain for domain in config.domain}
+    for domain in config.domain:
+        if not domain.alias_of:
+            continue
+        other = local.get(domain.alias_of)
+        if other is None:
+            yield f"domain {domain.name}: alias_of names no [[domain]]"
+        elif other.alias_of:
+            yield f"domain {domain.name}: alias_of names a domain that is one itself"
+    relayed = [one.name for one in config.relay_domain]
+    for name in sorted({n for n in relayed if relayed.count(n) > 1 or n in local}):
+        yield f"relay_domain {name} is given twice, or is a [[domain]] too"
