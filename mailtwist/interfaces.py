@@ -18,7 +18,7 @@ from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, Interface
 
 from .address import Address
-from .delivery.model import Envelope, Recipient, Verdict
+from .delivery.model import Envelope, LocalRecipient, Recipient, Verdict
 from .directory.model import Account
 from .dns.model import Answer
 from .flags import Flags
@@ -126,6 +126,14 @@ class IRouter(Interface):
         NoSuchUser, OverQuota (usage plus `size_octets` over the limit), RelayDenied for
         a remote domain unless `may_relay`, NoRoute if it may and there is no way out.
         """
+
+    async def mailbox(
+        address: Address, *, size_octets: int | None = None
+    ) -> LocalRecipient:
+        """The mailbox here that an address names, whatever aliases, `.forward` and
+        routes say; for targets that were expanded already.
+
+        Raises NoSuchUser, MailboxDisabled, OverQuota."""
 
 
 class ITable(Interface):

@@ -9,7 +9,7 @@ from zope.interface import implementer
 from ..address import Address
 from ..config.model import Config
 from ..directory.model import Account
-from ..errors import MailError, NoRoute, NoSuchUser, OverQuota
+from ..errors import MailboxDisabled, MailError, NoRoute, NoSuchUser, OverQuota
 from ..interfaces import (
     IDelivery,
     IDirectory,
@@ -21,7 +21,7 @@ from ..interfaces import (
 from .explain import Decision
 from .model import LocalRecipient, Recipient, RemoteRecipient, Target
 from .router_accounts import POSTMASTER, Accounts
-from .router_places import Places
+from .router_places import LOCAL, Places
 from .router_walk import Branch, Leaf, Rooms, Walk
 from .router_ways import Ways
 from .srs import Srs
@@ -107,6 +107,25 @@ class Router:
             return Decision(said, tuple(walk.steps), fault=fault)
         return Decision(said, tuple(walk.steps), recipient)
 
+    async def mailbox(
+        self, address: Address, *, size_octets: int | None = None
+    ) -> LocalRecipient:
+        """See IRouter."""
+        rooms, said = self._rooms, address
+        place = await rooms.places.of(address.domain)
+        if place.alias_of:
+            address = Address(address.local_part, place.alias_of)
+        account, detail = await rooms.accounts.find(address)
+        if account is None or not account.enabled:
+            if place.kind == LOCAL and rooms.accounts.is_postmaster(address):
+                account = await rooms.accounts.postmaster()
+            if account is None:
+                raise NoSuchUser("No mailbox of that name here")
+            if not account.enabled:
+                raise MailboxDisabled()
+        await self._check_room(account, size_octets)
+        return LocalRecipient(said, account, detail)
+
     def _whole(self, address: Address, *, may_relay: bool) -> Address:
         if address.domain:
             return address
@@ -124,10 +143,7 @@ class Router:
         leaf = leaves[0]
         account = leaf.account
         if account is not None and len(leaves) == 1:
-            if account.storage_limit_octets is not None:
-                await self._check_room(
-                    account, account.storage_limit_octets, size_octets
-                )
+            await self._check_room(account, size_octets)
             if leaf.target.sender is None or not self._rooms.may_queue:
                 return LocalRecipient(address, account, leaf.detail)
         targets = tuple(leaf.target for leaf in leaves)
@@ -137,9 +153,10 @@ class Router:
             raise NoRoute()
         return RemoteRecipient(address, targets)
 
-    async def _check_room(
-        self, account: Account, limit: int, size_octets: int | None
-    ) -> None:
+    async def _check_room(self, account: Account, size_octets: int | None) -> None:
+        limit = account.storage_limit_octets
+        if limit is None:
+            return
         usage = await self._store.mailboxes(account).usage()
         if usage.octets + max(size_octets or 0, 1) > limit:
             raise OverQuota()

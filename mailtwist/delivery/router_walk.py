@@ -30,7 +30,7 @@ from .model import Route, Target
 from .router_accounts import Accounts
 from .router_places import ALIASES, ELSEWHERE, LOCAL, Place, Places, first_value
 from .router_ways import Ways
-from .routes import error_of
+from .routes import route_fault
 from .srs import Srs, is_srs
 
 log = Logger("mailtwist")
@@ -108,7 +108,7 @@ class Walk:
         self.steps.append(Step(str(branch.address), where, result))
 
     def _leaf(self, branch: Branch, route: Route, **more: str) -> None:
-        fault = error_of(route.next_hop) if route.transport == "error" else None
+        fault = route_fault(route.next_hop) if route.transport == "error" else None
         target = Target(branch.address, route, branch.sender, **more)
         self._add(Leaf(target, fault=fault))
 

@@ -20,6 +20,7 @@ SENDERS = "`user@domain` or `@domain`"
 SMTP_PORT, LMTP_PORT = 25, 24
 
 _ERROR = re.compile(r"(?:([45])\.(\d{1,3})\.(\d{1,3})(?:\s+|$))?(.*)", re.DOTALL)
+_FAULT = re.compile(r"(?:[2-5]\d\d )?([245]\.\d{1,3}\.\d{1,3})(?: +(.*))?", re.DOTALL)
 _HOST_PORT = re.compile(r"\[([^\[\]]+)\](?::(\d{1,5}))?")
 
 
@@ -90,13 +91,14 @@ def _error(text: str) -> str:
     if found is None or not told.isascii() or not (told.isprintable()):
         raise ValueError("`error:5.1.2 text` with a text in printable ASCII")
     status = f"{found[1]}.{found[2]}.{found[3]}" if found[1] else "5.0.0"
-    return f"{status} {told or 'Mail for this address is not taken'}"
+    return f"{status} {told or 'Mail for that address is not taken'}"
 
 
-def error_of(next_hop: str) -> MailError:
-    """The fault that an "error" route stands for."""
-    status, _, told = next_hop.partition(" ")
-    return MailError(told, status=status)
+def route_fault(text: str) -> MailError:
+    """The fault of an "error" route: "5.1.2 text", or the text alone (5.0.0)."""
+    found = _FAULT.match(text)
+    status, public = (found[1], found[2]) if found else ("5.0.0", text)
+    return MailError(public or "Mail for that address is not taken", status=status)
 
 
 def check_match(text: str) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from zope.interface import implementer
 
-from ..errors import MailError
+from ..delivery.routes import route_fault
 from ..interfaces import IContent, ITransport
 from .model import Job, Outcome
-
-_ERROR = re.compile(r"(?:[2-5]\d\d )?([245]\.\d{1,3}\.\d{1,3})(?: +(.*))?", re.DOTALL)
 
 
 @implementer(ITransport)
@@ -29,13 +25,6 @@ class ErrorTransport:
             reply = recipient.reply if recipient.host else ""
             outcomes.append(Outcome(fault, recipient.host, reply))
         return outcomes
-
-
-def route_fault(text: str) -> MailError:
-    """The fault of an "error" route: "5.1.2 text", or the text alone (5.0.0)."""
-    found = _ERROR.match(text)
-    status, public = (found[1], found[2]) if found else ("5.0.0", text)
-    return MailError(public or "Mail for that address is not taken", status=status)
 
 
 @implementer(ITransport)

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from ..delivery.model import Envelope, LocalRecipient
-from ..errors import AuthUnavailable, MailError, NoSuchUser
+from ..errors import AuthUnavailable, MailError
 from ..interfaces import IContent, IDelivery, IRouter, ITransport
 from .model import Job, Outcome, QueuedRecipient
 
@@ -36,7 +36,7 @@ class MailboxTransport:
         for at, recipient in enumerate(job.recipients):
             outcomes.append(Outcome(action="delivered"))
             try:
-                local.append(await self._look_up(job, recipient, content.octets))
+                local.append(await self._look_up(recipient, content.octets))
                 places.append(at)
             except MailError as fault:
                 outcomes[at] = Outcome(_may_wait(fault))
@@ -47,17 +47,8 @@ class MailboxTransport:
                     outcomes[at] = Outcome(verdict)
         return outcomes
 
-    async def _look_up(
-        self, job: Job, recipient: QueuedRecipient, octets: int
-    ) -> LocalRecipient:
-        found = await self._router.resolve(
-            recipient.address,
-            may_relay=False,
-            size_octets=octets,
-            sender=job.reverse_path,
-        )
-        if not isinstance(found, LocalRecipient):
-            raise NoSuchUser("No mailbox of that name here")
+    async def _look_up(self, recipient: QueuedRecipient, octets: int) -> LocalRecipient:
+        found = await self._router.mailbox(recipient.address, size_octets=octets)
         return evolve(found, notify=recipient.notify)
 
     async def _deliver(

@@ -164,6 +164,7 @@ FORWARDS = {
 }
 USERS = ["ann", "bob", "carl", "owner", *FORWARDS, "gone2", "lmtp"]
 NOW_S = 1_800_000_000.0
+QUEUE = object()
 
 
 @implementer(IDirectory)
@@ -239,7 +240,7 @@ class WalkTests(SynchronousTestCase):
             one.name: InlineTable(one.name, one.entries) for one in self.config.table
         }
 
-    def router(self, queue=object(), **options):
+    def router(self, queue=QUEUE, **options):
         entries = [f"{name} {text}" for name, text in ALIASES.items()]
         options = {
             "tables": self.tables,
@@ -551,7 +552,12 @@ class WalkTests(SynchronousTestCase):
         self.decided("nobody+d@hosted.test", tables=tables)
         self.assertEqual(
             rule.asked,
-            ["x-9+d@example.test", "ann@example.test", "nobody+d@hosted.test"],
+            [
+                "x-9+d@example.test",
+                "ann@example.test",
+                "archive@else.test",
+                "nobody+d@hosted.test",
+            ],
         )
 
     def test_depth_and_number_have_limits(self):
@@ -564,6 +570,23 @@ class WalkTests(SynchronousTestCase):
             fault = self.failureResultOf(self.resolve(text), AliasLoop).value
             self.assertEqual(fault.status, "5.4.6")
             self.config = before
+
+    def test_the_mailbox_behind_aliases_and_forwards_is_found(self):
+        for text, name, detail, why in [
+            ("ann@example.test", "ann@example.test", "", "despite its alias"),
+            ("dora+x@example.test", "dora@example.test", "x", "despite its .forward"),
+            ("bob@old.test", "bob@example.test", "", "in a domain alias"),
+            ("gone2@example.test", "gone2@example.test", "", "an account"),
+            ("lmtp@example.test", "lmtp@example.test", "", "despite its route"),
+            ("postmaster@example.test", "ann@example.test", "", "postmaster"),
+        ]:
+            found = self.successResultOf(self.mailbox(text))
+            self.assertEqual((found.account.name, found.detail), (name, detail), why)
+        for text in ("solo@example.test", "x@hosted.test", "x@far.test"):
+            self.failureResultOf(self.mailbox(text), NoSuchUser)
+
+    def mailbox(self, text):
+        return Deferred.fromCoroutine(self.router().mailbox(Address.parse(text)))
 
     def test_a_decision_is_explained_step_by_step(self):
         decision = self.successResultOf(

@@ -8,9 +8,9 @@ from mailtwist.delivery.routes import (
     check_domain,
     check_match,
     check_sender,
-    error_of,
     matches,
     parsed_action,
+    route_fault,
 )
 
 
@@ -28,7 +28,7 @@ class ActionTests(SynchronousTestCase):
             ("pipe:/bin/x -a 'b c'", Route("pipe", "/bin/x -a 'b c'")),
             ("error:5.1.2 No such place", Route("error", "5.1.2 No such place")),
             ("error:Gone", Route("error", "5.0.0 Gone")),
-            ("error:4.3.2", Route("error", "4.3.2 Mail for this address is not taken")),
+            ("error:4.3.2", Route("error", "4.3.2 Mail for that address is not taken")),
             ("discard:", Route("discard")),
             ("discard:quietly", Route("discard")),
             ("smarthost:", Route("smarthost")),
@@ -66,9 +66,9 @@ class ActionTests(SynchronousTestCase):
                 self.assertTrue(str(fault))
 
     def test_an_error_route_is_a_fault(self):
-        fault = error_of("5.1.6 Moved away")
+        fault = route_fault("5.1.6 Moved away")
         self.assertEqual((fault.status, fault.public), ("5.1.6", "Moved away"))
-        self.assertTrue(error_of("4.3.2 Later").temporary)
+        self.assertTrue(route_fault("4.3.2 Later").temporary)
 
 
 class MatchTests(SynchronousTestCase):
