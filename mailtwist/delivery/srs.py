@@ -1,6 +1,6 @@
 """SRS: a foreign sender rewritten into an address of ours, and back.
 
-When mail is forwarded the next host sees it come from us, and SPF (RFC 7208) would
+When mail is forwarded the next host sees it come from us, and SPF would
 refuse the sender's domain.  `SRS0=HASH=DAY=domain=local` at our domain is the sender
 instead; a bounce to it comes back here and goes on to the sender.  A second forwarder
 makes `SRS1=HASH=first-forwarder==HASH=DAY=domain=local`.
