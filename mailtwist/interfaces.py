@@ -234,11 +234,20 @@ class IHosts(Interface):
         result type of its §4.3, such as "starttls-not-supported"."""
 
 
+class ISpoolSink(IMessageSink):
+    """A message on its way into the queue; commit gives one answer for all."""
+
+    def address(recipients: tuple[Recipient, ...]) -> None:
+        """Let it go to these, before `commit`."""
+
+
 class ISpool(IDelivery):
     """The durable queue: the octets of a message once, its recipients as rows.
 
-    What a method answered is on disk.  Storage that fails raises StorageFull.  A sink's
-    commit gives None for every recipient or one fault for all."""
+    What a method answered is on disk.  Storage that fails raises StorageFull."""
+
+    def begin(envelope: Envelope) -> ISpoolSink:
+        """As IDelivery.begin."""
 
     async def due(
         now_s: float,

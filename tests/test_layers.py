@@ -85,6 +85,8 @@ FLOORS = {
     "queue.model": 0,
     "queue": 3,
     "queue.spool": 4,
+    "queue.admin": 4,
+    "queue.pickup": 4,
     "queue.drop": 4,
     "dns.model": 0,
     "dns": 4,

@@ -18,7 +18,11 @@ def source_of(message: QueuedMessage) -> str:
 def place_of(recipient: QueuedRecipient) -> str:
     """Where it goes, as far as that is known without a look-up."""
     route = recipient.route
-    return f"{route.transport}:{route.next_hop or recipient.address.domain}"
+    return place_of_way(route.transport, route.next_hop, recipient.address.domain)
+
+
+def place_of_way(transport: str, next_hop: str, domain: str) -> str:
+    return f"{transport}:{next_hop or domain}"
 
 
 def place_of_all(recipients: Iterable[QueuedRecipient]) -> str:

@@ -54,7 +54,7 @@ async def verdicts(
     for recipient, outcome in zip(job.recipients, outcomes, strict=True):
         fault = outcome.fault
         if fault is None:
-            if job.route.transport != "done":
+            if job.route.transport not in ("done", "mailbox"):  # which was logged
                 key = (outcome.host, outcome.action)
                 taken.setdefault(key, []).append(str(recipient.address))
             tried = evolve(recipient, last_s=now_s, host=outcome.host)

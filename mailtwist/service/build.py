@@ -24,13 +24,12 @@ from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
 from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
-from ..queue.bounce import Reporter
 from ..smtp.server import SMTPFactory
 from ..store.maildir.store import MaildirStore
 from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
-from .queue import QueueService, build_spool, local_transports, new_id
+from .queue import QueueService, build_spool, local_transports
 from .relay import Relaying
 from .tls import renewal_watch, server_tls
 
@@ -71,9 +70,10 @@ class MailService(MultiService):
         self.queue = QueueService(
             reactor,
             config,
+            self.hostname,
             self.spool,
+            self.router,
             local_transports(self.router, local) | self.relaying.transports,
-            Reporter(self.hostname, self.router, new_id=new_id, now=reactor.seconds),
         )
         self.queue.setServiceParent(self)
         self.auth.give_avatars(self.router, self.delivery)

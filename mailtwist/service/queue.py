@@ -13,10 +13,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..config.model import Config
-from ..interfaces import IDelivery, IReporter, IRouter, ITransport
+from ..errors import ConfigError
+from ..interfaces import IDelivery, IRouter, ITransport
+from ..queue.bounce import Reporter
 from ..queue.ends import DiscardTransport, DoneTransport, ErrorTransport
 from ..queue.mailbox import MailboxTransport
 from ..queue.manager import Manager
+from ..queue.pickup import Pickup
 from ..queue.spool.disk import DiskSpool
 
 log = Logger("mailtwist")
@@ -52,33 +55,64 @@ class QueueService(Service):
         self,
         reactor: Any,
         config: Config,
+        hostname: str,
         spool: DiskSpool,
+        router: IRouter,
         transports: Mapping[str, ITransport],
-        reporter: IReporter,
     ) -> None:
         self.setName("queue")
         self._grace_s = config.limits.stop_grace_s
         self.spool = spool
+        clock = EpochClock(reactor)
         self.manager = Manager(
-            clock=EpochClock(reactor),
+            clock=clock,
             spool=spool,
             transports=transports,
-            reporter=reporter,
+            reporter=Reporter(hostname, router, new_id=new_id, now=clock.seconds),
             config=config.queue,
         )
         spool.arrived = self.manager.arrived
+        self._pickup = None
+        if config.queue.drop:
+            self._pickup = Pickup(
+                clock,
+                config.queue.drop,
+                spool,
+                router,
+                hostname=hostname,
+                most_octets=config.smtp.message_octets,
+            )
+        self._opening: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """Raises OSError if the folder cannot be had."""
+        """Raises ConfigError if the folder cannot be had."""
         super().startService()
-        opening = self.spool.start()
-        opening.addErrback(lambda fault: log.failure("opening the queue", fault))
+        try:
+            opening = self.spool.start()
+        except OSError as fault:
+            raise ConfigError(
+                f"{self.spool.folder}: cannot be made: {fault.strerror}"
+            ) from fault
+        self._opening = Deferred.fromCoroutine(self._open(opening))
+        self._opening.addErrback(lambda fault: log.failure("opening the queue", fault))
+
+    async def _open(self, opening: Deferred[None]) -> None:
+        await opening
+        if self._pickup is not None:
+            await self._pickup.start()
         self.manager.start()
 
     def stopService(self) -> Deferred[None]:
         """Attempts may end; mail that comes meanwhile is still taken."""
         super().stopService()
-        return Deferred.fromCoroutine(self.manager.stop(self._grace_s))
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._opening is not None:
+            await self._opening
+        if self._pickup is not None:
+            await self._pickup.stop()
+        await self.manager.stop(self._grace_s)
 
 
 class EpochClock:

@@ -1,4 +1,4 @@
-"""One message on its way into the spool; see IMessageSink."""
+"""One message on its way into the spool; see ISpoolSink."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ...delivery.model import Envelope, Verdict
+from ...delivery.model import Envelope, Recipient, Verdict
 from ...errors import MailError
-from ...interfaces import IMessageSink
+from ...interfaces import ISpoolSink
 from ...store.maildir import durable
 from ...store.maildir.account import shielded
 from ...store.maildir.spool import Spool
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 log = Logger("mailtwist")
 
 
-@implementer(IMessageSink)
+@implementer(ISpoolSink)
 class SpoolSink:
     """Octets in memory while they are few, then in a file that grows as they come."""
 
@@ -44,6 +45,10 @@ class SpoolSink:
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """See IMessageSink."""
         return None if self._spent else self._octets.write(octets)
+
+    def address(self, recipients: tuple[Recipient, ...]) -> None:
+        """See ISpoolSink."""
+        self._envelope = evolve(self._envelope, recipients=recipients)
 
     def abort(self) -> None:
         """See IMessageSink."""

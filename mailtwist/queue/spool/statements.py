@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 
-from ..jobs import place_of_all, source_of
+from ..jobs import place_of_all, place_of_way, source_of
 from ..model import QueuedMessage, QueuedRecipient
 from .rows import (
     MESSAGE,
@@ -90,6 +90,19 @@ def settle(
     return end_or_due(connection, number)
 
 
+def put_recipients(
+    connection: Connection, number: int, recipients: Sequence[QueuedRecipient]
+) -> None:
+    """Replace recipients of a message by number, or add them."""
+    connection.executemany(
+        _REPLACE_RECIPIENT, [(number, *recipient_row(each)) for each in recipients]
+    )
+    query = "SELECT DISTINCT transport, next_hop, domain FROM recipient"
+    ways = connection.execute(f"{query} WHERE message = ?", (number,)).fetchall()
+    place = place_of_way(*ways[0]) if len(ways) == 1 else ""
+    connection.execute("UPDATE message SET place = ? WHERE number = ?", (place, number))
+
+
 def end_or_due(connection: Connection, number: int) -> str:
     """After a change of recipients: remove a message without any, or set when it is
     due; the file to remove, "" if there is none."""
@@ -141,6 +154,16 @@ def next_due(connection: Connection, now_s: float) -> float | None:
 
 def message(connection: Connection, queue_id: str) -> QueuedMessage | None:
     return _message(connection, "queue_id", queue_id)
+
+
+def numbered(
+    connection: Connection, number: int
+) -> tuple[QueuedMessage, list[QueuedRecipient]] | None:
+    """A message by its number in the database, with its recipients."""
+    found = _message(connection, "number", number)
+    if found is None:
+        return None
+    return found, _recipients(connection, "message = ?", number)
 
 
 def recipients(connection: Connection, queue_id: str) -> list[QueuedRecipient]:
