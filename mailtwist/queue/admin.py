@@ -286,7 +286,10 @@ def _removed(connection: sqlite3.Connection, numbers: list[int]) -> list[str]:
 async def _routed(
     router: IRouter, message: QueuedMessage, recipient: QueuedRecipient
 ) -> tuple[Target, ...]:
-    """Where it goes now; nothing if that cannot be told."""
+    """Where it goes now; nothing if that cannot be told, or it is a mailbox, which is
+    looked up at each attempt and must not be expanded a second time."""
+    if recipient.route.transport == "mailbox":
+        return ()
     try:
         found = await router.resolve(
             recipient.address, may_relay=True, sender=message.reverse_path
@@ -319,7 +322,7 @@ def _reroute(
         places = [recipient.number, *range(free, free + len(targets) - 1)]
         free += max(0, len(targets) - 1)
         if not targets:
-            replaced.append(evolve(recipient, due_s=now_s))
+            replaced.append(evolve(recipient, attempts=0, due_s=now_s))
         for place, target in zip(places, targets, strict=False):
             sender = recipient.sender if target.sender is None else target.sender
             replaced.append(
