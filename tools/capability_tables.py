@@ -66,6 +66,8 @@ def page() -> str:
 def needs(mechanism: Mechanism) -> str:
     if mechanism.name == "SCRAM-SHA-1":
         return "passwords set while `auth.scram_sha1` was on"
+    if mechanism.name == "DIGEST-MD5":
+        return NEEDS["secret"] + ", while `auth.digest_md5` is on"
     return NEEDS[mechanism.needs]
 
 

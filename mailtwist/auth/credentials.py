@@ -6,12 +6,13 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 
-from attrs import frozen
+from attrs import define, field, frozen
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from zope.interface import implementer
 
 from ..errors import AuthFailed, SyntaxFault
 from ..interfaces import IScramCredentials
+from ..sasl.digest_md5 import DigestMd5Server
 from ..sasl.model import ScramKeys
 from ..sasl.proof import DigestProof
 from ..sasl.scram import ScramServer
@@ -47,6 +48,28 @@ class CramMd5Credentials:
     def checkPassword(self, password: bytes) -> bool:
         want = hmac.digest(password, self.proof.challenge, "md5").hex().encode()
         return hmac.compare_digest(want, self.proof.digest)
+
+
+@implementer(IUsernameHashedPassword)
+@define
+class DigestMd5Credentials:
+    """A DIGEST-MD5 answer; a checker that judged it right leaves our proof behind."""
+
+    username: bytes
+    server: DigestMd5Server
+    converse: Converse
+    rspauth: bytes | None = field(default=None, repr=False)
+
+    def checkPassword(self, password: bytes) -> bool:
+        self.rspauth = self.server.rspauth(password)
+        return self.rspauth is not None
+
+    async def agree(self) -> None:
+        """Show the client that we know its password too (RFC 2831 §2.1.3).
+
+        Raises SyntaxFault, and what the conversation ends in."""
+        if self.rspauth is None or await self.converse(self.rspauth):
+            raise SyntaxFault("an empty response", 0)
 
 
 @implementer(IUsernameHashedPassword)

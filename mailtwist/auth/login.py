@@ -26,6 +26,7 @@ from ..interfaces import IMailAccount, IScramCredentials
 from ..log import mail_log
 from ..sasl import text
 from ..sasl.cram_md5 import challenge, cram_md5
+from ..sasl.digest_md5 import DigestMd5Server
 from ..sasl.login import ASK_PASSWORD, ASK_USERNAME
 from ..sasl.login import login as login_proof
 from ..sasl.mechanisms import BY_NAME, MECHANISMS, Mechanism
@@ -37,11 +38,14 @@ from .credentials import (
     ApopCredentials,
     Converse,
     CramMd5Credentials,
+    DigestMd5Credentials,
     PasswordCredentials,
     ScramCredentials,
 )
 from .names import login_key
 from .throttle import Throttle
+
+SERVICES = {"submission": "smtp", "pop3": "pop", "imap4": "imap"}  # RFC 2831's names
 
 
 @frozen
@@ -70,8 +74,8 @@ class Login:
 class Authenticator:
     """Carries passwords and SASL exchanges to the portal, slowed by the throttle.
 
-    `offers` tells what the sources can verify now: it is asked for "secret" (APOP,
-    CRAM-MD5) and for the names of SCRAM mechanisms.
+    `offers` tells what the sources can verify now: it is asked for "secret" (APOP and
+    the digests) and for the names of mechanisms that do not show the password.
     """
 
     def __init__(
@@ -105,7 +109,7 @@ class Authenticator:
             return self.plaintext(tls=tls) and self._listed(IUsernamePassword)
         if mechanism.needs == "scram":
             return self._listed(IScramCredentials) and self._offers(mechanism.name)
-        return self.apop()
+        return self.apop() and self._offers(mechanism.name)
 
     def _listed(self, interface: Any) -> bool:
         return interface in self._portal.checkers
@@ -165,6 +169,9 @@ class Authenticator:
                     return await self._asked(initial, converse)
                 case "CRAM-MD5":
                     return await self._cram_md5(initial, converse)
+                case "DIGEST-MD5":
+                    service = SERVICES.get(peer.protocol, peer.protocol)
+                    return await self._digest_md5(service, initial, converse)
                 case scram:
                     return await self._scram(scram, initial, converse)
 
@@ -184,6 +191,16 @@ class Authenticator:
         asked = challenge(secrets.token_hex(8), int(time.time()), self._hostname)
         proof = cram_md5(asked, await converse(asked))
         return CramMd5Credentials(self._full(proof.username).encode(), proof)
+
+    async def _digest_md5(
+        self, service: str, initial: bytes | None, converse: Converse
+    ) -> DigestMd5Credentials:
+        if initial is not None:  # no subsequent authentication (RFC 2831 §2.2)
+            raise SyntaxFault("no initial response", 0)
+        nonce, realm = secrets.token_urlsafe(18).encode(), self._hostname.encode()
+        server = DigestMd5Server(nonce, realm, service.encode())
+        user = self._full(server.response(await converse(server.challenge())))
+        return DigestMd5Credentials(user.encode(), server, converse)
 
     async def _scram(
         self, name: str, initial: bytes | None, converse: Converse
@@ -220,6 +237,12 @@ class Authenticator:
             self._throttle.admit(peer.address, key)
             login: Any = self._portal.login(credentials, None, IMailAccount)
             _, avatar, logout = await login
+            if isinstance(credentials, DigestMd5Credentials):
+                try:
+                    await credentials.agree()
+                except BaseException:
+                    logout()
+                    raise
         except (LoginFailed, AuthFailed) as fault:
             self._tell(user, mechanism, peer, str(fault) or AuthFailed.public)
             await self._pay(peer.address, user)

@@ -42,7 +42,7 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add.add_argument(
         "--keep-secret",
         action="store_true",
-        help="keep the password, sealed, for APOP and CRAM-MD5",
+        help="keep the password, sealed, for APOP, CRAM-MD5 and DIGEST-MD5",
     )
     add.add_argument(
         "--send-as",
@@ -60,7 +60,7 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--keep-secret",
         action="store_true",
         default=None,
-        help="keep it, sealed, for APOP and CRAM-MD5; without: as before",
+        help="keep it, sealed, for APOP and digests; without: as before",
     )
     kept.add_argument(
         "--forget-secret",

@@ -223,6 +223,11 @@ class Auth:
         120_000, "Iterations of SCRAM-SHA-256 keys made from now on.", ge(100_000)
     )
     scram_sha1: bool = option(False, "Keep SCRAM-SHA-1 keys too (old clients).")
+    digest_md5: bool = option(
+        False,
+        "Offer DIGEST-MD5 to accounts whose password is kept (old clients; RFC 6331 "
+        "advises against it).",
+    )
     argon2_memory_kib: int = option(
         19_456, "Memory of an argon2id hash (RFC 9106 §4).", ge(8192)
     )

@@ -18,6 +18,7 @@ class Mechanism:
 MECHANISMS = (
     Mechanism("SCRAM-SHA-256", "RFC 7677", "scram"),
     Mechanism("SCRAM-SHA-1", "RFC 5802", "scram"),
+    Mechanism("DIGEST-MD5", "RFC 2831", "secret"),
     Mechanism("CRAM-MD5", "RFC 2195", "secret"),
     Mechanism("PLAIN", "RFC 4616", "password", plaintext=True),
     Mechanism("LOGIN", "draft-murchison-sasl-login", "password", plaintext=True),

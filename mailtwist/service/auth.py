@@ -88,6 +88,8 @@ def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:
     def offers(what: str) -> bool:
         if what == "secret":
             return directory.keeps_secrets()
+        if what == "DIGEST-MD5":
+            return config.auth.digest_md5
         return what != "SCRAM-SHA-1" or config.auth.scram_sha1
 
     authenticator = Authenticator(
