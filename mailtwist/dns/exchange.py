@@ -7,23 +7,23 @@ random port and lets nothing through from anywhere else (RFC 5452 §9).
 from __future__ import annotations
 
 import secrets
+import socket
 import struct
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.endpoints import (
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    connectProtocol,
-)
-from twisted.internet.error import CannotListenError, ConnectError, ConnectionClosed
-from twisted.internet.protocol import DatagramProtocol, Protocol, connectionDone
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .servers import Server
 from .wire import FORMERR, NOTIMP, BadReply, Question, Reply, decode, encode
 
 Got = TypeVar("Got")
+MOST_DATAGRAM = 65535
 MOST_STRAYS = 100  # datagrams that are no reply, before we stop listening
 
 
@@ -33,7 +33,6 @@ class NoReply(Exception):
 
 _UNREACHABLE = (
     TimeoutError,
-    CannotListenError,
     ConnectError,
     ConnectionClosed,
     BadReply,
@@ -69,10 +68,9 @@ async def _within(work: Deferred[Got], reactor: Any, end: float) -> Got:
     return await work
 
 
-class _Asking(DatagramProtocol):
-    """A socket for one query."""
-
-    noisy = False
+@implementer(IReadDescriptor)
+class _Asking:
+    """A socket for one query; Twisted's own UDP port would log each opening."""
 
     def __init__(
         self, server: Server, octets: bytes, question: Question, number: int
@@ -80,21 +78,37 @@ class _Asking(DatagramProtocol):
         self._server, self._octets = server, octets
         self._question, self._number = question, number
         self._strays = 0
-        self._port: Any = None
         self._answer: Deferred[Reply] = Deferred(self._cancelled)
 
     def begin(self, reactor: Any) -> Deferred[Reply]:
-        """The reply; cancel it to give up."""
-        any_address = "::" if ":" in self._server[0] else ""
-        self._port = reactor.listenUDP(0, self, any_address)
+        """The reply; cancel it to give up.  Raises OSError."""
+        family = socket.AF_INET6 if ":" in self._server[0] else socket.AF_INET
+        self._reactor = reactor
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            self._port.connect(*self._server)
-            self._port.write(self._octets)
-        except OSError as fault:  # no way to that network
-            self._end(Failure(fault))
+            self._socket.setblocking(False)
+            self._socket.connect(self._server)
+            self._socket.send(self._octets)
+        except OSError:
+            self._socket.close()
+            raise
+        reactor.addReader(self)
         return self._answer
 
-    def datagramReceived(self, datagram: bytes, _: object) -> None:
+    def logPrefix(self) -> str:
+        return "dns"
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def doRead(self) -> None:
+        try:
+            datagram = self._socket.recv(MOST_DATAGRAM)
+        except BlockingIOError:
+            return
+        except OSError as fault:  # refused: nobody listens there
+            self._end(Failure(fault))
+            return
         try:
             reply = decode(datagram, self._question, self._number)
         except BadReply as fault:
@@ -104,8 +118,9 @@ class _Asking(DatagramProtocol):
             return
         self._end(reply)
 
-    def connectionRefused(self) -> None:
-        self._end(Failure(ConnectError(string="refused")))
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor found the socket broken, or stops."""
+        self._end(reason)
 
     def _end(self, result: Reply | Failure) -> None:
         if self._answer.called:
@@ -120,7 +135,8 @@ class _Asking(DatagramProtocol):
         self._close()
 
     def _close(self) -> None:
-        self._port.stopListening()
+        self._reactor.removeReader(self)
+        self._socket.close()
 
 
 async def _over_tcp(
@@ -133,8 +149,9 @@ async def _over_tcp(
 ) -> Reply:
     kind: Any = TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint
     left_s = max(end - reactor.seconds(), 0.001)
-    endpoint = kind(reactor, *server, timeout=left_s)
-    stream: _Stream = await connectProtocol(endpoint, _Stream(octets))
+    factory = Factory.forProtocol(lambda: _Stream(octets))
+    factory.noisy = False
+    stream: Any = await kind(reactor, *server, timeout=left_s).connect(factory)
     try:
         whole = await _within(stream.reply, reactor, end)
     finally:

@@ -9,9 +9,9 @@ from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
     UNIXClientEndpoint,
-    connectProtocol,
 )
 from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from ..config.relaying import Relay
@@ -159,8 +159,10 @@ class Connections:
             self._reactor, config, door.host.name, self._name, lmtp=door.lmtp
         )
         client.address = address
+        factory = Factory.forProtocol(lambda: client)
+        factory.noisy = False
         try:
-            await connectProtocol(endpoint, client)
+            await endpoint.connect(factory)
         except (ConnectError, OSError) as fault:
             why = str(fault).rstrip(".")
             raise CannotConnect(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -22,6 +23,9 @@ from .client_dane import matches
 
 NOT_SUPPORTED = "starttls-not-supported"
 FAILED = "validation-failure"
+
+# What OpenSSL found wrong, by connection: the app data of one is Twisted's.
+_FAULTS: WeakKeyDictionary[SSL.Connection, list[int]] = WeakKeyDictionary()
 
 _EXPIRED = {9: "is not valid yet", 10: "has expired"}
 _UNTRUSTED = {
@@ -75,7 +79,7 @@ class Connection:
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
-        connection.set_app_data(self._faults)
+        _FAULTS[connection] = self._faults
         if not _address(self._host.name):  # RFC 6066 §3: no addresses in SNI
             connection.set_tlsext_host_name(self._host.name.encode("ascii"))
         return connection
@@ -111,7 +115,7 @@ def _noted(
     connection: SSL.Connection, certificate: Any, fault: int, depth: int, good: int
 ) -> bool:
     if not good:
-        connection.get_app_data().append(fault)
+        _FAULTS[connection].append(fault)
     return True
 
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -38,9 +39,9 @@ LISTENERS = {  # name: (protocol, tls)
 }
 
 
-def free_port() -> int:
+def free_port(address: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         return probe.getsockname()[1]
 
 
@@ -48,21 +49,35 @@ class Daemon:
     """A mailtwist of its own: folder, configuration, accounts, process.
 
     `extra` is TOML put behind the standard configuration; the process may be killed
-    and started again on the same folder and ports.
+    and started again on the same folder and ports.  All listen on one address, SMTP on
+    `smtp_port` if that is given; the first of `domains` is the one of its users.
     """
 
-    def __init__(self, extra: str = "", top: str = "") -> None:
+    def __init__(
+        self,
+        extra: str = "",
+        top: str = "",
+        *,
+        hostname: str = f"mail.{DOMAIN}",
+        domains: Sequence[str] = (DOMAIN,),
+        address: str = "127.0.0.1",
+        smtp_port: int = 0,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
-        self.ports = {name: free_port() for name in LISTENERS}
+        self.hostname, self.domains, self.address = hostname, domains, address
+        self.ports = {name: free_port(address) for name in LISTENERS}
+        if smtp_port:
+            self.ports["smtp"] = smtp_port
         self.config = self.folder / "mailtwist.toml"
         listeners = "".join(
             f'[[listener]]\nprotocol = "{protocol}"\ntls = "{tls}"\n'
-            f'endpoint = "tcp:{self.ports[name]}:interface=127.0.0.1"\n'
+            f'endpoint = "tcp:{self.ports[name]}:interface={address}"\n'
             for name, (protocol, tls) in LISTENERS.items()
         )
+        named = "".join(f'[[domain]]\nname = "{domain}"\n' for domain in domains)
         self.config.write_text(
-            f'{top}\n[server]\nhostname = "mail.{DOMAIN}"\ndata = "data"\n'
-            f'[[domain]]\nname = "{DOMAIN}"\n{listeners}{extra}'
+            f'{top}\n[server]\nhostname = "{hostname}"\ndata = "data"\n'
+            f"{named}{listeners}{extra}"
         )
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -95,8 +110,8 @@ class Daemon:
         return done.stdout
 
     def add_user(self, local_part: str, *options: str) -> str:
-        """A new account; its login name."""
-        name = f"{local_part}@{DOMAIN}"
+        """A new account, in the first domain if none is named; its login name."""
+        name = local_part if "@" in local_part else f"{local_part}@{self.domains[0]}"
         self.command("user", "add", name, *options, said=PASSWORD + "\n")
         return name
 
@@ -127,7 +142,7 @@ class Daemon:
         for port in self.ports.values():
             while True:
                 try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    socket.create_connection((self.address, port), 1).close()
                     break
                 except OSError:
                     gone = self.process is None or self.process.poll() is not None

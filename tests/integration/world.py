@@ -1,0 +1,181 @@
+"""Hosts that exchange mail as the Internet does: on loopback, with a DNS of their own.
+
+    class SomeTests(WorldTestCase):
+        def test_something(self):
+            self.world.a.add_user("ann")     # servidorA: a.test, a2.test
+            self.world.b.add_user("bob")     # servidorB: b.test, b2.test
+
+Each host has an address in 127.0.0.0/8 of its own; all take SMTP on one port, which is
+the one that MX hosts are reached at (`relay.port`), so nothing here needs root.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration import ways_in
+from tests.integration.daemon import PASSWORD, ROOT, Daemon, free_port
+from tests.integration.programs import message
+
+WAIT_S = 30.0
+
+
+def until(what: Callable[[], Any], wanted: str = "", wait_s: float = WAIT_S) -> Any:
+    """What `what()` gives as soon as that is true."""
+    end = time.monotonic() + wait_s
+    while True:
+        found = what()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"it did not come to pass: {wanted or what}")
+        Daemon.pause()
+
+
+class Dns:
+    """The DNS of a world; `set` changes what it says."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "zone.json"
+        self._zone: dict[str, list[Any]] = {}
+        self.set({})
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.name_server", self._file],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            text=True,
+        )
+        assert self.process.stdout is not None  # noqa: S101 - for the type
+        self.address = self.process.stdout.readline().strip()
+
+    def set(self, rows: dict[str, list[Any]]) -> None:
+        """More rows: "MX a.test": [[10, "mx.a.test"]]; an empty list takes one out."""
+        self._zone |= rows
+        self._zone = {key: values for key, values in self._zone.items() if values}
+        draft = self._file.with_suffix(".new")
+        draft.write_text(json.dumps(self._zone))
+        draft.replace(self._file)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class World:
+    """A DNS, and servidorA and servidorB that know it; `extra` is TOML for both."""
+
+    def __init__(self, extra: str = "") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-world-"))
+        pid = os.getpid()
+        self._network = f"127.{pid >> 8 & 127 | 128}.{pid & 255}"
+        self._next = 1
+        self._hosts: list[Daemon] = []
+        self.dns = Dns(self.folder)
+        self.port = free_port(f"{self._network}.1")
+        self.extra = extra
+        self.a = self.host("servidora.test", "a.test", "a2.test")
+        self.b = self.host("servidorb.test", "b.test", "b2.test")
+
+    def address(self, name: str, *domains: str) -> str:
+        """A new address, the MX of `domains`, by the name of a host in the DNS."""
+        address = f"{self._network}.{self._next}"
+        self._next += 1
+        self.dns.set(
+            {f"A {name}": [address]}
+            | {f"MX {domain}": [[10, name]] for domain in domains}
+        )
+        return address
+
+    def configuration(self) -> str:
+        return (
+            f"[relay]\nport = {self.port}\nloopback_hosts = true\n"
+            f'[dns]\nservers = ["{self.dns.address}"]\n'
+            "[queue]\nfirst_retry_s = 0.5\nmost_retry_s = 1\n"
+        )
+
+    def host(self, name: str, *domains: str, extra: str = "") -> Daemon:
+        """A running mailtwist with these domains."""
+        daemon = Daemon(
+            self.configuration() + self.extra + extra,
+            hostname=name,
+            domains=domains,
+            address=self.address(name, *domains),
+            smtp_port=self.port,
+        )
+        self._hosts.append(daemon)
+        daemon.start()
+        return daemon
+
+    def logs(self) -> str:
+        return "".join(daemon.log.read_text() for daemon in self._hosts)
+
+    def remove(self) -> None:
+        for daemon in self._hosts:
+            daemon.remove()
+        self.dns.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class WorldTestCase(SynchronousTestCase):
+    """Tests in one world for each class; it ends with the test run.
+
+    A traceback in a host's log fails the test during which it was written.
+    """
+
+    extra = ""
+    timeout = 300
+    _worlds: dict[type, World] = {}
+    _users = 0
+
+    def setUp(self) -> None:
+        kind = type(self)
+        if kind not in self._worlds:
+            world = self._worlds[kind] = World(self.extra)
+            atexit.register(world.remove)
+        self.world = self._worlds[kind]
+        self._told = len(self.world.logs())
+
+    def tearDown(self) -> None:
+        self.assertNotIn("Traceback", self.world.logs()[self._told :])
+
+    def user(self, daemon: Daemon, *options: str, domain: str = "") -> str:
+        """A new account on a host; its login name, password PASSWORD."""
+        WorldTestCase._users += 1
+        name = f"user{self._users}@{domain or daemon.domains[0]}"
+        return daemon.add_user(name, *options)
+
+    def send(
+        self, daemon: Daemon, sender: str, *recipients: str, **fields: Any
+    ) -> None:
+        """Mail by a user of `daemon`, submitted there."""
+        with smtplib.SMTP(daemon.address, daemon.port("submission")) as client:
+            client.starttls(context=ways_in.OPEN)
+            client.login(sender, PASSWORD)
+            octets = message(sender=sender, to=", ".join(recipients), **fields)
+            client.sendmail(sender, list(recipients), octets)
+
+    def arrived(self, daemon: Daemon, user: str, count: int = 1) -> list[bytes]:
+        """The messages of a user, once there are so many, read over POP3."""
+
+        def enough() -> list[bytes]:
+            got = ways_in.messages(daemon, user)
+            return got if len(got) >= count else []
+
+        got = until(enough, f"{count} messages for {user}\n{self.world.logs()}")
+        self.assertEqual(len(got), count)
+        return list(got)
