@@ -16,8 +16,11 @@ from ..config.listener import parameters, translated
 from ..config.load import load
 from ..config.model import Config
 from ..errors import ConfigError
+from ..host_port import host_port
 from ..log.setup import SYSLOG_SOCKET
 from ..service.tls import ServerTls
+from ..smtp.client_login import read_credentials
+from ..smtp.transport_smarthost import SUBMISSION
 
 FIRST_FREE_PORT = 1024
 EXPIRES_SOON = timedelta(days=14)
@@ -39,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
         *ports(config, root=os.geteuid() == 0),
         *logs(config),
         *certificate(config),
+        *smarthosts(config),
     ]
     for wrong, text in findings:
         print(f"{'error' if wrong else 'note'}: {text}", file=sys.stderr)
@@ -81,6 +85,19 @@ def permissions(config: Config) -> Findings:
     for path in (*data.glob("*.key"), *data.glob("*.sqlite"), *key_files(config)):
         if path.exists() and path.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
             yield True, f"{path}: readable by others; chmod 600"
+
+
+def smarthosts(config: Config) -> Findings:
+    """Names, and logins that nobody else may read."""
+    for smarthost in config.smarthost:
+        try:
+            host_port(smarthost.host, SUBMISSION)
+            if smarthost.credentials:
+                read_credentials(smarthost.credentials)
+        except (ValueError, ConfigError) as fault:
+            yield True, f"smarthost {smarthost.host}: {fault}"
+        if smarthost.credentials and smarthost.tls == "none":
+            yield False, f"smarthost {smarthost.host}: the login is not kept secret"
 
 
 def ports(config: Config, *, root: bool) -> Findings:

@@ -12,12 +12,9 @@ from ..config.listener import parameters, translated
 from ..config.model import Config, Listener
 from ..dns.resolver import Resolver
 from ..errors import ConfigError
-from ..interfaces import ITransport
 from ..queue.mx import Hosts, Ourselves
 from ..queue.tls_policy import TlsPolicies
-from ..smtp.client_pool import Connections
-from ..smtp.client_tls import ClientTls
-from ..smtp.transport import SmtpTransport
+from .transports import Transports
 
 ANY4, ANY6 = IPv4Address(0), IPv6Address(0)  # what Twisted takes for no interface
 
@@ -47,16 +44,12 @@ class Relaying:
             ),
             random=SystemRandom(),
         )
-        self.connections = Connections(reactor, relay, name, ClientTls(relay.ca))
-        shared = (reactor, relay, self.hosts, self.connections)
-        self.transports: dict[str, ITransport] = {
-            "smtp": SmtpTransport(*shared),
-            "lmtp": SmtpTransport(*shared, lmtp=True),
-        }
+        self._transports = Transports(reactor, config, name, self.hosts)
+        self.transports = self._transports.by_name
 
     def close(self) -> None:
         """End what is kept and what is looked up."""
-        self.connections.close()
+        self._transports.close()
         self.resolver.close()
 
 

@@ -6,7 +6,7 @@ is read in pieces, and no faster than the other host takes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -169,7 +169,7 @@ class SMTPClient(Protocol):
         self,
         mechanism: str,
         initial: bytes | None,
-        respond: Callable[[bytes], bytes],
+        respond: Callable[[bytes], Awaitable[bytes]],
         done: Callable[[], None],
     ) -> None:
         """AUTH; `respond` answers challenges, `done` raises if the server proved
@@ -179,7 +179,7 @@ class SMTPClient(Protocol):
             event = await self._next(self._config.command_s, "reply to AUTH")
             if isinstance(event, Challenge):
                 try:
-                    answer = respond(event.octets)
+                    answer = await respond(event.octets)
                 except MailError:
                     self.engine.respond(None)
                     await self._next(self._config.command_s, "reply to AUTH")

@@ -32,6 +32,9 @@ class Login(Protocol):
 
     user: str
 
+    def allowed(self) -> None:
+        """Raises the fault of a login that was refused a moment ago."""
+
     async def log_in(self, client: SMTPClient) -> None:
         """Raises the fault of a refusal."""
 
@@ -40,12 +43,14 @@ class Login(Protocol):
 class Door:
     """A way to a host: what must be equal for a connection to be used again.
 
-    `address` is an IP address, or the path of a Unix socket."""
+    `address` is an IP address, or the path of a Unix socket; `tls` trusts other CAs
+    than usual."""
 
     host: Host
     address: str
     lmtp: bool = False
     implicit_tls: bool = False
+    tls: ClientTls | None = None
     login: Login | None = field(default=None, eq=lambda login: login and login.user)
 
 
@@ -81,6 +86,8 @@ class Connections:
 
         Raises CannotConnect, TlsFailed, or the fault of what the host refused."""
         rule = door.host.rule
+        if door.login is not None:
+            door.login.allowed()
         try:
             return await self._opened(door, starttls=rule.level != "none")
         except TlsFailed as fault:
@@ -112,10 +119,10 @@ class Connections:
     ) -> str | None:
         result: str | None = None
         if door.implicit_tls:
-            tls = self._tls.connection(door.host)
+            tls = (door.tls or self._tls).connection(door.host)
             client.transport.startTLS(tls)
             await client.handshake(tls)
-            result = ""
+            result = tls.would_fail(client.transport.getHandle())
         await client.greet()
         if starttls and not client.secure:
             result = await self._start_tls(client, door)
@@ -133,13 +140,14 @@ class Connections:
                     status="4.7.4",
                 )
             return NOT_SUPPORTED
+        tls = (door.tls or self._tls).connection(host)
         try:
-            await client.start_tls(self._tls.connection(host))
+            await client.start_tls(tls)
         except TlsFailed:
             raise
         except MailError as fault:  # 454, or a connection that was cut there
             raise TlsFailed(fault.public, NOT_SUPPORTED) from fault
-        return ""
+        return tls.would_fail(client.transport.getHandle())
 
     async def _connect(self, door: Door) -> SMTPClient:
         config, address = self._config, door.address

@@ -48,6 +48,14 @@ class BadReply(MailError):
     status, public = "4.5.0", "The other host does not speak SMTP"
 
 
+class PeerRefusal(MailError):
+    """What another host refused; `reply` is its own words."""
+
+    def __init__(self, public: str, *, status: str, reply: str) -> None:
+        super().__init__(public, status=status)
+        self.reply = reply
+
+
 @frozen
 class PeerReply:
     """One whole reply: `status` is the RFC 3463 code, "" if it had none; `lines` its
@@ -67,7 +75,7 @@ class PeerReply:
         text = " ".join(line for line in self.lines if line)
         return f"{self.code} {status}{text}".rstrip()[:MOST_TOLD]
 
-    def fault(self, host: str, command: str, *, status: str = "") -> MailError:
+    def fault(self, host: str, command: str, *, status: str = "") -> PeerRefusal:
         """The fault of a refusal by `host` in answer to `command`.
 
         `status` overrides what the reply says; else a status that contradicts the code
@@ -78,8 +86,11 @@ class PeerReply:
             status = self.status
             if not status.startswith(wanted):
                 status = _STATUS_OF.get(self.code, f"{wanted}.0.0")
-        said = str(self).encode("ascii", "replace").decode()
-        return MailError(f"{host} answered {command} with: {said}", status=status)
+        said = str(self)
+        plain = said.encode("ascii", "replace").decode()
+        return PeerRefusal(
+            f"{host} answered {command} with: {plain}", status=status, reply=said
+        )
 
 
 class ReplyReader:

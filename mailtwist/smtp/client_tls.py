@@ -98,6 +98,18 @@ class Connection:
             self._trusted(host)
             _named(connection, host)
 
+    def would_fail(self, connection: SSL.Connection) -> str:
+        """The result to tell of a host whose policy is only tested (RFC 8461 §5): ""
+        if it would pass, or if nothing is tested."""
+        if not self._host.rule.testing:
+            return ""
+        try:
+            self._trusted(self._host)
+            _named(connection, self._host)
+        except TlsFailed as fault:
+            return fault.result
+        return ""
+
     def _trusted(self, host: Host) -> None:
         for fault in self._faults:
             if fault in _EXPIRED:

@@ -22,23 +22,14 @@ log = Logger()
 
 
 @implementer(ITransport)
-class SmtpTransport:
-    """Routes "smtp" and, with `lmtp`, "lmtp".
-
-    `next_hop` of a route is "" (the MX of the recipients' domain), a domain (its MX),
-    "[host]:port", or for LMTP "unix:/path"."""
+class Relaying:
+    """What every way to other hosts shares; `_attempt` finds the hosts."""
 
     def __init__(
-        self,
-        reactor: Any,
-        config: Relay,
-        hosts: IHosts,
-        connections: Connections,
-        *,
-        lmtp: bool = False,
+        self, reactor: Any, config: Relay, hosts: IHosts, connections: Connections
     ) -> None:
-        self._reactor, self._config, self._hosts = reactor, config, hosts
-        self._connections, self._lmtp = connections, lmtp
+        self._reactor, self._config = reactor, config
+        self._hosts, self._connections = hosts, connections
 
     def destination(self, job: Job) -> str:
         return job.route.next_hop or job.recipients[0].address.domain
@@ -49,13 +40,37 @@ class SmtpTransport:
             if looked.hops > self._config.hops:
                 raise MailLoop()
             return await self._attempt(job, looked)
-        except (CancelledError, GeneratorExit):
+        except CancelledError:
             raise
         except MailError as fault:
             return [Outcome(fault)] * len(job.recipients)
         except Exception:  # a fault of ours: the mail waits
             log.failure("sending {message}", message=job.message.queue_id)
             return [Outcome(MailError())] * len(job.recipients)
+
+    async def _attempt(self, job: Job, looked: Look) -> list[Outcome]:
+        """As `attempt`; may raise MailError for all recipients."""
+        raise MailError("No way to send this", status="4.3.5")
+
+    async def _run(
+        self,
+        job: Job,
+        looked: Look,
+        next_hop: str,
+        hosts: Sequence[tuple[Host, Way]],
+    ) -> list[Outcome]:
+        def tls_told(host: Host, address: str, failure: str) -> None:
+            self._hosts.tls_result(next_hop, host, address, failure)
+
+        attempt = Attempt(self._reactor, self._connections, job, looked, tls_told)
+        return await attempt.run(hosts)
+
+
+class SmtpTransport(Relaying):
+    """The route "smtp".
+
+    `next_hop` is "" (the MX of the recipients' domain), a domain (its MX), or
+    "[host]:port"."""
 
     async def _attempt(self, job: Job, looked: Look) -> list[Outcome]:
         next_hop = job.route.next_hop
@@ -71,18 +86,9 @@ class SmtpTransport:
         return [outcomes[r.number] for r in job.recipients]
 
     async def _send(self, job: Job, looked: Look, next_hop: str) -> list[Outcome]:
-        def tls_told(host: Host, address: str, failure: str) -> None:
-            self._hosts.tls_result(next_hop, host, address, failure)
-
         try:
-            hosts: Sequence[Host] = await self._find(next_hop)
+            hosts = await self._hosts.hosts(next_hop)
         except MailError as fault:
             return [Outcome(fault)] * len(job.recipients)
-        way = Way(lmtp=self._lmtp)
-        attempt = Attempt(self._reactor, self._connections, job, looked, tls_told)
-        return await attempt.run([(host, way) for host in hosts])
-
-    async def _find(self, next_hop: str) -> Sequence[Host]:
-        if next_hop.startswith("unix:"):
-            return (Host("localhost", 0, (next_hop.removeprefix("unix:"),)),)
-        return await self._hosts.hosts(next_hop)
+        way = Way()
+        return await self._run(job, looked, next_hop, [(host, way) for host in hosts])

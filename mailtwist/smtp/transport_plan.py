@@ -34,14 +34,16 @@ class Peer:
 
 @frozen
 class Plan:
-    """`needs` is the form the content must be brought into first; `refused` the
-    recipients that cannot be told to this host."""
+    """`needs` is the form the content must be brought into first, `no_utf8_headers` if
+    it must be looked at for such fields; `refused` the recipients that cannot be told
+    to this host."""
 
     mail: bytes
     recipients: tuple[tuple[QueuedRecipient, bytes], ...]
     refused: tuple[tuple[QueuedRecipient, MailError], ...]
     chunking: bool
     needs: Needs
+    no_utf8_headers: bool
     passed: bool  # the host reports from now on (RFC 3461 §5.2.1)
 
     def transaction(self, count: int, start: int = 0) -> Transaction:
@@ -108,7 +110,8 @@ def plan(
         for recipient in able
     ]
     said = mail(job.reverse_path, parameters, utf8=utf8)
-    return Plan(said, tuple(lines), tuple(refused), chunking, needs, passed)
+    no_utf8 = wishes.smtputf8 and not utf8
+    return Plan(said, tuple(lines), tuple(refused), chunking, needs, no_utf8, passed)
 
 
 def _ascii(sender: Address | None, recipients: Sequence[QueuedRecipient]) -> bool:

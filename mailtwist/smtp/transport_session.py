@@ -18,7 +18,8 @@ from ..queue.model import Host, Job, Outcome, QueuedRecipient, TlsRule
 from .client import SMTPClient
 from .client_engine import Result
 from .client_pool import Connections, Door, Login, never_begun
-from .client_tls import TlsFailed
+from .client_reply import PeerRefusal
+from .client_tls import ClientTls, TlsFailed
 from .convert import converted
 from .transport_look import Look
 from .transport_plan import Peer, Plan, plan
@@ -38,10 +39,11 @@ class TlsTold(Protocol):
 
 @frozen
 class Way:
-    """How the hosts are spoken to: `logins` by host name and port if any is needed."""
+    """How a host is spoken to."""
 
     lmtp: bool = False
     implicit_tls: bool = False
+    tls: ClientTls | None = None
     login: Login | None = None
 
 
@@ -74,7 +76,7 @@ class Attempt:
 
     async def _host(self, host: Host, way: Way, address: str) -> None:
         host = evolve(host, rule=self._rule(host))
-        door = Door(host, address, way.lmtp, way.implicit_tls, way.login)
+        door = Door(host, address, way.lmtp, way.implicit_tls, way.tls, way.login)
         client = self._connections.kept(door)
         if client is not None and not await self._session(client, door, kept=True):
             client = None
@@ -135,7 +137,12 @@ class Attempt:
             made = plan(
                 self._job, self._left, self._look, peer, self._reactor.seconds()
             )
-            content = await converted(self._look, made.needs)
+            content = await converted(
+                self._reactor,
+                self._look,
+                made.needs,
+                no_utf8_headers=made.no_utf8_headers,
+            )
         except MailError as fault:
             self._fail(fault, host.name)
             return True
@@ -187,7 +194,7 @@ class Attempt:
 
     def _fail(self, fault: MailError, host: str) -> None:
         """`fault` for everybody left, at this host."""
-        reply = ""
+        reply = fault.reply if isinstance(fault, PeerRefusal) else ""
         for recipient in list(self._left):
             self._settle(recipient, Outcome(fault, host, reply), host_wide=True)
 

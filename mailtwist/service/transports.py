@@ -1,0 +1,97 @@
+"""The ways out to other hosts, from the configuration: SMTP, smarthosts, LMTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
+
+from ..address import ascii_domain
+from ..auth.checkers.hash_pool import HashPool
+from ..config.model import Config
+from ..config.relaying import Smarthost
+from ..errors import ConfigError
+from ..interfaces import IHosts, ITransport
+from ..lmtp.transport import LmtpTransport
+from ..smtp.client_login import (
+    Credentials,
+    PasswordLogin,
+    TokenLogin,
+    read_credentials,
+)
+from ..smtp.client_pool import Connections, Login
+from ..smtp.client_tls import ClientTls
+from ..smtp.client_token import REQUEST_S, Tokens
+from ..smtp.transport import SmtpTransport
+from ..smtp.transport_smarthost import Exit, SmarthostTransport
+
+
+class Transports:
+    """`by_name` are the ways out by `Route.transport`; `close` ends what is kept.
+
+    Credentials are read when this is made, while root may: raises ConfigError.
+    """
+
+    def __init__(self, reactor: Any, config: Config, name: str, hosts: IHosts) -> None:
+        """`name` is said in EHLO."""
+        self._reactor = reactor
+        relay = config.relay
+        self._connections = Connections(
+            reactor, relay, ascii_domain(name), ClientTls(relay.ca)
+        )
+        self._pool = HashPool(reactor, 1)  # for SCRAM
+        exits = [self._exit(one, relay.ca) for one in config.smarthost]
+        shared = (reactor, relay, hosts, self._connections)
+        self.by_name: dict[str, ITransport] = {
+            "smtp": SmtpTransport(*shared),
+            "smarthost": SmarthostTransport(*shared, exits),
+            "lmtp": LmtpTransport(*shared),
+        }
+
+    def close(self) -> None:
+        """Say QUIT where a connection is kept."""
+        self._connections.close()
+        self._pool.stop()
+
+    def _exit(self, config: Smarthost, ca: str) -> Exit:
+        login: Login | None = None
+        ca = config.ca or ca
+        if config.credentials:
+            login = self._login(read_credentials(config.credentials), ca)
+        return Exit(config, ClientTls(ca), login)
+
+    def _login(self, known: Credentials, ca: str) -> Login:
+        if known.password is not None:
+            return PasswordLogin(self._reactor, self._pool, known.user, known.password)
+        form = {
+            "client_id": known.client_id,
+            "client_secret": known.client_secret,
+            "refresh_token": known.refresh_token,
+        }
+        tokens = Tokens(
+            self._reactor,
+            web_agent(self._reactor, ca),
+            known.token_url,
+            {name: secret for name, secret in form.items() if secret is not None},
+        )
+        return TokenLogin(self._reactor, known.user, tokens)
+
+
+def web_agent(reactor: Any, ca: str) -> Agent:
+    """HTTPS, certificates checked against the PEM file `ca` or the system's CAs."""
+    trust = None
+    if ca:
+        try:
+            trust = trustRootFromCertificates(_certificates(Path(ca).read_bytes()))
+        except (OSError, ValueError) as fault:
+            raise ConfigError(f"CA file {ca}: cannot be used") from fault
+    policy = BrowserLikePolicyForHTTPS(trust) if trust else BrowserLikePolicyForHTTPS()
+    return Agent(reactor, policy, connectTimeout=REQUEST_S)
+
+
+def _certificates(pem: bytes) -> list[Certificate]:
+    end = b"-----END CERTIFICATE-----"
+    parts = pem.split(end)[:-1]
+    return [Certificate.loadPEM(part + end + b"\n") for part in parts]
