@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import ConfigError, MailError
-from . import check, completion, config, serve, user
+from . import check, completion, config, queue, sendmail, serve, user
+from .place import DEFAULT_CONFIG, config_file
 
-DEFAULT_CONFIG = "/etc/mailtwist/mailtwist.toml"
-COMMANDS = (serve, check, config, user, completion)
+COMMANDS = (serve, check, config, user, queue, sendmail, completion)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         "-c",
         "--config",
         metavar="FILE",
-        default=os.environ.get("MAILTWIST_CONFIG", DEFAULT_CONFIG),
+        default=config_file(),
         help="the TOML file that describes the server (default: $MAILTWIST_CONFIG "
         f"or {DEFAULT_CONFIG})",
     )

@@ -144,6 +144,10 @@ class MailService(MultiService):
         for factory in self.factories.values():
             for session in list(factory.sessions):
                 session.transport.abortConnection()
+        await self.close()
+
+    async def close(self) -> None:
+        """End the threads of all rooms; enough for a service that was never started."""
         self.relaying.close()
         await self.spool.close()
         await self.store.close()

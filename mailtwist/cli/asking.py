@@ -1,0 +1,41 @@
+"""A coroutine of the server's rooms, run to its end by a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ..config.model import Config
+from ..service.build import MailService, build
+
+Result = TypeVar("Result")
+
+
+def awaited(
+    config: Config, ask: Callable[[MailService], Coroutine[Deferred[Any], Any, Result]]
+) -> Result:
+    """What `ask` gives, asked with a service that was built and never started.
+
+    Once in a process: the reactor cannot run again.  Raises what `ask` raises.
+    """
+    from twisted.internet import reactor
+
+    results: list[Any] = []
+    core: Any = reactor
+
+    def begin() -> None:
+        service = build(config, reactor=reactor)
+        asked = Deferred.fromCoroutine(ask(service))
+        asked.addBoth(results.append)
+        asked.addCallback(lambda _: Deferred.fromCoroutine(service.close()))
+        asked.addBoth(lambda _: core.stop())
+
+    core.callWhenRunning(begin)
+    core.run()
+    if isinstance(results[0], Failure):
+        results[0].raiseException()
+    result: Result = results[0]
+    return result
