@@ -269,7 +269,9 @@ def flush(config: Config, what: str) -> int:
     elif what.startswith("R"):
         which = evolve(ALL, recipient="@" + what[1:].lstrip("@"))
     elif what != "all":
-        raise MailError(f"-q{what}: the server runs its queue by itself")
+        raise MailError(
+            f"-q{what}: the server runs its queue by itself", status="5.5.4"
+        )
     with closing(opened(config)) as admin:
         admin.flush(which)
     return 0
