@@ -1,0 +1,194 @@
+"""IMAP and POP3 on one large mailbox: mailtwist beside Dovecot, milliseconds each.
+
+    python -m tests.bench.bench_mailboxes [messages, default 10000]
+
+Both start with Maildirs of the same files and without any index.  The client speaks
+raw, so that it is not what is measured.  "times" is Dovecot's time divided by ours.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.__main__ import MAIL, PLAIN, populate
+from tests.bench.peers import Dovecot
+from tests.integration.daemon import DOMAIN, PASSWORD, Daemon
+
+USER = f"big@{DOMAIN}"
+SOME = 1000  # messages of what is not done to all
+TAIL = 4096  # octets that are looked at for the end of an answer
+
+
+class Line:
+    """A connection that is read as fast as it comes."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.read(re.compile(rb"\r\n\Z"))
+
+    def read(self, end: re.Pattern[bytes]) -> int:
+        """Octets read until they end like this."""
+        tail, octets = b"", 0
+        while not end.search(tail):
+            chunk = self.socket.recv(1 << 18)
+            if not chunk:
+                raise SystemExit(f"benchmark failed: closed after {tail!r}")
+            octets += len(chunk)
+            tail = (tail + chunk)[-TAIL:]
+        return octets
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Imap(Line):
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.run(f'LOGIN "{USER}" "{PASSWORD}"'.encode())
+
+    def run(self, *commands: bytes) -> None:
+        """Send all of them, read all answers."""
+        sent = b"".join(b"a%d %s\r\n" % pair for pair in enumerate(commands))
+        self.socket.sendall(sent)
+        last = b"a%d" % (len(commands) - 1)
+        self.read(re.compile(rb"(?:\A|\n)%s OK[^\r\n]*\r\n\Z" % last))
+
+
+class Pop3(Line):
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.socket.sendall(f"USER {USER}\r\n".encode())
+        self.read(re.compile(rb"\+OK[^\r\n]*\r\n\Z"))
+        self.socket.sendall(f"PASS {PASSWORD}\r\n".encode())
+        self.read(re.compile(rb"\+OK[^\r\n]*\r\n\Z"))
+
+    def run(self, *commands: bytes) -> None:
+        """Send all of them and NOOP; read until that is answered."""
+        self.socket.sendall(b"".join(c + b"\r\n" for c in (*commands, b"NOOP")))
+        self.read(re.compile(rb"\r\n\.\r\n\+OK[^\r\n]*\r\n\Z"))
+
+    def one_by_one(self, *commands: bytes) -> None:
+        for command in commands:
+            self.socket.sendall(command + b"\r\n")
+            self.read(re.compile(rb"\r\n\.\r\n\Z"))
+
+
+class Run:
+    """Milliseconds by what was done, in order."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, float] = {}
+
+    def timed(self, what: str, work, *arguments: bytes) -> None:
+        began = time.perf_counter()
+        work(*arguments)
+        self.took[what] = (time.perf_counter() - began) * 1000
+
+
+def first_life(run: Run, port: int) -> None:
+    imap = Imap(port)
+    run.timed("SELECT, first ever", imap.run, b"SELECT INBOX")
+    imap.close()
+    imap = Imap(port)
+    run.timed("SELECT, new session", imap.run, b"SELECT INBOX")
+    run.timed("FETCH 1:* (UID FLAGS)", imap.run, b"FETCH 1:* (UID FLAGS)")
+    metadata = b"FETCH 1:* (ENVELOPE RFC822.SIZE INTERNALDATE BODYSTRUCTURE)"
+    run.timed("FETCH 1:* of metadata, cache empty", imap.run, metadata)
+    run.timed("FETCH 1:* of metadata, warm", imap.run, metadata)
+    fields = b"FETCH 1:* BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)]"
+    run.timed("FETCH 1:* of header fields, 1st time", imap.run, fields)
+    run.timed("FETCH 1:* of header fields, 2nd time", imap.run, fields)
+    some = b"1:%d" % SOME
+    run.timed(f"FETCH 1:{SOME} BODY.PEEK[]", imap.run, b"FETCH %s BODY.PEEK[]" % some)
+    single = [b"FETCH %d BODY.PEEK[]" % n for n in range(1, SOME + 1)]
+
+    def one_by_one(*commands: bytes) -> None:
+        for command in commands:
+            imap.run(command)
+
+    run.timed(f"{SOME} single FETCH BODY.PEEK[]", one_by_one, *single)
+    run.timed("SEARCH SUBJECT", imap.run, b"SEARCH SUBJECT nowhere")
+    run.timed("SEARCH FROM", imap.run, b"SEARCH FROM nowhere")
+    run.timed("SEARCH BODY", imap.run, b"SEARCH BODY nowhere")
+    store = b"STORE %s +FLAGS (\\Flagged)" % some
+    run.timed(f"STORE 1:{SOME} +FLAGS", imap.run, store)
+    imap.run(b"CREATE Other")
+    mail = MAIL % 1
+    append = b"APPEND Other {%d+}\r\n%s" % (len(mail), mail)
+    run.timed(f"{SOME} APPEND, one by one", one_by_one, *[append] * SOME)
+    run.timed(f"COPY 1:{SOME}", imap.run, b"COPY %s Other" % some)
+    imap.run(b"SELECT Other")
+    gone = b"STORE %s +FLAGS.SILENT (\\Deleted)" % some
+    run.timed(f"STORE and EXPUNGE of {SOME}", imap.run, gone, b"EXPUNGE")
+    imap.close()
+
+
+def second_life(run: Run, port: int, pop3_port: int) -> None:
+    """After a restart of the server."""
+    imap = Imap(port)
+    run.timed("SELECT, after a restart", imap.run, b"SELECT INBOX")
+    metadata = b"FETCH 1:* (ENVELOPE RFC822.SIZE INTERNALDATE BODYSTRUCTURE)"
+    run.timed("FETCH 1:* of metadata, after a restart", imap.run, metadata)
+    imap.close()
+    pop3 = Pop3(pop3_port)
+    pop3.run(b"STAT", b"LIST", b"UIDL")
+    retr = [b"RETR %d" % number for number in range(1, SOME + 1)]
+    pop3.run(*retr[:100])
+    run.timed("POP3 STAT, LIST and UIDL", pop3.run, b"STAT", b"LIST", b"UIDL")
+    run.timed(f"POP3 RETR of {SOME}, one by one", pop3.one_by_one, *retr)
+    run.timed(f"POP3 RETR of {SOME}, pipelined", pop3.run, *retr)
+    pop3.close()
+
+
+def dovecot(messages: int) -> Run:
+    run, mail = Run(), Path(f"/tmp/mailtwist-bench-{time.time_ns()}")
+    populate(mail / "big/Maildir", messages)
+    subprocess.run(["chown", "-R", "nobody:nogroup", mail], check=True)
+    try:
+        for life in range(2):
+            peer = Dovecot(mail, [USER])
+            try:
+                if life:
+                    second_life(run, peer.port, peer.pop3_port)
+                else:
+                    first_life(run, peer.port)
+            finally:
+                peer.stop()
+    finally:
+        subprocess.run(["rm", "-rf", mail], check=True)
+    return run
+
+
+def mailtwist(messages: int) -> Run:
+    run, daemon = Run(), Daemon(PLAIN)
+    try:
+        daemon.add_user("big")
+        populate(daemon.folder / f"data/mail/{DOMAIN}/big/Maildir", messages)
+        daemon.start()
+        first_life(run, daemon.port("imap"))
+        daemon.stop()
+        daemon.start()
+        second_life(run, daemon.port("imap"), daemon.port("pop3"))
+    finally:
+        daemon.remove()
+    return run
+
+
+def main() -> None:
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    theirs, ours = dovecot(messages), mailtwist(messages)
+    print(f"| {messages:,} messages | Dovecot ms | mailtwist ms | times |")
+    print("| --- | --- | --- | --- |")
+    for what, took in theirs.took.items():
+        mine = ours.took[what]
+        print(f"| {what} | {took:,.1f} | {mine:,.1f} | {took / mine:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
