@@ -50,14 +50,17 @@ class Line:
 class Imap(Line):
     def __init__(self, port: int) -> None:
         super().__init__(port)
+        self.tag = 0
         self.run(f'LOGIN "{USER}" "{PASSWORD}"'.encode())
 
     def run(self, *commands: bytes) -> None:
         """Send all of them, read all answers."""
-        sent = b"".join(b"a%d %s\r\n" % pair for pair in enumerate(commands))
+        sent = b""
+        for command in commands:
+            self.tag += 1
+            sent += b"a%d %s\r\n" % (self.tag, command)
         self.socket.sendall(sent)
-        last = b"a%d" % (len(commands) - 1)
-        self.read(re.compile(rb"(?:\A|\n)%s OK[^\r\n]*\r\n\Z" % last))
+        self.read(re.compile(rb"(?:\A|\n)a%d OK[^\r\n]*\r\n\Z" % self.tag))
 
 
 class Pop3(Line):

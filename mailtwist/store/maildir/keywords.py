@@ -6,6 +6,8 @@ Letters that mean nothing to us, and what stands behind them, are left as they a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...errors import OverQuota
 from ...flags import FORWARDED, LETTERS, RECENT, SYSTEM, Flags, canonical
 from .names import INFO, KEYWORD_LETTERS, flags_of, letters_for
@@ -31,7 +33,7 @@ class FlagNames:
             self._known[key] = found
         return found
 
-    def column(self, infos: list[str], keywords: list[str]) -> list[Flags]:
+    def column(self, infos: Sequence[str], keywords: Sequence[str]) -> list[Flags]:
         """`flags` of many messages."""
         known = self._known
         for key in set(zip(infos, keywords, strict=True)):

@@ -85,16 +85,7 @@ class Live:
 
     def fill(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """The messages as the state has them, in a thread, before anybody sees it."""
-        if rows:
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            self.uids, self.bases, self.infos, self.keywords = columns[:4]
-            self.modseqs, self.octets, self.file_octets = columns[4:7]
-            self.internal_dates = columns[7]
-        self.flags = self.names.column(self.infos, self.keywords)
-        self.by_base = dict(zip(self.bases, self.uids, strict=True))
-        self.unseen = sum([SEEN not in flags for flags in self.flags])
-        self.deleted = sum([DELETED in flags for flags in self.flags])
-        self.total_octets = sum(self.octets)
+        self._extend(rows)
         self.history_from = self.row.highest_modseq
 
     # -- looking --------------------------------------------------------------
@@ -205,8 +196,7 @@ class Live:
         gone = self._remove(delta.vanished)
         for message in delta.changed:
             self._set(message)
-        for message in delta.added:
-            self._append(message)
+        self._extend(delta.added)
         told = delta.row.highest_modseq != self.row.highest_modseq
         self.row = delta.row
         if told:
@@ -234,20 +224,26 @@ class Live:
         self.infos[at], self.keywords[at] = message.info, message.keywords
         self.modseqs[at], self.flags[at] = message.modseq, flags
 
-    def _append(self, message: Message) -> None:
-        flags = self.names.flags(message.info, message.keywords)
-        self._count(flags, 1)
-        self.uids.append(message.uid)
-        self.bases.append(message.base)
-        self.infos.append(message.info)
-        self.keywords.append(message.keywords)
-        self.modseqs.append(message.modseq)
-        self.octets.append(message.octets)
-        self.file_octets.append(message.file_octets)
-        self.internal_dates.append(message.internal_date)
-        self.flags.append(flags)
-        self.by_base[message.base] = message.uid
-        self.total_octets += message.octets
+    def _extend(self, messages: Sequence[tuple[Any, ...]]) -> None:
+        """Put messages, or rows with their values, behind those that are here."""
+        if not messages:
+            return
+        columns = zip(*messages, strict=True)
+        uids, bases, infos, keywords, modseqs, octets, file_octets, dates, _ = columns
+        flags = self.names.column(infos, keywords)
+        self.uids += uids
+        self.bases += bases
+        self.infos += infos
+        self.keywords += keywords
+        self.modseqs += modseqs
+        self.octets += octets
+        self.file_octets += file_octets
+        self.internal_dates += dates
+        self.flags += flags
+        self.by_base.update(zip(bases, uids, strict=True))
+        self.unseen += sum([SEEN not in each for each in flags])
+        self.deleted += sum([DELETED in each for each in flags])
+        self.total_octets += sum(octets)
 
     def _count(self, flags: Flags, sign: int) -> None:
         if SEEN not in flags:

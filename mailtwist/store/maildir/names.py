@@ -26,6 +26,7 @@ KEYWORD_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST_HOST = 100  # characters of the host; a file name has at most 255 octets
 
 _FIELD = re.compile(r",([SW])=(\d{1,18})(?=,|\Z)", re.ASCII)
+_USUAL = re.compile(r"[^,]*,S=(\d{1,18}),W=(\d{1,18})\Z", re.ASCII)
 _NOT_IN_HOST = re.compile(r"[^A-Za-z0-9._\[\]-]")
 _LETTER_OF = {flag: letter for letter, flag in LETTERS.items()}
 
@@ -54,18 +55,21 @@ class MaildirName:
         if mark and info.startswith("2,"):
             letters, comma, rest = info[2:].partition(",")
             letters, rest = "".join(sorted(set(letters))), comma + rest
-        sizes = dict(reversed(_FIELD.findall(base)))  # the first of each counts
-        return cls(
-            base,
-            letters,
-            int(sizes["S"]) if "S" in sizes else None,
-            int(sizes["W"]) if "W" in sizes else None,
-            rest,
-        )
+        return cls(base, letters, *sizes_in(base), rest)
 
     def format(self) -> str:
         """The name as it stands in cur/."""
         return f"{self.base}{INFO}{self.letters}{self.rest}"
+
+
+def sizes_in(base: str) -> tuple[int | None, int | None]:
+    """(octets, octets with CRLF line ends) as a name says; the first of each counts."""
+    usual = _USUAL.match(base)
+    if usual:
+        return int(usual[1]), int(usual[2])
+    sizes = dict(reversed(_FIELD.findall(base)))
+    octets, crlf_octets = sizes.get("S"), sizes.get("W")
+    return octets and int(octets), crlf_octets and int(crlf_octets)
 
 
 def letters_for(flags: frozenset[str], keywords: dict[str, str]) -> str:

@@ -23,7 +23,7 @@ from attrs import define, evolve, field
 from ..state import Message
 from . import content
 from .live import Delta, Live, Stamp
-from .names import INFO, MaildirName, UniqueNames
+from .names import INFO, UniqueNames, sizes_in
 
 PENDING = ".mailtwist-"
 ABANDONED_S = 3600.0  # after that a pending file without a row is nobody's
@@ -32,6 +32,7 @@ ABANDONED_S = 3600.0  # after that a pending file without a row is nobody's
 # systems count whole seconds.
 TICK_NS = 1_100_000_000
 
+_USUAL_TIME = re.compile(r"\d{10}\.M\d{6}\D", re.ASCII)
 _TIME = re.compile(r"(\d{1,12})(?:\.M(\d{1,9}))?")
 
 
@@ -90,8 +91,10 @@ class _Look:
     def take_new(self) -> None:
         """new/NAME becomes cur/NAME:2, unless somebody else was faster."""
         folder = f"{self.live.folder}/new"
-        for name in sorted(os.listdir(folder), key=age):
-            if name[0] == "." or not _is_file(f"{folder}/{name}"):
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.is_file(follow_symlinks=False)]
+        for name in sorted(names):
+            if name[0] == ".":
                 continue
             base, info = split(name)
             if base in self.live.removed:
@@ -127,9 +130,18 @@ class _Look:
         for base in list(self.fresh):
             if f"{base}{self.fresh[base]}" not in extra:
                 del self.fresh[base]  # gone again, or renamed: then it is in `extra`
-        for name in sorted(extra, key=age):
+        known, fresh, removed = self.live.by_base, self.fresh, self.live.removed
+        for name in sorted(extra):
+            base, info = split(name)
             if name[0] == ".":
                 self._pending(name, lost)
+            elif (
+                base not in known
+                and base not in fresh
+                and base not in removed
+                and _storable(name)
+            ):
+                fresh[base] = info  # unless `added` finds that it is no file
             elif _is_file(f"{self.cur}/{name}"):
                 self._meet(name, lost)
         self.vanished = [
@@ -222,19 +234,15 @@ class _Look:
 
     def added(self) -> list[Message]:
         """Messages for files that have no UID yet; one that vanished is left out."""
-        row, now = self.live.row, int(time.time())
+        row, now, cur = self.live.row, int(time.time()), self.cur
+        modseq, uid = row.highest_modseq + 1, row.uid_next
         found: list[Message] = []
-        for base in sorted(self.fresh, key=age):
-            message = read_message(
-                self.cur,
-                base,
-                self.fresh[base],
-                row.uid_next + len(found),
-                row.highest_modseq + 1,
-                now,
-            )
+        for base in by_age(self.fresh):
+            info = self.fresh[base]
+            message = read_message(cur, base, info, uid, modseq, now)
             if message is not None:
                 found.append(message)
+                uid += 1
         return found
 
 
@@ -247,15 +255,13 @@ def read_message(
         seen = os.lstat(path)
         if not stat.S_ISREG(seen.st_mode):
             return None
-        name = MaildirName.parse(base)
-        octets = name.crlf_octets if name.octets == seen.st_size else None
-        if octets is None:
-            octets = content.crlf_octets(path, seen.st_size)
+        size = seen.st_size
+        named, octets = sizes_in(base)
+        if octets is None or named != size:
+            octets = content.crlf_octets(path, size)
     except FileNotFoundError:
         return None
-    return Message(
-        uid, base, info, "", modseq, octets, seen.st_size, int(seen.st_mtime), now
-    )
+    return Message(uid, base, info, "", modseq, octets, size, int(seen.st_mtime), now)
 
 
 def salvaged(
@@ -299,6 +305,14 @@ def age(name: str) -> tuple[int, int, str]:
     if not found:
         return 0, 0, name
     return int(found[1]), int(found[2] or 0), name
+
+
+def by_age(names: Iterable[str]) -> list[str]:
+    """Sorted by `age`; numbers of one width sort as text, which is quick."""
+    names = list(names)
+    if all(map(_USUAL_TIME.match, names)):
+        return sorted(names)
+    return sorted(names, key=age)
 
 
 def _storable(name: str) -> bool:
