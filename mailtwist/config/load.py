@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import Attribute, evolve, fields, resolve_types
 
@@ -40,6 +41,8 @@ OCTETS: dict[str, float] = {
     "GIB": 1024**3,
     "TIB": 1024**4,
 }
+Section = TypeVar("Section")
+
 _WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -55,19 +58,43 @@ def load(path: str | os.PathLike[str]) -> model.Config:
 
 def loads(octets: bytes, where: Path) -> model.Config:
     """The configuration in `octets`; relative paths start at `where`'s folder."""
-    try:
-        table = tomllib.loads(octets.decode())
-    except UnicodeDecodeError as fault:
-        raise ConfigError(f"{where}: is not UTF-8 at octet {fault.start}") from fault
-    except tomllib.TOMLDecodeError as fault:
-        raise ConfigError(f"{where}: is not TOML: {fault}") from fault
     reader = _Reader(where)
-    config = reader.read(model.Config, table, "")
+    config = reader.read(model.Config, parsed(octets, where), "")
     if config is not None:
         reader.check_whole(config)
     if reader.faults or not isinstance(config, model.Config):
         raise ConfigError("\n".join(f"{where}: {fault}" for fault in reader.faults))
     return config
+
+
+def parsed(octets: bytes, where: Path) -> dict[str, Any]:
+    """The tables of a TOML file; raises ConfigError."""
+    try:
+        return tomllib.loads(octets.decode())
+    except UnicodeDecodeError as fault:
+        raise ConfigError(f"{where}: is not UTF-8 at octet {fault.start}") from fault
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigError(f"{where}: is not TOML: {fault}") from fault
+
+
+def load_section(kind: type[Section], path: str | os.PathLike[str]) -> Section:
+    """A file that holds one section alone and may hold secrets; raises ConfigError.
+
+    Nobody but its owner and group may read it, nobody but its owner write it."""
+    where = Path(path)
+    try:
+        with where.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            octets = file.read()
+    except OSError as fault:
+        raise ConfigError(f"{where}: cannot be read: {fault.strerror}") from fault
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise ConfigError(f"{where}: readable by others; chmod 600")
+    reader = _Reader(where)
+    section = reader.read(kind, parsed(octets, where), "")
+    if reader.faults or not isinstance(section, kind):
+        raise ConfigError("\n".join(f"{where}: {fault}" for fault in reader.faults))
+    return section
 
 
 class _Reader:

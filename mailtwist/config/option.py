@@ -18,7 +18,12 @@ Network = IPv4Network | IPv6Network
 def option(default: Any, help: str, *checks: Check, **metadata: Any) -> Any:
     """An option with its default; `help` is a sentence or two of Markdown."""
     metadata |= {"help": help, "checks": checks}
-    return field(default=default, validator=checks or None, metadata=metadata)
+    return field(
+        default=default,
+        validator=checks or None,
+        metadata=metadata,
+        repr=not metadata.get("secret"),
+    )
 
 
 def required(help: str, *checks: Check, **metadata: Any) -> Any:

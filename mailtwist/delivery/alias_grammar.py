@@ -87,10 +87,13 @@ class Entry:
 
 @frozen
 class Mistake:
-    """A line that is no alias, and what was expected there."""
+    """A line that cannot be used, and what was expected there.
+
+    `harmless` if nothing is missing without it, as of a second line for one key."""
 
     line: int
     expected: str
+    harmless: bool = False
 
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'

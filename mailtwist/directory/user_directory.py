@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections import OrderedDict
@@ -23,13 +22,12 @@ from ..errors import AuthUnavailable, ConfigError
 from ..interfaces import IDirectory
 from .key_file import KeyFile
 from .model import Account
+from .stamp import JUST_NOW_NS, LOOK_S, stamp_of
 from .userdb import UserDb
 
 log = Logger()
 
-LOOK_S = 0.25  # how old an answer may be
 MOST_KNOWN = 20_000  # answers in memory, "no such account" among them
-JUST_NOW_NS = 100_000_000  # a file written so lately may be written again unseen
 
 Result = TypeVar("Result")
 
@@ -167,15 +165,6 @@ class UserDirectory:
         if time.time_ns() - youngest < JUST_NOW_NS:
             # File times are as coarse as the kernel's tick: look again next time.
             self._stamp = [*stamps, "just now"]
-
-
-def stamp_of(path: str) -> tuple[int, int, int]:
-    """(inode, time of the last write in ns, octets); zeros if there is no file."""
-    try:
-        seen = os.stat(path)
-    except OSError:
-        return 0, 0, 0
-    return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
 def keeps_secrets(path: str) -> bool:

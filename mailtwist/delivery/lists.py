@@ -1,0 +1,118 @@
+"""`.forward` and `:include:` files: read with the care that other people's files need."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ..directory.model import Account
+from ..errors import LookupFailed
+from ..interfaces import IListFiles
+from .alias_grammar import list_lines
+
+log = Logger("mailtwist")
+
+FORWARD = ".forward"
+MOST_FORWARD_OCTETS = 64 * 1024
+MOST_INCLUDE_OCTETS = 16 * 1024 * 1024
+_PASSES = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
+
+
+class NotTrusted(Exception):
+    """A file that is there and may not be followed, and why."""
+
+
+@implementer(IListFiles)
+class ListFiles:
+    """Reads in threads; an account without `.forward` costs one lstat each time."""
+
+    def __init__(self, in_thread: Callable[..., Awaitable[Any]], separator: str) -> None:
+        self._in_thread, self._separator = in_thread, separator
+
+    async def forward(self, account: Account, detail: str) -> tuple[str, str] | None:
+        """See IListFiles."""
+        for name in self._names(detail):
+            path = os.path.join(account.home, name)
+            if not os.path.lexists(path):
+                continue
+            try:
+                text = await self._in_thread(read_forward, path)
+            except FileNotFoundError:
+                continue
+            except NotTrusted as why:
+                log.warn("{path} is not followed: {why}", path=path, why=str(why))
+                return None
+            except OSError as fault:
+                raise failed(path, fault) from fault
+            return path, list_lines(text)
+        return None
+
+    def _names(self, detail: str) -> list[str]:
+        """`.forward+detail`, if that can be a file's name, and `.forward`."""
+        plain = detail and "/" not in detail and "\0" not in detail
+        if not plain or not self._separator or len(detail.encode()) > 200:
+            return [FORWARD]
+        return [f"{FORWARD}{self._separator}{detail.lower()}", FORWARD]
+
+    async def include(self, path: str) -> str:
+        """See IListFiles."""
+        try:
+            return list_lines(await self._in_thread(read_include, path))
+        except NotTrusted as why:
+            log.error("{path} is not followed: {why}", path=path, why=str(why))
+            raise LookupFailed() from why
+        except OSError as fault:
+            raise failed(path, fault) from fault
+
+
+def failed(path: str, fault: OSError) -> LookupFailed:
+    log.error("{path} cannot be read: {why}", path=path, why=fault.strerror)
+    return LookupFailed()
+
+
+def read_forward(path: str) -> str:
+    """A user's list: a regular file of the home's owner or ours that nobody else may
+    write, and no link.  Raises NotTrusted, OSError."""
+    home = os.stat(os.path.dirname(path))
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as fault:
+        if fault.errno == errno.ENOENT or fault.errno in _PASSES:
+            raise
+        raise NotTrusted(fault.strerror) from fault
+    owners = {home.st_uid, os.geteuid(), 0}
+    return _text(opened, owners, stat.S_IWGRP | stat.S_IWOTH, MOST_FORWARD_OCTETS)
+
+
+def read_include(path: str) -> str:
+    """A list of the administrator or of whom he lets write it; links are followed, as
+    they are his.  Raises NotTrusted, OSError."""
+    if not os.path.isabs(path):
+        raise NotTrusted("the path is not absolute")
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    folder = os.stat(os.path.dirname(os.path.realpath(path)))
+    if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+        os.close(opened)
+        raise NotTrusted("everybody may write its folder")
+    return _text(opened, None, stat.S_IWOTH, MOST_INCLUDE_OCTETS)
+
+
+def _text(opened: int, owners: set[int] | None, writable: int, most: int) -> str:
+    with os.fdopen(opened, "rb") as file:
+        seen = os.fstat(file.fileno())
+        if not stat.S_ISREG(seen.st_mode):
+            raise NotTrusted("it is no regular file")
+        if owners is not None and seen.st_uid not in owners:
+            raise NotTrusted(f"it belongs to uid {seen.st_uid}")
+        if seen.st_mode & writable:
+            raise NotTrusted("others may write it")
+        octets = file.read(most + 1)
+    if len(octets) > most:
+        raise NotTrusted(f"it is larger than {most} octets")
+    return octets.decode(errors="replace")

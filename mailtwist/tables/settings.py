@@ -1,0 +1,59 @@
+"""The settings files of tables that are servers: TOML, readable by their owner."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..config.checks import ge, in_
+from ..config.option import option, required
+
+
+@frozen(kw_only=True)
+class MysqlSettings:
+    """The file that `source` of a `mysql` table names."""
+
+    host: str = option("127.0.0.1", "Server; several with commas, tried in order.")
+    port: int = option(3306, "Its port.", ge(1))
+    socket: str = option("", "Unix socket instead of host and port.")
+    user: str = required("Login.")
+    password: str = option("", "Its password.", secret=True)
+    database: str = required("Database.")
+    query: str = option(
+        "",
+        "The query, if the table has none: `SELECT goto FROM alias WHERE name='%s'`.",
+    )
+    format: str = option(
+        "%s", "What becomes of each value: `%s` itself, `%u`, `%d` its parts."
+    )
+    ca: str = option("", "PEM file of CAs: the server must speak TLS.", path=True)
+    threads: int = option(2, "Connections at once, at most.", ge(1))
+    timeout_s: float = option(
+        10.0, "Wait for a connection, and for an answer.", ge(0.1)
+    )
+
+
+@frozen(kw_only=True)
+class LdapSettings:
+    """The file that `source` of an `ldap` table names."""
+
+    servers: tuple[str, ...] = required(
+        "URLs, tried in order: `ldap://host`, `ldaps://host:port`, `ldapi://%2Fpath`.",
+        texts=True,
+    )
+    starttls: bool = option(False, "StartTLS first; needed, never by chance.")
+    ca: str = option("", "PEM file of CAs; the system's if empty.", path=True)
+    bind_dn: str = option("", "Login; anonymous if empty.")
+    password: str = option("", "Its password.", secret=True)
+    base: str = required("Where to search; may hold `%d` and the like.")
+    scope: str = option("sub", "How deep.", in_(("sub", "one", "base")))
+    query: str = option("", "The filter, if the table has none: `(mail=%s)`.")
+    attributes: tuple[str, ...] = option(
+        ("maildrop",), "Attributes whose values are the result.", texts=True
+    )
+    format: str = option(
+        "%s", "What becomes of each value: `%s` itself, `%u`, `%d` its parts."
+    )
+    threads: int = option(2, "Connections at once, at most.", ge(1))
+    timeout_s: float = option(
+        10.0, "Wait for a connection, and for an answer.", ge(0.1)
+    )
