@@ -1,4 +1,4 @@
-"""`.forward` and `:include:` files: read with the care that other people's files need."""
+"""`.forward` and `:include:` files, read with the care that others' files need."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class NotTrusted(Exception):
 class ListFiles:
     """Reads in threads; an account without `.forward` costs one lstat each time."""
 
-    def __init__(self, in_thread: Callable[..., Awaitable[Any]], separator: str) -> None:
+    def __init__(
+        self, in_thread: Callable[..., Awaitable[Any]], separator: str
+    ) -> None:
         self._in_thread, self._separator = in_thread, separator
 
     async def forward(self, account: Account, detail: str) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b32encode
+from collections.abc import Callable
 
 from attrs import frozen
 
@@ -36,9 +37,11 @@ def is_srs(local_part: str) -> bool:
 
 @frozen
 class Srs:
-    """Rewrites under `domain` with a secret; `hash_length` characters of base32."""
+    """Rewrites under `domain`; `hash_length` characters of base32.
 
-    secret: Secret
+    `secret` is asked when it is needed, as it may lie in a file."""
+
+    secret: Callable[[], Secret]
     domain: str
     hash_length: int = 6
     valid_days: int = 21
@@ -84,7 +87,7 @@ class Srs:
         """Short, but a guess costs a connection; without case, as local parts may
         lose theirs on the way."""
         told = "\0".join(parts).lower().encode()
-        digest = hmac.digest(self.secret.reveal(), told, "sha256")
+        digest = hmac.digest(self.secret().reveal(), told, "sha256")
         return b32encode(digest).decode()[: self.hash_length]
 
     def _check(self, sealed: str, *parts: str) -> None:

@@ -11,7 +11,8 @@ class Account:
 
     `name` is the login and main address, "ann@example.test"; `home` the absolute path
     of the account's folder (the Maildir lies in it as `Maildir`, state and cache beside
-    it).  `storage_limit_octets` None is no limit.
+    it).  `storage_limit_octets` None is no limit; `maildir` the absolute path of the
+    Maildir where it lies elsewhere.
     """
 
     name: str
@@ -19,3 +20,4 @@ class Account:
     storage_limit_octets: int | None = None
     enabled: bool = True
     send_as: frozenset[str] = frozenset()  # further addresses it may send from
+    maildir: str = ""

@@ -19,7 +19,6 @@ from twisted.logger import Logger
 
 from ..config.model import Config
 from ..delivery.dispatch import Dispatch
-from ..delivery.router import Router
 from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
 from ..pop3.maildrop import Maildrops
@@ -31,6 +30,7 @@ from .gate import Gate
 from .listeners import count_sessions, listener_services
 from .queue import QueueService, build_spool, local_transports
 from .relay import Relaying
+from .routing import build_routing
 from .tls import renewal_watch, server_tls
 
 log = Logger("mailtwist")
@@ -63,7 +63,15 @@ class MailService(MultiService):
         self.auth = build_auth(reactor=reactor, config=config, store=self.store)
         self.portal = self.auth.portal
         self.spool = build_spool(reactor, config)
-        self.router = Router(self.auth.directory, self.store, config, self.spool)
+        self.routing = build_routing(
+            reactor=reactor,
+            config=config,
+            directory=self.auth.directory,
+            store=self.store,
+            queue=self.spool,
+            derived=self.auth.thread.key_file.derived,
+        )
+        self.router = self.routing.router
         local = self.store.delivery()
         self.delivery = Dispatch(local, self.spool)
         self.relaying = Relaying(reactor, config, self.hostname)
@@ -149,6 +157,7 @@ class MailService(MultiService):
     async def close(self) -> None:
         """End the threads of all rooms; enough for a service that was never started."""
         self.relaying.close()
+        await self.routing.close()
         await self.spool.close()
         await self.store.close()
         await self.auth.close()

@@ -232,7 +232,7 @@ class Store:
 
 
 class WalkTests(SynchronousTestCase):
-    srs = Srs(Secret(b"s" * 32), "example.test")
+    srs = Srs(lambda: Secret(b"s" * 32), "example.test")
 
     def setUp(self):
         self.config = loads(CONFIG.encode(), Path("/etc/mailtwist.toml"))

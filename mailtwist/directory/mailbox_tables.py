@@ -1,0 +1,115 @@
+"""Mailboxes that tables name: Postfix's virtual_mailbox_maps below a base folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ..address import Address, ascii_domain
+from ..delivery.keys import spelled
+from ..delivery.router_places import any_has, first_value
+from ..errors import BadAddress, LookupFailed
+from ..interfaces import IDirectory, ITable
+from .home import MOST_NAME
+from .model import Account
+
+log = Logger("mailtwist")
+
+
+@implementer(IDirectory)
+class MailboxTables:
+    """See IDirectory.  `tables` have a Maildir for an address, `domains` any value for
+    a domain that is ours."""
+
+    def __init__(
+        self, folder: str, tables: Sequence[ITable], domains: Sequence[ITable]
+    ) -> None:
+        self._folder, self._tables, self._domains = folder, tables, domains
+
+    async def has_domain(self, domain: str) -> bool:
+        return await any_has(self._domains, ascii_domain(domain))
+
+    async def account(self, name: str) -> Account | None:
+        try:
+            return await self.account_for(Address.parse(name))
+        except BadAddress:
+            return None
+
+    async def account_for(self, address: Address) -> Account | None:
+        if not address.domain:
+            return None
+        key = spelled(address.local_part, address.domain)
+        found = await first_value(self._tables, key)
+        return None if found is None else self._account(address, *found)
+
+    async def first_account(self) -> Account | None:
+        """Nobody: a table cannot be listed."""
+        return None
+
+    def _account(self, address: Address, table: ITable, value: str) -> Account:
+        try:
+            path = os.path.join(self._folder, *parts_of(value))
+        except ValueError as fault:
+            log.error(
+                "table {table}: {address} has {value!r}: expected {what}",
+                table=table.name,
+                address=str(address),
+                value=value,
+                what=str(fault),
+            )
+            raise LookupFailed() from fault
+        name = str(Address(address.local_part.lower(), address.domain))
+        return Account(name, path, maildir=path)
+
+
+def parts_of(value: str) -> list[str]:
+    """The folders of a path below the base; raises ValueError for any other path."""
+    if not value.endswith("/"):
+        raise ValueError('the path of a Maildir, with "/" at its end')
+    parts = [part for part in value.split("/") if part]
+    if not parts:
+        raise ValueError("a folder below the base")
+    for part in parts:
+        if part in (".", "..") or "\0" in part:
+            raise ValueError('a path without "." and ".."')
+        if len(part.encode(errors="surrogateescape")) > MOST_NAME:
+            raise ValueError(f"names of at most {MOST_NAME} octets")
+    return parts
+
+
+@implementer(IDirectory)
+class Directories:
+    """Several sources, asked in order; the first that knows an account counts."""
+
+    def __init__(self, sources: Sequence[IDirectory]) -> None:
+        self._sources = sources
+
+    async def has_domain(self, domain: str) -> bool:
+        for source in self._sources:
+            if await source.has_domain(domain):
+                return True
+        return False
+
+    async def account(self, name: str) -> Account | None:
+        for source in self._sources:
+            account = await source.account(name)
+            if account is not None:
+                return account
+        return None
+
+    async def account_for(self, address: Address) -> Account | None:
+        for source in self._sources:
+            account = await source.account_for(address)
+            if account is not None:
+                return account
+        return None
+
+    async def first_account(self) -> Account | None:
+        for source in self._sources:
+            account = await source.first_account()
+            if account is not None:
+                return account
+        return None

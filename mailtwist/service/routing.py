@@ -1,0 +1,76 @@
+"""The router and everything it asks, from the configuration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+
+from ..config.model import Config
+from ..delivery.lists import ListFiles
+from ..delivery.router import Router
+from ..delivery.srs import Srs
+from ..directory.mailbox_tables import Directories, MailboxTables
+from ..interfaces import IDelivery, IDirectory, IStore
+from ..secret import Secret
+from ..tables.build import Tables
+
+
+@frozen
+class Routing:
+    """`close` when the server stops; look-ups after it fail for now."""
+
+    router: Router
+    tables: Tables
+    directory: IDirectory
+
+    async def close(self) -> None:
+        await self.tables.close()
+
+
+def build_routing(
+    *,
+    reactor: Any,
+    config: Config,
+    directory: IDirectory,
+    store: IStore,
+    queue: IDelivery | None,
+    derived: Callable[[bytes], Secret],
+) -> Routing:
+    """`derived` gives a secret for a purpose; raises ConfigError for settings of a
+    table that cannot be used."""
+    tables = Tables(reactor, config)
+    mailboxes = config.mailboxes
+    if mailboxes.tables or mailboxes.domains:
+        named = MailboxTables(
+            mailboxes.folder,
+            [tables.by_name[name] for name in mailboxes.tables],
+            [tables.by_name[name] for name in mailboxes.domains],
+        )
+        directory = Directories([directory, named])
+    router = Router(
+        directory,
+        store,
+        config,
+        queue,
+        tables=tables.by_name,
+        alias_files=tables.alias_files,
+        lists=ListFiles(tables.in_thread, config.delivery.subaddress_separator),
+        srs=build_srs(config, derived),
+        now=time.time,
+    )
+    return Routing(router, tables, directory)
+
+
+def build_srs(config: Config, derived: Callable[[bytes], Secret]) -> Srs | None:
+    """None if it is switched off, or there is no domain for it."""
+    local = [one.name for one in config.domain if not one.name.startswith("[")]
+    domain = config.srs.domain or next(iter(local), "")
+    if not config.srs.enabled or not domain:
+        return None
+    return Srs(
+        partial(derived, b"srs"), domain, config.srs.hash_length, config.srs.valid_days
+    )
