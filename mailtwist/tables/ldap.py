@@ -13,7 +13,7 @@ from .mysql import formatted
 from .query import Key, Template, filter_escaped, name_escaped, template
 from .settings import LdapSettings
 
-SUCCESS, NO_SUCH_OBJECT = 0, 32  # RFC 4511 §4.1.9
+SUCCESS, NO_SUCH_OBJECT = 0, 32  # result codes
 
 
 class LdapSource:

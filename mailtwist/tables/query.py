@@ -122,12 +122,12 @@ def statement(text: str, *, placeholder: str, percent: str = "%") -> Statement:
 
 
 def filter_escaped(text: str) -> str:
-    """For a value in an LDAP filter (RFC 4515 §3)."""
+    """For a value in an LDAP filter."""
     return _FILTER.sub(_hex, text)
 
 
 def name_escaped(text: str) -> str:
-    """For a value in a distinguished name (RFC 4514 §2.4)."""
+    """For a value in a distinguished name."""
     return _NAME.sub(_hex, text)
 
 
