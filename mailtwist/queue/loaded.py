@@ -63,15 +63,24 @@ class LoadedMessages:
 
     def has_room_for(self, source: str, place: str) -> bool:
         """True if one more from there and to there is fair."""
+        share = self._share
         return (
             self.room > 0
-            and self._sources[source] < _share(self._sources, self._most)
-            and (not place or self._places[place] < _share(self._places, self._most))
+            and self._sources[source] < share
+            and (not place or self._places[place] < share)
         )
 
     def crowded(self) -> tuple[list[str], list[str]]:
         """(sources, places) that have their share."""
-        return _full(self._sources, self._most), _full(self._places, self._most)
+        share = self._share
+        sources = [name for name, count in self._sources.items() if count >= share]
+        places = [name for name, count in self._places.items() if count >= share]
+        return sources, places
+
+    @property
+    def _share(self) -> int:
+        """What one may have: no more than is left for all others."""
+        return max(LEAST_SHARE, self.room)
 
     def add(
         self,
@@ -92,15 +101,6 @@ class LoadedMessages:
         _less(self._sources, loaded.source)
         if loaded.place:
             _less(self._places, loaded.place)
-
-
-def _share(counts: Counter[str], most: int) -> int:
-    return max(LEAST_SHARE, most // (1 + len(counts)))
-
-
-def _full(counts: Counter[str], most: int) -> list[str]:
-    share = _share(counts, most)
-    return [name for name, count in counts.items() if count >= share]
 
 
 def _less(counts: Counter[str], name: str) -> None:

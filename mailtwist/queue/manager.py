@@ -23,7 +23,7 @@ from .jobs import jobs_of, place_of_all, source_of
 from .loaded import Loaded, LoadedMessages, Work
 from .model import Job, Outcome, QueuedMessage, QueuedRecipient
 from .turns import Turns
-from .verdicts import Verdicts, verdicts
+from .verdicts import Verdicts, bare_verdicts, verdicts
 
 log = Logger("mailtwist")
 
@@ -69,8 +69,7 @@ class Manager:
         self._poll = LoopingCall(self._look_for_changes)
         self._poll.clock = clock
         self._timer: Any = None
-        self._filling = False
-        self._fill_again = False
+        self._beginning = self._filling = self._fill_again = False
         self._more = False  # due messages were left on disk
         self._generation = 0
         self._ended: set[str] = set()  # unloaded while the spool was asked
@@ -233,17 +232,18 @@ class Manager:
         content: IContent,
     ) -> None:
         loaded = self._loaded.add(message, recipients, content)
-        jobs = jobs_of(message, recipients, self._config.recipients)
-        loaded.left = len(jobs)
-        for job in jobs:
-            transport = self._transports.get(job.route.transport)
-            key = job.route.transport
-            if transport is not None:
-                key += f":{transport.destination(job)}"
-            work = Work(loaded, job, key)
+        try:
+            works = self._works(loaded, recipients)
+        except Exception:  # it stays where it is, and harms no other
+            log.failure("{id} cannot be tried", id=message.queue_id)
+            loaded.left = 1
+            return
+        loaded.left = len(works)
+        for work in works:
+            key = work.destination
             off = self._destination(key).put_off(self._clock.seconds())
             if off is not None:
-                self._settle(work, [off] * len(job.recipients))
+                self._settle(work, [off] * len(work.job.recipients))
                 continue
             self._turns.add(
                 work,
@@ -252,6 +252,16 @@ class Manager:
                 destination=key,
                 message=message.queue_id,
             )
+
+    def _works(self, loaded: Loaded, recipients: list[QueuedRecipient]) -> list[Work]:
+        works = []
+        for job in jobs_of(loaded.message, recipients, self._config.recipients):
+            key = job.route.transport
+            transport = self._transports.get(key)
+            if transport is not None:
+                key += f":{transport.destination(job)}"
+            works.append(Work(loaded, job, key))
+        return works
 
     def _finished(self, loaded: Loaded) -> None:
         """A job of it has ended, or will not begin."""
@@ -281,16 +291,22 @@ class Manager:
                 del self._destinations[key]
 
     def _run(self) -> None:
-        """Begin attempts while there is room."""
-        while not self._stopping and len(self._attempts) < self._config.attempts:
-            turn = self._turns.next()
-            if turn is None:
-                return
-            key, work = turn
-            destination = self._destination(key)
-            destination.began(self._clock.seconds())
-            self._open_or_block(key, destination)
-            self._begin(work, destination)
+        """Begin attempts while there is room; one that ends at once calls again."""
+        if self._beginning:
+            return
+        self._beginning = True
+        try:
+            while not self._stopping and len(self._attempts) < self._config.attempts:
+                turn = self._turns.next()
+                if turn is None:
+                    return
+                key, work = turn
+                destination = self._destination(key)
+                destination.began(self._clock.seconds())
+                self._open_or_block(key, destination)
+                self._begin(work, destination)
+        finally:
+            self._beginning = False
 
     def _open_or_block(self, key: str, destination: Destination) -> None:
         """Let jobs for it have turns, or not just now."""
@@ -378,9 +394,13 @@ class Manager:
     async def _settle_now(self, work: Work, outcomes: list[Outcome]) -> None:
         job, content = work.job, work.loaded.content
         now_s, chance = self._clock.seconds(), self._chance()
-        found = await verdicts(
-            job, outcomes, content, self._reporter, self._config, now_s, chance
-        )
+        try:
+            found = await verdicts(
+                job, outcomes, content, self._reporter, self._config, now_s, chance
+            )
+        except Exception:  # a mistake of ours must not send anything twice
+            log.failure("judging an attempt for {id}", id=job.message.queue_id)
+            found = bare_verdicts(job, outcomes, now_s + self._config.first_retry_s)
         await self._record(job.message.queue_id, found)
         if found.later:
             self._wake_at(min(each.due_s for each in found.later))
@@ -392,12 +412,8 @@ class Manager:
                 return await self._spool.settle(
                     queue_id, found.done, found.later, found.reports
                 )
-            except MailError as fault:
-                log.error(
-                    "{id} cannot be recorded: {public}",
-                    id=queue_id,
-                    public=fault.public,
-                )
+            except Exception as fault:
+                log.error("{id} cannot be recorded: {why}", id=queue_id, why=fault)
                 if self._stopping:
                     return None
                 await deferLater(self._clock, AGAIN_S)

@@ -84,6 +84,17 @@ async def verdicts(
     return found
 
 
+def bare_verdicts(job: Job, outcomes: Sequence[Outcome], again_s: float) -> Verdicts:
+    """Successes are done, everything else waits; nobody is told."""
+    found = Verdicts()
+    for recipient, outcome in zip(job.recipients, outcomes, strict=True):
+        if outcome.fault is None:
+            found.done.append(recipient.number)
+        else:
+            found.later.append(evolve(recipient, due_s=again_s))
+    return found
+
+
 async def _report(
     job: Job,
     content: IContent,

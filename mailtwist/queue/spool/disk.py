@@ -179,7 +179,19 @@ class DiskSpool:
         if file:
             self.spooler.run(self.remove_file, file)
         for message, recipients, octets in made:
-            self.arrived(message, recipients, KeptContent(octets))
+            self.tell(message, recipients, KeptContent(octets))
+
+    def tell(
+        self,
+        message: QueuedMessage,
+        recipients: Sequence[QueuedRecipient],
+        content: IContent,
+    ) -> None:
+        """A message is durable, whatever those who hear of it make of that."""
+        try:
+            self.arrived(message, recipients, content)
+        except Exception:
+            log.failure("{id} arrived in the queue", id=message.queue_id)
 
     async def changed(self) -> bool:
         """True if somebody else changed the queue since the last call."""

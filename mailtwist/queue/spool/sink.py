@@ -103,7 +103,7 @@ class SpoolSink:
         )
         await spool.writer.submit(work)
         octets.renamed = True  # the file belongs to a message now
-        spool.arrived(message, recipients, spool.fresh(message, inline))
+        spool.tell(message, recipients, spool.fresh(message, inline))
 
     def _sync(self, octets: Spool) -> None:
         """In a thread: the file and its name are durable."""

@@ -1,0 +1,317 @@
+import os
+import sqlite3
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface.verify import verifyObject
+
+from mailtwist.address import Address
+from mailtwist.config.queueing import Queue
+from mailtwist.delivery.model import (
+    DeliverBy,
+    Envelope,
+    Notify,
+    RemoteRecipient,
+    Route,
+    Target,
+    Wishes,
+)
+from mailtwist.errors import ConfigError, MailError
+from mailtwist.interfaces import IContent, ISpool, ISpoolSink
+from mailtwist.queue.model import QueuedMessage, QueuedRecipient
+from mailtwist.queue.spool import rows
+from mailtwist.queue.spool.disk import INLINE_OCTETS, DiskSpool
+from mailtwist.queue.spool.thread import connect
+
+ANN, BOB = Address("ann", "here.test"), Address("b b", "elsé.test")
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+WISHES = st.builds(
+    Wishes,
+    body=st.sampled_from(["7BIT", "8BITMIME", "BINARYMIME"]),
+    smtputf8=st.booleans(),
+    ret=st.sampled_from(["", "FULL", "HDRS"]),
+    envid=TEXT,
+    require_tls=st.booleans(),
+    deliver_by=st.none()
+    | st.builds(DeliverBy, st.floats(0, 1e10), st.sampled_from("RN"), st.booleans()),
+    hold_until_s=st.floats(0, 1e10),
+    priority=st.integers(-9, 9),
+    auth=st.none() | TEXT,
+)
+ADDRESSES = st.builds(Address, TEXT, TEXT)
+NOTIFIES = st.builds(
+    Notify, st.none() | st.frozensets(st.sampled_from(["NEVER", "DELAY"])), TEXT
+)
+
+
+class RowTests(SynchronousTestCase):
+    @given(
+        st.builds(
+            QueuedMessage,
+            TEXT,
+            st.none() | ADDRESSES,
+            st.integers(0, 10**12),
+            st.floats(0, 1e10),
+            st.floats(0, 1e10),
+            WISHES,
+            TEXT,
+            st.booleans(),
+        )
+    )
+    def test_a_message_comes_back_as_it_was(self, message):
+        self.assertEqual(rows.message_of(rows.message_row(message)), message)
+
+    @given(
+        st.builds(
+            QueuedRecipient,
+            st.integers(1, 10**6),
+            ADDRESSES,
+            st.builds(Route, TEXT, TEXT),
+            ADDRESSES,
+            NOTIFIES,
+            st.none() | TEXT,
+            TEXT,
+            st.integers(0, 10**6),
+            st.floats(0, 1e10),
+            st.floats(0, 1e10),
+            TEXT,
+            TEXT,
+            TEXT,
+            st.booleans(),
+        )
+    )
+    def test_a_recipient_comes_back_as_it_was(self, recipient):
+        self.assertEqual(rows.recipient_of(rows.recipient_row(recipient)), recipient)
+
+    def test_wishes_of_a_newer_program_are_left_out(self):
+        wishes = rows.wishes_of('{"priority": 3, "teleport": true}')
+        self.assertEqual(wishes, Wishes(priority=3))
+
+    def test_targets_become_rows_that_share_their_original(self):
+        alias = Address("list", "here.test")
+        ways = (
+            Target(ANN, Route("mailbox")),
+            Target(BOB, sender="owner-list@here.test"),
+            Target(BOB),
+            Target(BOB),
+        )
+        envelope = Envelope("m", "s", ANN, (RemoteRecipient(alias, ways),))
+        found = rows.queued_recipients(envelope, 7.0)
+        self.assertEqual({each.original for each in found}, {alias})
+        self.assertEqual(
+            [(e.number, e.address, e.route.transport, e.sender) for e in found],
+            [
+                (1, ANN, "mailbox", None),
+                (2, BOB, "smtp", "owner-list@here.test"),
+                (3, BOB, "smtp", None),
+            ],
+        )
+
+
+class SpoolTests(TestCase):
+    """With threads, as it runs."""
+
+    def setUp(self):
+        self.folder = os.path.abspath(self.mktemp())
+        self.now_s = 1000.0
+        self.spool = self.opened()
+        return self.spool.start()
+
+    def opened(self):
+        spool = DiskSpool(reactor, self.folder, Queue(), now=lambda: self.now_s)
+        verifyObject(ISpool, spool)
+        self.addCleanup(lambda: Deferred.fromCoroutine(spool.close()))
+        return spool
+
+    async def put(self, name="m", *pieces, to=("a@x.test",), **more):
+        some = tuple(RemoteRecipient(Address.parse(each)) for each in to)
+        trace = b"Received: here\r\n"
+        sink = self.spool.begin(Envelope(name, "s", ANN, some, trace, **more))
+        verifyObject(ISpoolSink, sink)
+        for piece in pieces or (b"hello\r\n",):
+            waiting = sink.write(piece)
+            if waiting is not None:
+                await waiting
+        return await sink.commit()
+
+    async def octets(self, message):
+        content = self.spool.content(message)
+        verifyObject(IContent, content)
+        found = b""
+        while piece := await content.read(len(found), 50_000):
+            found += piece
+        self.assertEqual(len(found), content.octets)
+        return found
+
+    async def test_a_small_message_lies_in_the_database(self):
+        self.assertEqual(await self.put(), [None])
+        ((message, recipients),) = await self.spool.due(2000.0, 10)
+        self.assertEqual(message.arrived_s, 1000.0)
+        self.assertEqual(message.expires_s, 1000.0 + 5 * 86400)
+        self.assertEqual([str(each.address) for each in recipients], ["a@x.test"])
+        self.assertEqual(await self.octets(message), b"Received: here\r\nhello\r\n")
+        self.assertEqual(os.listdir(self.spool.files), [])
+
+    async def test_a_large_one_lies_in_a_file_that_goes_with_it(self):
+        pieces = [bytes([65 + number]) * 40_000 for number in range(10)]
+        self.assertEqual(await self.put("m", *pieces), [None])
+        (name,) = os.listdir(self.spool.files)
+        message = await self.spool.message("m")
+        wanted = b"Received: here\r\n" + b"".join(pieces)
+        self.assertEqual(await self.octets(message), wanted)
+        self.assertEqual(os.stat(f"{self.spool.files}/{name}").st_mode & 0o777, 0o600)
+        await self.spool.settle("m", [1], [])
+        await self.spool.spooler.close()
+        self.assertEqual(os.listdir(self.spool.files), [])
+
+    async def test_what_is_aborted_leaves_nothing(self):
+        for pieces in ([b"small"], [b"x" * INLINE_OCTETS] * 8):
+            recipient = RemoteRecipient(BOB)
+            sink = self.spool.begin(Envelope("m", "s", ANN, (recipient,)))
+            for piece in pieces:
+                waiting = sink.write(piece)
+                if waiting is not None:
+                    await waiting
+            sink.abort()
+            (fault,) = await sink.commit()
+            self.assertIsInstance(fault, MailError)
+        await self.spool.spooler.close()
+        self.assertEqual(os.listdir(self.spool.files), [])
+        self.assertEqual(await self.spool.due(9e9, 10), [])
+
+    async def test_the_same_id_twice_is_refused_and_the_first_one_stays(self):
+        await self.put("m", b"first")
+        large = [b"x" * INLINE_OCTETS] * 8
+        for pieces in ([b"second"], large):
+            (fault,) = await self.put("m", *pieces)
+            self.assertTrue(fault.temporary)
+        message = await self.spool.message("m")
+        self.assertEqual(await self.octets(message), b"Received: here\r\nfirst")
+        await self.spool.spooler.close()
+        self.assertEqual(os.listdir(self.spool.files), [])
+
+    async def test_many_at_once_share_commits_and_all_are_there(self):
+        puts = [
+            Deferred.fromCoroutine(self.put(f"m{number}", b"%d" % number))
+            for number in range(300)
+        ]
+        self.assertEqual(await gatherResults(puts), [[None]] * 300)
+        found = await self.spool.due(2000.0, 1000)
+        self.assertEqual(
+            {message.queue_id for message, _ in found}, {f"m{n}" for n in range(300)}
+        )
+
+    async def test_giving_up_the_wait_does_not_give_up_the_message(self):
+        heard = []
+        self.spool.arrived = lambda message, *rest: heard.append(message.queue_id)
+        waiting = Deferred.fromCoroutine(self.put("m", *[b"x" * INLINE_OCTETS] * 8))
+        while not os.listdir(self.spool.files):
+            await self.spool.message("m")
+        waiting.addErrback(lambda fault: None)
+        waiting.cancel()
+        while heard == []:
+            await self.spool.message("m")
+        message = await self.spool.message("m")
+        self.assertEqual(len(await self.octets(message)), 16 + 8 * INLINE_OCTETS)
+
+    async def test_due_is_the_earliest_first_without_what_is_left_out(self):
+        for number in (3, 1, 2):
+            self.now_s = 1000.0 + number
+            await self.put(f"m{number}")
+        self.now_s = 1004.0
+        await self.put("other", login="carol", to=("a@y.test", "b@y.test"))
+
+        async def due(*leave, count=10, now_s=2000.0):
+            found = await self.spool.due(now_s, count, *leave)
+            return [message.queue_id for message, _ in found]
+
+        self.assertEqual(await due(), ["m1", "m2", "m3", "other"])
+        self.assertEqual(await due(count=2), ["m1", "m2"])
+        self.assertEqual(await due(now_s=1002.5), ["m1", "m2"])
+        self.assertEqual(await due(["m1", "m3"]), ["m2", "other"])
+        self.assertEqual(await due([], ["here.test"]), ["other"])
+        self.assertEqual(await due([], ["login carol"]), ["m1", "m2", "m3"])
+        self.assertEqual(await due([], [], ["smtp:x.test"]), ["other"])
+        self.assertEqual(await due([], [], ["smtp:y.test"]), ["m1", "m2", "m3"])
+        self.assertEqual(await self.spool.next_due(1002.0), 1003.0)
+        self.assertIsNone(await self.spool.next_due(1004.0))
+
+    async def test_settle_does_all_of_it_or_nothing(self):
+        await self.put("m", to=("a@x.test", "b@x.test", "c@x.test"))
+        first, second, _ = await self.spool.recipients("m")
+        later = evolve(second, attempts=1, due_s=5000.0, reply="450 Later")
+        report = Envelope("r", "s", None, (RemoteRecipient(ANN),))
+        await self.spool.settle("m", [first.number], [later], [(report, b"report")])
+        left = await self.spool.recipients("m")
+        self.assertEqual([each.number for each in left], [2, 3])
+        self.assertEqual(left[0], later)
+        message = await self.spool.message("r")
+        self.assertEqual(message.expires_s, 1000.0 + Queue().bounce_expire_s)
+        self.assertEqual(await self.octets(message), b"report")
+        again = self.spool.settle("m", [2, 3], [], [(report, b"report")])
+        await self.assertFailure(Deferred.fromCoroutine(again), MailError)
+        self.assertEqual(len(await self.spool.recipients("m")), 2)
+        await self.spool.settle("m", [2], [evolve(left[1], due_s=7000.0)])
+        self.assertEqual(await self.spool.next_due(2000.0), 7000.0)
+        await self.spool.settle("m", [3], [])
+        self.assertIsNone(await self.spool.message("m"))
+
+    async def test_what_was_taken_away_does_not_come_back(self):
+        await self.put("m")
+        (recipient,) = await self.spool.recipients("m")
+        await self.spool.settle("m", [1], [])
+        await self.spool.settle("m", [], [evolve(recipient, attempts=1)])
+        self.assertIsNone(await self.spool.message("m"))
+        await self.put("n", to=("a@x.test", "b@x.test"))
+        first, _ = await self.spool.recipients("n")
+        await self.spool.settle("n", [1], [])
+        await self.spool.settle("n", [], [evolve(first, attempts=1)])
+        self.assertEqual([r.number for r in await self.spool.recipients("n")], [2])
+
+    async def test_files_without_a_message_go_at_the_start(self):
+        await self.put("m", *[b"x" * INLINE_OCTETS] * 8)
+        (kept,) = os.listdir(self.spool.files)
+        with open(f"{self.spool.files}/orphan", "w") as orphan:
+            orphan.write("x")
+        again = self.opened()
+        await again.start()
+        self.assertEqual(os.listdir(self.spool.files), [kept])
+
+    async def test_a_file_that_is_gone_is_a_fault_and_no_empty_message(self):
+        await self.put("m", *[b"x" * INLINE_OCTETS] * 8)
+        message = await self.spool.message("m")
+        (name,) = os.listdir(self.spool.files)
+        os.unlink(f"{self.spool.files}/{name}")
+        reading = Deferred.fromCoroutine(self.spool.content(message).read(0, 10))
+        fault = await self.assertFailure(reading, MailError)
+        self.assertTrue(fault.temporary)
+        await self.spool.settle("m", [1], [])
+        reading = Deferred.fromCoroutine(self.spool.content(message).read(0, 10))
+        await self.assertFailure(reading, MailError)
+
+    async def test_changes_by_others_are_noticed_and_ours_are_not(self):
+        await self.put("m")
+        self.assertFalse(await self.spool.changed())
+        await self.put("n")
+        self.assertFalse(await self.spool.changed())
+        other = connect(f"{self.folder}/queue.sqlite")
+        other.execute("UPDATE message SET held = 1 WHERE queue_id = 'm'")
+        other.close()
+        self.assertTrue(await self.spool.changed())
+        self.assertFalse(await self.spool.changed())
+        ((message, _),) = await self.spool.due(9e9, 10)
+        self.assertEqual(message.queue_id, "n")
+        self.assertTrue((await self.spool.message("m")).held)
+
+    async def test_a_newer_database_is_not_touched(self):
+        await self.put("m")
+        await self.spool.close()
+        raw = sqlite3.connect(f"{self.folder}/queue.sqlite")
+        raw.execute("PRAGMA user_version=99")
+        raw.close()
+        with self.assertRaises(ConfigError):
+            connect(f"{self.folder}/queue.sqlite")
