@@ -232,6 +232,9 @@ class Connections:
 
 
 def never_begun(results: tuple[Result, ...]) -> bool:
-    """True if the host did not even answer MAIL: on a connection that was kept it had
-    closed it, so that a new one may be tried."""
-    return all(r.reply is None and r.command in ("MAIL", "RSET") for r in results)
+    """True if the host did not even look at MAIL: on a connection that was kept it had
+    ended it meanwhile, so that a new one may be tried."""
+    return all(
+        r.command in ("MAIL", "RSET") and (r.reply is None or r.reply.code == 421)
+        for r in results
+    )

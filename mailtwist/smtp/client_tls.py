@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -23,9 +22,6 @@ from .client_dane import matches
 
 NOT_SUPPORTED = "starttls-not-supported"
 FAILED = "validation-failure"
-
-# What OpenSSL found wrong, by connection: the app data of one is Twisted's.
-_FAULTS: WeakKeyDictionary[SSL.Connection, list[int]] = WeakKeyDictionary()
 
 _EXPIRED = {9: "is not valid yet", 10: "has expired"}
 _UNTRUSTED = {
@@ -55,7 +51,6 @@ class ClientTls:
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-        context.set_verify(SSL.VERIFY_PEER, _noted)
         try:
             if ca:
                 context.load_verify_locations(ca)
@@ -79,10 +74,17 @@ class Connection:
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
-        _FAULTS[connection] = self._faults
+        connection.set_verify(SSL.VERIFY_PEER, self._noted)
         if not _address(self._host.name):  # RFC 6066 §3: no addresses in SNI
             connection.set_tlsext_host_name(self._host.name.encode("ascii"))
         return connection
+
+    def _noted(
+        self, connection: object, certificate: object, fault: int, depth: int, good: int
+    ) -> bool:
+        if not good:
+            self._faults.append(fault)
+        return True
 
     def checked(self, connection: SSL.Connection) -> None:
         """Judge the certificate by the host's rule; raises TlsFailed."""
@@ -121,14 +123,6 @@ class Connection:
             raise TlsFailed(
                 f"The certificate of {host.name} {why}", "certificate-not-trusted"
             )
-
-
-def _noted(
-    connection: SSL.Connection, certificate: Any, fault: int, depth: int, good: int
-) -> bool:
-    if not good:
-        _FAULTS[connection].append(fault)
-    return True
 
 
 def _named(connection: SSL.Connection, host: Host) -> None:

@@ -44,6 +44,8 @@ async def converted(
     unread = no_utf8_headers and not (look.whole is not None and look.whole.isascii())
     if needs is Needs.NOTHING and not unread:
         return look.content
+    if look.whole is None and needs is not Needs.NO_BINARY and await _ascii(look):
+        return look.content
     buffer = look.whole if look.whole is not None else await _mapped(reactor, look)
     if unread and utf8_headers(buffer):
         raise MailError(
@@ -65,6 +67,13 @@ async def converted(
             since = 0
             await deferLater(reactor, 0)
     return Rewritten(file, octets)
+
+
+async def _ascii(look: Look) -> bool:
+    for at in range(0, look.content.octets, PIECE):
+        if not (await look.content.read(at, PIECE)).isascii():
+            return False
+    return True
 
 
 async def _mapped(reactor: Any, look: Look) -> mmap.mmap:

@@ -70,9 +70,8 @@ class Attempt:
             await self._host(host, way, address)
             if not self._left or self._sessions >= MOST_SESSIONS:
                 break
-        if self._left:
-            self._fail(MailError("No host to send to", status="4.4.4"), "")
-        return [self._outcomes[r.number] for r in self._job.recipients]
+        none = Outcome(MailError("No host to send to", status="4.4.4"))
+        return [self._outcomes.get(r.number, none) for r in self._job.recipients]
 
     async def _host(self, host: Host, way: Way, address: str) -> None:
         host = evolve(host, rule=self._rule(host))

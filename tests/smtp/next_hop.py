@@ -20,7 +20,23 @@ from mailtwist.smtp.client_pool import Connections
 from mailtwist.smtp.client_tls import ClientTls
 from mailtwist.smtp.transport import SmtpTransport
 
+LONG_S = 5.0
+
 MAIL = b"Received: from a by b\r\nFrom: <ann@a.test>\r\n\r\nHello\r\n.\r\n"
+
+
+def run(method):
+    """A test that is a coroutine."""
+
+    def test(self):
+        return Deferred.fromCoroutine(method(self))
+
+    test.__name__ = method.__name__
+    return test
+
+
+def statuses(outcomes):
+    return [one.fault and one.fault.status for one in outcomes]
 
 
 class Content:
@@ -72,41 +88,50 @@ class FakeHosts:
 class Peer(Protocol):
     """Follows a script: what it says for each line that begins so.
 
-    A value is octets; None says nothing; CLOSE cuts the connection; a callable is
-    called with the protocol."""
+    A value is octets; CLOSE cuts the connection; SILENCE says nothing from then on; a
+    callable is called with the protocol."""
 
     def connectionMade(self):
         self.factory.peers.append(self)
-        self.rest, self.content = b"", None
+        self.rest, self.content, self.chunk, self.mute = b"", None, None, None
         self.say(self.factory.script.get("greeting", b"220 next.test\r\n"))
 
     def say(self, what):
         if callable(what):
             what = what(self)
+        self.said = what if isinstance(what, bytes) else b""
         if what is CLOSE:
             self.transport.abortConnection()
+        elif what is SILENCE:
+            self.mute = SILENCE
         elif what:
             self.transport.write(what)
 
     def dataReceived(self, data):
-        self.factory.heard += data
+        if self.mute is not None:
+            self.say(self.mute)
+            return
         self.rest += data
-        while self._step():
+        while self.mute is None and self._step():
             pass
 
     def _step(self):
         script = self.factory.script
         if self.content is not None:
-            text = b"\r\n" + self.rest
-            if b"\r\n.\r\n" not in text:
+            end = self.rest.find(b"\r\n.\r\n", max(0, self.looked - 4))
+            self.looked = len(self.rest)
+            if self.rest.startswith(b".\r\n"):
+                content, self.rest = b"", self.rest[3:]
+            elif end < 0:
                 return False
-            content, self.rest = text.split(b"\r\n.\r\n", 1)
-            self.factory.messages.append(content[2:] + b"\r\n")
+            else:
+                content, self.rest = self.rest[: end + 2], self.rest[end + 5 :]
+            self.factory.messages.append(content)
             self.content = None
             self.say(script.get("end", b"250 2.0.0 ok\r\n"))
             return True
-        if getattr(self, "chunk", None):
-            size, last = self.chunk
+        if self.chunk:
+            size, _ = self.chunk
             if len(self.rest) < size:
                 return False
             self.factory.chunks.append(self.rest[:size])
@@ -130,15 +155,17 @@ class Peer(Protocol):
                 break
         else:
             self.say(ANSWERS.get(verb, b"250 2.0.0 ok\r\n"))
-        if verb == "DATA" and script.get("DATA", ANSWERS["DATA"]).startswith(b"354"):
-            self.content = b""
+        if verb == "DATA" and self.said[:3] == b"354":
+            self.content, self.looked = b"", 0
+        self.factory.heard_of(verb)
         return True
 
     def connectionLost(self, reason):
         self.factory.gone += 1
+        self.factory.heard_of("")
 
 
-CLOSE = object()
+CLOSE, SILENCE = object(), object()
 ANSWERS = {
     "EHLO": b"250-next.test\r\n250 PIPELINING\r\n",
     "DATA": b"354 go\r\n",
@@ -162,7 +189,29 @@ class NextHop(Factory):
     def __init__(self, script):
         self.script = script
         self.lines, self.messages, self.chunks, self.peers = [], [], [], []
-        self.heard, self.gone = b"", 0
+        self.gone, self.waiting = 0, []
+
+    def heard_of(self, verb):
+        waiting, self.waiting = self.waiting, []
+        for one in waiting:
+            one.callback(None)
+
+    def _something(self):
+        """The next command, or the end of a connection."""
+        waiting = Deferred()
+        waiting.addTimeout(LONG_S, reactor)
+        self.waiting.append(waiting)
+        return waiting
+
+    async def said(self, beginning):
+        """Until a command begins so."""
+        while not any(line.startswith(beginning) for line in self.lines):
+            await self._something()
+
+    async def lost(self):
+        """Until every connection is gone."""
+        while self.gone < len(self.peers):
+            await self._something()
 
 
 class World:
