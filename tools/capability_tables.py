@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from attrs import evolve
+
 from mailtwist.config.model import Pop3, Smtp
 from mailtwist.imap4 import capability as imap4
 from mailtwist.imap4.commands import State
@@ -25,12 +27,22 @@ NEEDS = {
     "secret": "accounts made with `--keep-secret`",
 }
 
+SMTP_WHERE = {
+    "AUTH": "not LMTP",
+    "FUTURERELEASE": "submission, unless `smtp.hold_s` is 0",
+    "PRDR": "not LMTP",
+    "ETRN": "`trusted_networks`, `restrictions.etrn_networks`",
+    "XCLIENT": "`restrictions.trusted_proxies`",
+    "XFORWARD": "`restrictions.trusted_proxies`",
+}
+
 HEAD = """# Capabilities
 
 What the servers offer, and when. Printed by `make docs` from the tables that EHLO, CAPA
 and CAPABILITY are made from. "before TLS" is a listener with `tls = "starttls"`; one
 with `tls = "implicit"` begins under TLS. Options can change a cell:
-`auth.plaintext_without_tls` lets plain passwords in before TLS.
+`auth.plaintext_without_tls` lets plain passwords in before TLS, `smtp.withheld` takes
+keywords of EHLO away.
 """
 
 
@@ -38,8 +50,8 @@ def page() -> str:
     return (
         HEAD
         + table(
-            "SMTP and submission: EHLO",
-            ("keyword", "RFC", *STATES),
+            "SMTP, submission and LMTP: EHLO and LHLO",
+            ("keyword", "RFC", *STATES, "where"),
             smtp_rows(),
         )
         + table(
@@ -90,13 +102,28 @@ def line(keyword: str, text: str | None) -> str:
 
 
 def smtp_rows() -> Iterable[tuple[str, ...]]:
-    size = Smtp().message_octets
-    offers = (Offer(size, True, CLEAR), Offer(size, False, NAMES), Offer(size))
+    config = Smtp()
+    limits = f"MAILMAX={config.messages} RCPTMAX={config.recipients}"
+    hold = f"{config.hold_s} date-time"
+    offer = Offer(
+        config.message_octets,
+        deliver_by_s=config.deliver_by_s,
+        hold=hold,
+        limits=limits,
+        etrn=True,
+        proxy=True,
+    )
+    offers = (
+        evolve(offer, starttls=True, mechanisms=CLEAR),
+        evolve(offer, tls=True, mechanisms=NAMES),
+        evolve(offer, tls=True),
+    )
     for one in EXTENSIONS:
         yield (
             one.keyword,
             one.rfc,
             *(line(one.keyword, one.told(offer)) for offer in offers),
+            SMTP_WHERE.get(one.keyword, ""),
         )
 
 

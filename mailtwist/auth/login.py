@@ -177,6 +177,21 @@ class Authenticator:
 
         return await self._login(exchange, "", known.name, peer)
 
+    async def login_proxied(self, user: str, peer: Peer) -> Login:
+        """The login that a trusted proxy vouches for (XCLIENT LOGIN).
+
+        Raises AuthFailed for no such account, AuthUnavailable."""
+        name = self._full(text.username(octets(user)))
+        realm: Any = self._portal.realm
+        try:
+            avatar_of = realm.requestAvatar(name.encode(), None, IMailAccount)
+            _, avatar, logout = await avatar_of
+        except LoginFailed as fault:
+            self._tell(user, "XCLIENT", peer, AuthFailed.public)
+            raise AuthFailed() from fault
+        mail_log.logged_in(peer.session, peer.protocol, avatar.account.name, "XCLIENT")
+        return Login(avatar, avatar.account.name, "XCLIENT", logout)
+
     async def _plain(self, initial: bytes | None, converse: Converse) -> Any:
         message = await converse(b"") if initial is None else initial
         return self._password(plain(message))

@@ -34,7 +34,8 @@ from ..errors import AuthFailed, NoSuchUser
 from ..interfaces import IDelivery, IMessageSink, IRouter
 from ..mime.typed import complete
 from ..queue.drop import Dropped, put
-from ..smtp.server import SMTPFactory, SMTPServer
+from ..smtp.factory import SMTPFactory
+from ..smtp.server import SMTPServer
 
 
 def serve(config: Config, folder: Path, reactor: Any) -> None:

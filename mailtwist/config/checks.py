@@ -26,6 +26,17 @@ def ge(least: float) -> Check:
     return Check(f"{least:g} or more", lambda value: value >= least)
 
 
+def between(least: float, most: float) -> Check:
+    """A number from `least` to `most`."""
+    return Check(f"{least:g} to {most:g}", lambda value: least <= value <= most)
+
+
+def some_of(choices: Iterable[str]) -> Check:
+    """A list of these words."""
+    words = frozenset(choices)
+    return Check("some of " + ", ".join(sorted(words)), words.issuperset)
+
+
 def in_(choices: Iterable[str]) -> Check:
     """One of these words."""
     words = tuple(choices)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .checks import ge, in_, matches_re
+from .checks import between, ge, in_, matches_re, some_of
 from .option import (
+    DAY_S,
     KIB,
     MIB,
     MINUTE_S,
@@ -25,7 +26,12 @@ from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
 
-PROTOCOLS = ("smtp", "submission", "pop3", "imap4")
+PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4")
+EHLO_KEYWORDS = (  # that a server can do without
+    *("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "DSN"),
+    *("REQUIRETLS", "DELIVERBY", "FUTURERELEASE", "MT-PRIORITY", "LIMITS", "PRDR"),
+    *("ETRN", "XCLIENT", "XFORWARD", "VRFY", "HELP"),
+)
 TLS_MODES = ("implicit", "starttls", "none")
 
 
@@ -149,6 +155,37 @@ class Smtp:
     )
     received_client: bool = option(
         True, "Name the address of a submitting client in Received."
+    )
+    withheld: tuple[str, ...] = option(
+        (),
+        "EHLO keywords that are not offered, as Postfix's "
+        "`smtpd_discard_ehlo_keywords`; commands and parameters that came with them "
+        "are refused.",
+        some_of(EHLO_KEYWORDS),
+        texts=True,
+    )
+    recipient_domains: int = option(
+        0,
+        "Domains among the recipients of one message (RFC 9422 §4.3); 0 for no limit.",
+        ge(0),
+    )
+    deliver_by_s: int = option(
+        0,
+        "Least time in which a message may be wanted delivered or returned (DELIVERBY, "
+        "RFC 2852).",
+        ge(0),
+    )
+    hold_s: int = option(
+        round(7 * DAY_S),
+        "Longest time for which a submitted message is held when its sender wishes "
+        "(FUTURERELEASE, RFC 4865); 0 to not offer it.",
+        ge(0),
+    )
+    priority: int = option(
+        4,
+        "Highest priority that logins and trusted networks may give a message "
+        "(MT-PRIORITY, RFC 6710); others may only ask for less than normal.",
+        between(0, 9),
     )
     vrfy: bool = option(
         False,

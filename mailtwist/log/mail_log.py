@@ -43,6 +43,20 @@ def tls_started(session: str, protocol: str, version: str, cipher: str) -> None:
     )
 
 
+def proxied(
+    session: str, protocol: str, command: str, attributes: dict[str, str]
+) -> None:
+    """What a trusted proxy told of its client; empty where it knows of nothing."""
+    log.info(
+        "{protocol} {session} {command} {told}",
+        session=session,
+        protocol=protocol,
+        command=command,
+        attributes=attributes,
+        told=" ".join(f"{name}={value}" for name, value in attributes.items()),
+    )
+
+
 def logged_in(session: str, protocol: str, login: str, mechanism: str) -> None:
     log.info(
         "{protocol} {session} login {login} by {mechanism}",

@@ -58,9 +58,11 @@ def _safe(word: str) -> str:
     return _UNSAFE.sub("?", word) or "unknown"
 
 
-def protocol(*, extended: bool, tls: bool, login: bool, utf8: bool) -> str:
+def protocol(
+    *, extended: bool, tls: bool, login: bool, utf8: bool, lmtp: bool = False
+) -> str:
     """The keyword behind "with" (RFC 3848, RFC 6531 §4.3)."""
     if not extended:
         return "SMTP"
-    name = "UTF8SMTP" if utf8 else "ESMTP"
+    name = ("UTF8" if utf8 else "" if lmtp else "E") + ("LMTP" if lmtp else "SMTP")
     return name + ("S" if tls else "") + ("A" if login else "")

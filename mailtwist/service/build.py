@@ -23,7 +23,7 @@ from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
 from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
-from ..smtp.server import SMTPFactory
+from ..smtp.factory import SMTPFactory
 from ..store.maildir.store import MaildirStore
 from .auth import build_auth
 from .gate import Gate
@@ -110,8 +110,10 @@ class MailService(MultiService):
                 "router": self.router,
                 "delivery": self.delivery,
                 "trusted_networks": config.trusted_networks,
+                "restrictions": config.restrictions,
             }
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **shared)
+            made["lmtp", mode] = SMTPFactory(role="lmtp", **mail, **shared)
             made["submission", mode] = SMTPFactory(role="submission", **mail, **shared)
             made["pop3", mode] = POP3Factory(
                 config=config.pop3, maildrops=maildrops, **shared

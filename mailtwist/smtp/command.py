@@ -1,15 +1,14 @@
-"""What an SMTP client asks, as values; and the table of commands.
+"""What an SMTP client asks, as values, and what it is offered.
 
 Nothing here shows a SASL response in a repr.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import field, frozen
 
 from ..address import Address
+from ..delivery.model import NO_WISHES, NOTHING_SAID, Notify, Wishes
 from ..errors import MailError
 
 
@@ -20,35 +19,62 @@ class Connected:
 
 @frozen
 class Hello:
-    """EHLO, or HELO if not `extended`; `domain` as the client said it."""
+    """EHLO or LHLO, HELO if not `extended`; `domain` as the client said it."""
 
     domain: str
     extended: bool
 
 
 @frozen
+class By:
+    """BY= of MAIL (RFC 2852 §4): `by_s` from now, negative if it has passed."""
+
+    by_s: int
+    mode: str
+    trace: bool = False
+
+
+@frozen
 class Mail:
     """MAIL; `reverse_path` None is the null path <>.
 
-    `size_octets` None if not said (RFC 1870); `body` "7BIT" or "8BITMIME" (RFC 6152);
-    `auth` the decoded AUTH parameter, "" for <>, None if not said (RFC 4954 §5).
+    `size_octets` None if not said (RFC 1870).  `wishes` holds what needs no clock;
+    `by`, `hold_for_s` and `hold_until_s` (seconds of the epoch, RFC 4865) are for the
+    session to add.  `prdr` asks for a reply to each recipient at the end of data.
     """
 
     reverse_path: Address | None
     size_octets: int | None = None
-    body: str = "7BIT"
-    smtputf8: bool = False
-    auth: str | None = None
+    wishes: Wishes = NO_WISHES
+    by: By | None = None
+    hold_for_s: int | None = None
+    hold_until_s: float | None = None
+    prdr: bool = False
 
 
 @frozen
 class Rcpt:
     forward_path: Address
+    notify: Notify = NOTHING_SAID
 
 
 @frozen
 class Data:
     pass
+
+
+@frozen
+class Bdat:
+    """BDAT (RFC 3030 §2): a message begins, or goes on.  Answered by `go_on`; Content
+    and then EndOfChunk, or EndOfData for the last chunk, follow."""
+
+
+@frozen
+class EndOfChunk:
+    """All `octets` of a chunk that is not the last; with `fault` it is refused."""
+
+    octets: int
+    fault: MailError | None = None
 
 
 @frozen
@@ -121,12 +147,40 @@ class AuthResponse:
     octets: bytes = field(repr=False)
 
 
+@frozen
+class Etrn:
+    """ETRN (RFC 1985 §5): mail for `domain`, and with `below` for all below it."""
+
+    domain: str
+    below: bool = False
+
+
+@frozen
+class Attributes:
+    """XCLIENT or XFORWARD: upper-case names and their values, None where the proxy
+    says that there is none to tell."""
+
+    given: tuple[tuple[str, str | None], ...]
+
+
+@frozen
+class Xclient(Attributes):
+    """What the proxy's client is: counts as if it had connected by itself."""
+
+
+@frozen
+class Xforward(Attributes):
+    """What the proxy's client is: for logs alone."""
+
+
 Event = (
     Connected
     | Hello
     | Mail
     | Rcpt
     | Data
+    | Bdat
+    | EndOfChunk
     | Content
     | Spoiled
     | EndOfData
@@ -139,50 +193,31 @@ Event = (
     | StartTls
     | Auth
     | AuthResponse
+    | Etrn
+    | Xclient
+    | Xforward
     | MailError
 )
 
 
 @frozen
 class Offer:
-    """What a connection is offered in its present state."""
+    """What a connection is offered in its present state.
+
+    `withheld` are EHLO keywords that are not offered whatever else holds.  `tls` if the
+    connection is under TLS.  `deliver_by_s` is the least time of DELIVERBY (0: not
+    told); `hold` the most of FUTURERELEASE, in seconds and as a date-time, "" if it is
+    not offered; `limits` the words of LIMITS.
+    """
 
     size_octets: int
     starttls: bool = False
     mechanisms: tuple[str, ...] = ()
-
-
-@frozen
-class Known:
-    """A command as HELP tells it."""
-
-    verb: str
-    syntax: str
-    rfc: str
-    offered: Callable[[Offer], bool] = field(default=lambda offer: True)
-
-
-COMMANDS = (
-    Known("HELO", "HELO domain", "RFC 5321 §4.1.1.1"),
-    Known("EHLO", "EHLO domain", "RFC 5321 §4.1.1.1"),
-    Known(
-        "MAIL",
-        "MAIL FROM:<address> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8] [AUTH=x]",
-        "RFC 5321 §4.1.1.2",
-    ),
-    Known("RCPT", "RCPT TO:<address>", "RFC 5321 §4.1.1.3"),
-    Known("DATA", "DATA, ended by a line with a dot alone", "RFC 5321 §4.1.1.4"),
-    Known("RSET", "RSET", "RFC 5321 §4.1.1.5"),
-    Known("NOOP", "NOOP [anything]", "RFC 5321 §4.1.1.9"),
-    Known("QUIT", "QUIT", "RFC 5321 §4.1.1.10"),
-    Known("VRFY", "VRFY address", "RFC 5321 §4.1.1.6"),
-    Known("EXPN", "EXPN list", "RFC 5321 §4.1.1.7"),
-    Known("HELP", "HELP [command]", "RFC 5321 §4.1.1.8"),
-    Known("STARTTLS", "STARTTLS", "RFC 3207 §4", lambda offer: offer.starttls),
-    Known(
-        "AUTH",
-        "AUTH mechanism [initial-response]",
-        "RFC 4954 §4",
-        lambda offer: bool(offer.mechanisms),
-    ),
-)
+    tls: bool = False
+    lmtp: bool = False
+    withheld: frozenset[str] = frozenset()
+    deliver_by_s: int = 0
+    hold: str = ""
+    limits: str = ""
+    etrn: bool = False
+    proxy: bool = False  # XCLIENT and XFORWARD

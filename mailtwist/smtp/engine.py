@@ -1,4 +1,4 @@
-"""One SMTP conversation of the server, without I/O (RFC 5321 §4).
+"""One SMTP or LMTP conversation of the server, without I/O (RFC 5321 §4, RFC 2033).
 
 Octets go in; `next_event` gives one event, then None until it is answered: by `reply`,
 `challenge` (AUTH) or `go_on` (content).  So commands are answered in the order in which
@@ -20,13 +20,16 @@ from ..errors import (
     UnknownCommand,
 )
 from ..wire import Scanner
-from . import grammar
+from . import grammar, proxied
+from .bdat import Chunks, bdat
 from .command import (
     Auth,
     AuthResponse,
+    Bdat,
     Connected,
     Content,
     Data,
+    EndOfChunk,
     EndOfData,
     Event,
     Expn,
@@ -41,9 +44,13 @@ from .command import (
     Spoiled,
     StartTls,
     Vrfy,
+    Xclient,
+    Xforward,
 )
 from .data import MOST_TEXT_LINE, DataScanner, LineEnds
+from .extensions import mail_keywords, offered, rcpt_keywords
 from .faults import (
+    BadArgument,
     CommandNotImplemented,
     NoValidRecipients,
     TalkedBeforeGreeting,
@@ -51,10 +58,10 @@ from .faults import (
     WrongProtocol,
 )
 from .lines import CommandLines
-from .reply import Reply
+from .reply import Replies, Reply
 
 # RFC 5321 §4.5.3.1.4 asks for 512 octets with CRLF, and extensions add to it: SIZE 26,
-# BODY 16, AUTH 500 (RFC 4954 §3), SMTPUTF8 10.
+# BODY 16, AUTH 500 (RFC 4954 §3), SMTPUTF8 10, and to RCPT 500 (RFC 3461 §3).
 MOST_COMMAND = 2048
 
 _VERB = re.compile(rb"([A-Za-z0-9]+)(?=[ \t]|\Z)")
@@ -73,6 +80,7 @@ class SMTPEngine:
         self, offer: Offer, *, text_line_octets: int = MOST_TEXT_LINE, lone_lf: bool
     ) -> None:
         self.offer = offer
+        self.hello_needed = True  # before MAIL
         self.bare_paths = False  # addresses without brackets are taken
         self.closed = False  # the last reply ended the conversation
         self.recipients = 0  # accepted in this transaction
@@ -80,10 +88,11 @@ class SMTPEngine:
         self._text_line_octets, self._lone_lf = text_line_octets, lone_lf
         self._lines = CommandLines(lone_lf=lone_lf)
         self._asked: Event | None = None
-        self._parse: Callable[[bytes], Event] = self._command
+        self._parse: Callable[[bytes], Event | None] = self._command
         self._started = False  # greeted
         self._authenticated = False
         self._scanner: DataScanner | None = None
+        self._chunks: Chunks | None = None  # of this transaction, from the first BDAT
         self._fresh: list[bytes] = []  # octets of a message not yet looked at
         self._fresh_octets = 0
         self._spoiled = False
@@ -96,8 +105,9 @@ class SMTPEngine:
 
     def _reset(self) -> None:
         """No transaction (RFC 5321 §4.1.1.5)."""
-        self.in_transaction = self._smtputf8 = False
+        self.in_transaction = self._smtputf8 = self._binary = False
         self.recipients = self._refused = 0
+        self._chunks = None
 
     @property
     def pending(self) -> int:
@@ -107,12 +117,16 @@ class SMTPEngine:
     @property
     def in_data(self) -> bool:
         """True while octets are message content."""
-        return self._scanner is not None
+        return self._scanner is not None or self._in_chunk
+
+    @property
+    def _in_chunk(self) -> bool:
+        return self._chunks is not None and self._chunks.open
 
     @property
     def idle(self) -> bool:
         """True if a command is waited for, and nothing else."""
-        return self._asked is None and self._scanner is None
+        return self._asked is None and not self.in_data
 
     # -- octets in, events out ----------------------------------------------------
 
@@ -131,6 +145,8 @@ class SMTPEngine:
             return None
         if self._scanner is not None:
             self._asked = self._content(self._scanner)
+        elif self._chunks is not None and self._chunks.open:
+            self._asked = self._chunks.next_event(self._lines)
         elif not self._started:
             self._asked = TalkedBeforeGreeting() if self.pending else Connected()
         else:
@@ -172,7 +188,7 @@ class SMTPEngine:
             return Spoiled()
         return None
 
-    def _command(self, line: bytes) -> Event:
+    def _command(self, line: bytes) -> Event | None:
         if len(line) > MOST_COMMAND and line[:4].upper() != b"AUTH":
             raise LineTooLong()
         s = Scanner(line)
@@ -194,26 +210,38 @@ class SMTPEngine:
     # -- commands -----------------------------------------------------------------
 
     def _helo(self, s: Scanner) -> Event:
-        return grammar.hello(s, extended=False)
+        if self.offer.lmtp:  # RFC 2033 §4.1
+            raise UnknownCommand("This is LMTP: say LHLO")
+        return grammar.hello(s, "HELO")
 
     def _ehlo(self, s: Scanner) -> Event:
-        return grammar.hello(s, extended=True)
+        if self.offer.lmtp:
+            raise UnknownCommand("This is LMTP: say LHLO")
+        return grammar.hello(s, "EHLO")
+
+    def _lhlo(self, s: Scanner) -> Event:
+        if not self.offer.lmtp:
+            raise UnknownCommand()
+        return grammar.hello(s, "LHLO")
 
     def _mail(self, s: Scanner) -> Event:
-        if not self._greeted:
-            raise BadSequence("Say EHLO first")
+        if self.hello_needed and not self._greeted:
+            raise BadSequence(f"Say {'LHLO' if self.offer.lmtp else 'EHLO'} first")
         if self.in_transaction:
             raise BadSequence("A sender was given already")
-        return grammar.mail(
-            s,
-            extended=self._extended,
-            bare_path=self.bare_paths,
-            auth=bool(self.offer.mechanisms) or self._authenticated,
-        )
+        keywords = mail_keywords(self.offer) if self._extended else _NO_KEYWORDS
+        if self._authenticated:
+            keywords |= _AUTH
+        mail = grammar.mail(s, keywords=keywords, bare_path=self.bare_paths)
+        if mail.wishes.body == "BINARYMIME" and not offered("BINARYMIME", self.offer):
+            raise BadArgument("BODY is 7BIT or 8BITMIME here")
+        return mail
 
     def _rcpt(self, s: Scanner) -> Event:
         if not self.in_transaction:
             raise BadSequence("Give the sender first: MAIL FROM:<address>")
+        if self._chunks is not None:
+            raise BadSequence("The message has begun")
         try:
             return self._rcpt_of(s)
         except MailError:
@@ -221,17 +249,51 @@ class SMTPEngine:
             raise
 
     def _rcpt_of(self, s: Scanner) -> Rcpt:
-        return grammar.rcpt(s, bare_path=self.bare_paths, smtputf8=self._smtputf8)
+        return grammar.rcpt(
+            s,
+            keywords=rcpt_keywords(self.offer) if self._extended else _NO_KEYWORDS,
+            bare_path=self.bare_paths,
+            smtputf8=self._smtputf8,
+        )
 
     def _data(self, s: Scanner) -> Event:
         grammar.nothing(s)
+        if self._chunks is not None:  # RFC 3030 §2
+            raise BadSequence("Not after BDAT in the same transaction")
+        self._check_recipients()
+        if self._binary:  # RFC 3030 §3
+            raise BadSequence("A BINARYMIME message comes by BDAT")
+        return Data()
+
+    def _check_recipients(self) -> None:
+        """Raises the fault of a message that cannot begin now."""
         if not self.in_transaction:
             raise BadSequence("Give the sender first: MAIL FROM:<address>")
         if not self.recipients:
-            if self._refused:
+            if self._refused and not self.offer.lmtp:  # 503 in LMTP, RFC 2033 §4.2
                 raise NoValidRecipients()
             raise BadSequence("Give a recipient first: RCPT TO:<address>")
-        return Data()
+
+    def _bdat(self, s: Scanner) -> Event | None:
+        """The octets are read whatever the answer will be (RFC 3030 §2)."""
+        chunk, chunks = bdat(s), self._chunks
+        first = chunks is None
+        if chunks is None:
+            chunks = self._chunks = Chunks(
+                self.offer.size_octets,
+                most_line=self._text_line_octets,
+                binary=self._binary,
+            )
+            try:
+                if not offered("CHUNKING", self.offer):
+                    raise CommandNotImplemented("BDAT is not offered now")
+                self._check_recipients()
+            except MailError as fault:
+                chunks.refuse(fault)
+        chunks.begin(chunk)
+        if first and chunks.fault is None:
+            return Bdat()
+        return chunks.next_event(self._lines)
 
     def _rset(self, s: Scanner) -> Event:
         grammar.nothing(s)
@@ -270,6 +332,28 @@ class SMTPEngine:
             raise BadSequence("Not inside a mail transaction")
         return grammar.auth(s)
 
+    def _etrn(self, s: Scanner) -> Event:
+        if not offered("ETRN", self.offer):
+            raise CommandNotImplemented("ETRN is not offered to you")
+        if not self._greeted or self.in_transaction:
+            raise BadSequence()
+        return grammar.etrn(s)
+
+    def _xclient(self, s: Scanner) -> Event:
+        return Xclient(self._attributes(s, "XCLIENT", proxied.XCLIENT))
+
+    def _xforward(self, s: Scanner) -> Event:
+        return Xforward(self._attributes(s, "XFORWARD", proxied.XFORWARD))
+
+    def _attributes(
+        self, s: Scanner, keyword: str, known: tuple[str, ...]
+    ) -> tuple[tuple[str, str | None], ...]:
+        if not offered(keyword, self.offer):
+            raise CommandNotImplemented(f"{keyword} is for trusted proxies")
+        if self.in_transaction:
+            raise BadSequence("Not inside a mail transaction")
+        return proxied.attributes(s, known)
+
     def _response(self, line: bytes) -> Event:
         if line == b"*":
             raise SaslCancelled()
@@ -277,13 +361,15 @@ class SMTPEngine:
 
     # -- answers ------------------------------------------------------------------
 
-    def reply(self, reply: Reply) -> bytes:
+    def reply(self, reply: Reply | Replies) -> bytes:
         """Octets that answer the last event; the state moves as the reply says."""
         event, self._asked = self._asked, None
         self._parse = self._command
         utf8 = self._smtputf8
         if isinstance(event, EndOfData):
             self._end_data()
+        elif isinstance(event, EndOfChunk):
+            self._end_chunk(refused=reply.code >= 400)
         elif reply.code < 400:
             self._accepted(event)
         elif isinstance(event, Rcpt):
@@ -297,7 +383,8 @@ class SMTPEngine:
             case Rcpt():
                 self.recipients += 1
             case Mail():
-                self.in_transaction, self._smtputf8 = True, event.smtputf8
+                self.in_transaction, self._smtputf8 = True, event.wishes.smtputf8
+                self._binary = event.wishes.body == "BINARYMIME"
             case Data():
                 self._begin_data()
             case Connected():
@@ -311,6 +398,13 @@ class SMTPEngine:
                 self._authenticated = True
             case StartTls():
                 self._forget()
+            case Xclient():
+                given = dict(event.given)
+                self._forget()
+                self._authenticated = bool(given.get("LOGIN"))
+                if given.get("HELO"):
+                    self._greeted = True
+                    self._extended = given.get("PROTO") != "SMTP"
             case _:
                 pass
 
@@ -320,13 +414,13 @@ class SMTPEngine:
         return b"334 " + grammar.encode_base64(octets) + b"\r\n"
 
     def go_on(self) -> None:
-        """The last Content or Spoiled was taken."""
+        """The last Bdat, Content or Spoiled was taken."""
         self._asked = None
 
     def close(self) -> None:
         """Nothing more is read or acted on."""
         self.closed = True
-        self._scanner = None
+        self._scanner = self._chunks = None
         self._fresh.clear()
         self._fresh_octets = 0
         self._lines.clear()
@@ -350,10 +444,26 @@ class SMTPEngine:
         if scanner is not None and scanner.rest:
             self._lines.feed(scanner.rest)
 
+    def _end_chunk(self, *, refused: bool) -> None:
+        if not self.in_transaction:
+            self._chunks = None
+        elif self._chunks is not None:
+            self._chunks.end()
+            if refused:  # RFC 3030 §2: until RSET
+                self._chunks.refuse(BadSequence("The message was refused, say RSET"))
 
-_PARSERS: dict[bytes, Callable[[SMTPEngine, Scanner], Event]] = {
+
+_NO_KEYWORDS: frozenset[str] = frozenset()
+_AUTH = frozenset(("AUTH",))
+
+_PARSERS: dict[bytes, Callable[[SMTPEngine, Scanner], Event | None]] = {
     b"HELO": SMTPEngine._helo,
     b"EHLO": SMTPEngine._ehlo,
+    b"LHLO": SMTPEngine._lhlo,
+    b"BDAT": SMTPEngine._bdat,
+    b"ETRN": SMTPEngine._etrn,
+    b"XCLIENT": SMTPEngine._xclient,
+    b"XFORWARD": SMTPEngine._xforward,
     b"MAIL": SMTPEngine._mail,
     b"RCPT": SMTPEngine._rcpt,
     b"DATA": SMTPEngine._data,

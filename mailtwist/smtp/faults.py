@@ -65,6 +65,14 @@ class BadArgument(SMTPFault):
     status, public = "5.5.4", "Bad argument"
 
 
+class BadChunk(SMTPFault):
+    """BDAT without a number: what follows may be octets of a message, so nothing more
+    is read."""
+
+    code, closes = 501, True
+    status, public = "5.5.4", "BDAT is the number of octets, then LAST if it is so"
+
+
 class Utf8Needed(SMTPFault):
     """An address with UTF-8 in a transaction without SMTPUTF8 (RFC 6531 §3.5)."""
 
@@ -75,6 +83,34 @@ class Utf8Needed(SMTPFault):
 class NoValidRecipients(SMTPFault):
     code = 554
     status, public = "5.5.1", "No valid recipients"
+
+
+class TooManyDomains(SMTPFault):
+    """RFC 9422 §4.3."""
+
+    code = 452
+    status, public = "4.5.3", "Too many domains among the recipients"
+
+
+class DeadlineTooSoon(SMTPFault):
+    """RFC 2852 §4."""
+
+    code = 550
+    status, public = "5.4.7", "Cannot promise a delivery in so short a time"
+
+
+class HoldTooLong(SMTPFault):
+    """RFC 4865 §4."""
+
+    code = 501
+    status, public = "5.5.4", "Messages are not held that long"
+
+
+class EtrnRefused(SMTPFault):
+    """RFC 1985 §5.2."""
+
+    code = 459
+    status, public = "4.7.1", "Mail for that domain is not kept here for you"
 
 
 class TlsNeededForMechanism(SMTPFault):

@@ -1,20 +1,23 @@
 """Command arguments of SMTP as functions named for their ABNF rules.
 
-RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 1870 §4, RFC 6152 §2, RFC 4954 §4 and §8.  A Scanner
-stands behind the verb; every function raises a MailError that says what was expected.
+RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 4954 §4 and §8, RFC 1985 §5.  A Scanner stands
+behind the verb; every function raises a MailError that says what was expected.  The
+values of the parameters of MAIL and RCPT are in `parameters`.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Set
 from functools import lru_cache
 
-from ..address import MOST_PATH, Address
+from ..address import MOST_PATH, Address, normal_domain
 from ..errors import BadAddress, SyntaxFault
 from ..wire import Scanner
-from .command import Auth, Hello, Mail, Rcpt
+from .command import Auth, Etrn, Hello, Mail, Rcpt
 from .faults import BadArgument, ParameterNotKnown, Utf8Needed
+from .parameters import Parameters, notify, with_parameters
 
 _SP = re.compile(rb"[ \t]+")
 _FROM = re.compile(rb"[ \t]+from[ \t]*:[ \t]*", re.I)
@@ -30,9 +33,6 @@ _MAILBOX = re.compile(
 _PARAMETER = re.compile(
     rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f=]*))?(?=[ \t]|\Z)"
 )
-_NUMBER = re.compile(r"[0-9]{1,20}\Z")
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+\Z")
-_HEXCHAR = re.compile(rb"\+([0-9A-F]{2})")
 _MECHANISM = re.compile(rb"[ \t]+([A-Za-z0-9_-]{1,20})(?=[ \t]|\Z)")
 _RESPONSE = re.compile(rb"([^\x00-\x20\x7f]+)")
 _BASE64 = re.compile(
@@ -42,8 +42,6 @@ _STRING = re.compile(rb"[ \t]+([^\x00-\x1f\x7f]+)")
 
 BAD_SENDER, BAD_RECIPIENT = "5.1.7", "5.1.3"  # RFC 3463 §3.2
 
-Parameters = dict[str, str | None]
-
 
 def nothing(s: Scanner) -> None:
     """No argument; white space at the end is tolerated (RFC 5321 §4.1.1)."""
@@ -52,7 +50,7 @@ def nothing(s: Scanner) -> None:
         raise BadArgument("This command takes no argument")
 
 
-def hello(s: Scanner, *, extended: bool) -> Hello:
+def hello(s: Scanner, verb: str) -> Hello:
     """Domain / address-literal (RFC 5321 §4.1.1.1).
 
     What many clients say is no valid domain, and mail must not be refused for it
@@ -62,45 +60,32 @@ def hello(s: Scanner, *, extended: bool) -> Hello:
     if found:
         s.try_match(_SP)
     if not found or not s.done:
-        verb = "EHLO" if extended else "HELO"
         raise BadArgument(f"Say your name in one word: {verb} host.example")
-    return Hello(found[1].decode("utf-8", "replace"), extended)
+    return Hello(found[1].decode("utf-8", "replace"), verb != "HELO")
 
 
-def mail(s: Scanner, *, extended: bool, bare_path: bool, auth: bool) -> Mail:
+def mail(s: Scanner, *, keywords: Set[str], bare_path: bool) -> Mail:
     """ "FROM:" Reverse-path [SP Mail-parameters].
 
-    `extended` after EHLO; `bare_path` allows an address without brackets; `auth` if
-    AUTH is offered or done.  Raises BadAddress, ParameterNotKnown, BadArgument,
-    Utf8Needed, SyntaxFault.
+    `keywords` are the parameters that may stand; `bare_path` allows an address without
+    brackets.  Raises BadAddress, ParameterNotKnown, BadArgument, Utf8Needed,
+    SyntaxFault.
     """
     s.match(_FROM, "FROM:<address>")
     raw = path(s, bare_path=bare_path, status=BAD_SENDER)
-    if s.done:
-        given: Parameters = {}
-        size_octets, body, smtputf8, login = None, "7BIT", False, None
-    else:
-        given = mail_parameters(s)
-        known = {"SIZE", "BODY", "SMTPUTF8", *(("AUTH",) if auth else ())}
-        for keyword in given:
-            if not extended or keyword not in known:
-                raise ParameterNotKnown(f"Parameter {keyword} not known")
-        size_octets = size_value(given["SIZE"]) if "SIZE" in given else None
-        body = body_value(given["BODY"]) if "BODY" in given else "7BIT"
-        login = auth_value(given["AUTH"]) if "AUTH" in given else None
-        smtputf8 = "SMTPUTF8" in given
-        if smtputf8 and given["SMTPUTF8"] is not None:
-            raise BadArgument("SMTPUTF8 takes no value")
-    if not smtputf8 and not raw.isascii():
+    given: Parameters = {}
+    if not s.done:
+        given = esmtp_parameters(s, keywords)
+    if not raw.isascii() and "SMTPUTF8" not in given:
         raise Utf8Needed()
     reverse_path = mailbox(raw, BAD_SENDER) if raw else None
     if reverse_path is not None and not reverse_path.domain:
         raise BadAddress("Sender address needs a domain", status=BAD_SENDER)
-    return Mail(reverse_path, size_octets, body, smtputf8, login)
+    return with_parameters(Mail(reverse_path), given) if given else Mail(reverse_path)
 
 
-def rcpt(s: Scanner, *, bare_path: bool, smtputf8: bool) -> Rcpt:
-    """ "TO:" Forward-path; no parameter is known.
+def rcpt(s: Scanner, *, keywords: Set[str], bare_path: bool, smtputf8: bool) -> Rcpt:
+    """ "TO:" Forward-path [SP Rcpt-parameters].
 
     Only postmaster may stand without a domain (RFC 5321 §4.5.1).  Raises as `mail`.
     """
@@ -108,14 +93,16 @@ def rcpt(s: Scanner, *, bare_path: bool, smtputf8: bool) -> Rcpt:
     raw = path(s, bare_path=bare_path, status=BAD_RECIPIENT)
     if not raw:
         raise BadAddress("Recipient address is empty", status=BAD_RECIPIENT)
+    given: Parameters = {}
     if not s.done:
-        for keyword in mail_parameters(s):
-            raise ParameterNotKnown(f"Parameter {keyword} not known")
+        given = esmtp_parameters(s, keywords)
     if not smtputf8 and not raw.isascii():
         raise Utf8Needed()
     forward_path = mailbox(raw, BAD_RECIPIENT)
     if not forward_path.domain and forward_path.local_part.lower() != "postmaster":
         raise BadAddress("Recipient address needs a domain", status=BAD_RECIPIENT)
+    if given:
+        return Rcpt(forward_path, notify(given, smtputf8=smtputf8))
     return Rcpt(forward_path)
 
 
@@ -159,13 +146,15 @@ def _mailbox(octets: bytes) -> Address:
         raise BadAddress("Address is not UTF-8") from bad
 
 
-def mail_parameters(s: Scanner) -> Parameters:
+def esmtp_parameters(s: Scanner, keywords: Set[str]) -> Parameters:
     """Mail-parameters = esmtp-param *(SP esmtp-param): upper-case keyword -> value,
     None where there is no "=" (RFC 5321 §4.1.2)."""
     given: Parameters = {}
     while not s.done:
         found = s.match(_PARAMETER, "keyword or keyword=value")
         keyword, value = found[1].decode().upper(), found[2]
+        if keyword not in keywords:
+            raise ParameterNotKnown(f"Parameter {keyword} not known")
         if keyword in given:
             raise BadArgument(f"{keyword} given twice")
         if value == b"":
@@ -175,32 +164,14 @@ def mail_parameters(s: Scanner) -> Parameters:
     return given
 
 
-def size_value(value: str | None) -> int:
-    """size-value = 1*20DIGIT (RFC 1870 §4)."""
-    if value is None or not _NUMBER.match(value):
-        raise BadArgument("SIZE is a number of octets")
-    return int(value)
-
-
-def body_value(value: str | None) -> str:
-    """body-value = "7BIT" / "8BITMIME" (RFC 6152 §2)."""
-    body = (value or "").upper()
-    if body not in ("7BIT", "8BITMIME"):
-        raise BadArgument("BODY is 7BIT or 8BITMIME here")
-    return body
-
-
-def auth_value(value: str | None) -> str:
-    """The AUTH parameter (RFC 4954 §5): a mailbox in xtext, or "<>" which gives ""."""
-    if value is None or not _XTEXT.match(value):
-        raise BadArgument("AUTH is a mailbox in xtext, or <>")
-    octets = _HEXCHAR.sub(lambda found: bytes([int(found[1], 16)]), value.encode())
-    if octets == b"<>":
-        return ""
+def etrn(s: Scanner) -> Etrn:
+    """SP ["@"] domain (RFC 1985 §5.1); "@" asks for all below the domain too."""
+    name = string(s)
+    below = name.startswith("@")
     try:
-        return str(Address.parse(octets.decode()))
-    except (BadAddress, UnicodeDecodeError) as bad:
-        raise BadArgument("AUTH is a mailbox in xtext, or <>") from bad
+        return Etrn(normal_domain(name.removeprefix("@")), below)
+    except BadAddress as fault:
+        raise BadArgument("ETRN takes the name of a domain") from fault
 
 
 def auth(s: Scanner) -> Auth:

@@ -43,6 +43,16 @@ class CommandLines:
         self.clear()
         return data
 
+    def take(self, most: int) -> bytes:
+        """Up to `most` octets not yet handed out, for a reader of counted octets."""
+        start = self._start
+        end = min(start + most, len(self._rest))
+        with memoryview(self._rest) as view:
+            data = bytes(view[start:end])
+        self._start = end
+        self._searched = max(self._searched, end)
+        return data
+
     def clear(self) -> None:
         """Forget what was not handed out."""
         self._rest.clear()

@@ -50,6 +50,26 @@ class Reply:
         return b"".join(out)
 
 
+@frozen
+class Replies:
+    """Several replies to one event: to each recipient of a message, and with PRDR one
+    before and one behind them.  `code` is the best of the final ones."""
+
+    each: tuple[Reply, ...]
+
+    @property
+    def code(self) -> int:
+        return min(one.code for one in self.each if one.code // 100 != 3)
+
+    @property
+    def closes(self) -> bool:
+        return any(one.closes for one in self.each)
+
+    def encode(self, *, utf8: bool = False) -> bytes:
+        """On the wire, in order."""
+        return b"".join(one.encode(utf8=utf8) for one in self.each)
+
+
 def reply(code: int, status: str, text: str) -> Reply:
     """A reply of one line."""
     return Reply(code, status, (text,))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,20 +17,20 @@ from twisted.internet.interfaces import (
     IPushProducer,
     ISSLTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..auth.login import Authenticator, Peer
-from ..config.model import Smtp
+from ..auth.login import Peer
 from ..errors import MailError
-from ..interfaces import IDelivery, IRouter
 from ..log import mail_log
 from .command import (
     Auth,
     AuthResponse,
+    Bdat,
     Content,
+    EndOfChunk,
     EndOfData,
     Event,
     Hello,
@@ -39,11 +38,13 @@ from .command import (
     Rcpt,
     Spoiled,
     StartTls,
+    Xclient,
 )
 from .engine import SMTPEngine
 from .faults import ShuttingDown, TimedOut, TooLate, TooManyErrors
-from .reply import Reply, reply, reply_for
-from .session import Network, Rooms, Session, in_networks
+from .reply import Replies, Reply, reply_for
+from .rooms import in_networks
+from .session import Session
 
 log = Logger()
 
@@ -53,13 +54,15 @@ ANSWER_S = 240.0  # for an answer of ours; clients wait 5 min (RFC 5321 §4.5.3.
 DELIVERY_S = 540.0  # the same at the end of data, where they wait 10 min
 CLOSE_S = 10.0  # for the peer to take the last reply
 
+_CHANGING = Hello | StartTls | Auth | Xclient  # what is offered and allowed
+
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class SMTPServer(Protocol):
     """One SMTP connection."""
 
     transport: Any  # ITCPTransport, ISSLTransport or a Unix socket; all push producers
-    factory: SMTPFactory
+    factory: Any  # SMTPFactory: reactor, rooms, sessions, tls
 
     def __init__(self) -> None:
         self._serving: Deferred[None] | None = None  # while an answer is awaited
@@ -107,6 +110,7 @@ class SMTPServer(Protocol):
             and in_networks(peer.address, config.bare_lf_networks),
         )
         self._engine.bare_paths = self._session.trusted
+        self._engine.hello_needed = factory.rooms.restrictions.helo_required
         transport.registerProducer(self, True)
         mail_log.connected(peer.session, peer.protocol, peer.address, tls)
         self._since = factory.reactor.seconds()
@@ -233,6 +237,10 @@ class SMTPServer(Protocol):
                 session.spoil()
                 engine.go_on()
                 continue
+            if isinstance(event, Bdat):
+                session.begin_chunks()
+                engine.go_on()
+                continue
             answer = await self._answer(event)
             answered = True
             if self._closing:  # meanwhile
@@ -241,7 +249,7 @@ class SMTPServer(Protocol):
             if not self._running:
                 self._flush()
                 self._since = self.factory.reactor.seconds()
-            if isinstance(event, Hello | StartTls | Auth) and answer.code < 400:
+            if isinstance(event, _CHANGING) and answer.code < 400:
                 self._changed(event)
             if answer.closes:
                 self._close()
@@ -259,7 +267,7 @@ class SMTPServer(Protocol):
         if answered:
             self._since = self.factory.reactor.seconds()
 
-    async def _answer(self, event: Event) -> Reply:
+    async def _answer(self, event: Event) -> Reply | Replies:
         try:
             if isinstance(event, EndOfData):
                 return await self._session.finish(event.octets, event.fault)
@@ -286,7 +294,7 @@ class SMTPServer(Protocol):
                 what = f"RCPT TO:<{event.forward_path}>"
             case Mail():
                 what = f"MAIL FROM:<{event.reverse_path or ''}>"
-            case EndOfData():
+            case EndOfData() | EndOfChunk():
                 what = "message"
             case Auth():
                 return
@@ -318,6 +326,7 @@ class SMTPServer(Protocol):
     def _changed(self, event: Event) -> None:
         """What is offered and allowed now."""
         engine, session = self._engine, self._session
+        self._peer = session.peer
         if isinstance(event, StartTls):
             self._flush()
             session.tls_started()
@@ -436,50 +445,3 @@ class SMTPServer(Protocol):
             return
         self._timer = reactor.callLater(CLOSE_S, self._tick)
         self._say_goodbye(TimedOut())
-
-
-class SMTPFactory(Factory):
-    """Makes SMTP connections for one role, "smtp" (port 25) or "submission".
-
-    `tls` is given to `transport.startTLS`; None offers no STARTTLS.  A connection whose
-    transport provides ISSLTransport from the start is implicit TLS.
-    """
-
-    noisy = False
-    too_many = reply(421, "4.3.2", "Too many connections, try again later").encode()
-
-    def __init__(
-        self,
-        *,
-        reactor: Any,
-        config: Smtp,
-        hostname: str,
-        role: str,
-        authenticator: Authenticator,
-        router: IRouter,
-        delivery: IDelivery,
-        trusted_networks: Sequence[Network],
-        tls: object | None,
-    ) -> None:
-        self.reactor, self.tls = reactor, tls
-        self.sessions: set[SMTPServer] = set()
-        self.rooms = Rooms(
-            config,
-            hostname,
-            role,
-            authenticator,
-            router,
-            delivery,
-            trusted_networks,
-            reactor.seconds,
-        )
-
-    def buildProtocol(self, address: object) -> Any:
-        server = SMTPServer()
-        server.factory = self
-        return server
-
-    def stop(self) -> None:
-        """Every session says 421 and closes when its command is answered."""
-        for session in list(self.sessions):
-            session.stop()

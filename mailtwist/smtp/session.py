@@ -1,22 +1,20 @@
-"""What an SMTP client's events are answered with: policy, recipients, delivery.
+"""What an SMTP client's events are answered with, between greeting and goodbye.
 
-The server side of one connection between greeting and goodbye, without octets of the
-protocol.  The rules of the roles are here: who may relay, who must log in, whose sender
-address is whose.
+The server side of one connection without octets of the protocol.  The rules of the
+roles are here: who may relay, who must log in, whose sender address is whose, who may
+ask for what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from collections.abc import Awaitable, Callable
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from ..address import Address
-from ..auth.login import Authenticator, Login, Peer
-from ..config.model import Smtp
-from ..delivery.model import Envelope, LocalRecipient, Recipient, Wishes
+from ..auth.login import Login, Peer
+from ..delivery.model import LocalRecipient
 from ..delivery.trace import date_time
 from ..errors import (
     AuthNeeded,
@@ -28,15 +26,15 @@ from ..errors import (
     NoRoute,
     RelayDenied,
     SenderRefused,
-    TooManyRecipients,
 )
-from ..interfaces import IDelivery, IMessageSink, IRouter
 from ..log import mail_log
 from ..mime.received import Hop, protocol
 from .command import (
     Auth,
     Connected,
     Data,
+    EndOfChunk,
+    Etrn,
     Event,
     Expn,
     Hello,
@@ -49,32 +47,25 @@ from .command import (
     Rset,
     StartTls,
     Vrfy,
+    Xclient,
+    Xforward,
 )
 from .extensions import ehlo_lines, help_lines
-from .faults import CommandNotImplemented, TlsNeededForMechanism, TooManyMessages
-from .header import HeaderLook
-from .reply import Reply, reply
+from .faults import (
+    CommandNotImplemented,
+    EtrnRefused,
+    TlsNeededForMechanism,
+    TooManyMessages,
+)
+from .reply import Replies, Reply, reply
+from .rooms import Rooms, in_networks
+from .transaction import Transaction
+from .wishes import absolute
 
-Network = IPv4Network | IPv6Network
 Converse = Callable[[bytes], Awaitable[bytes]]
 
-_SENDER_OK = reply(250, "2.1.0", "Sender ok")
-_RECIPIENT_OK = reply(250, "2.1.5", "Recipient ok")
-_SEND_IT = reply(354, "", "Send the message, end it with a dot on a line of its own")
-
-
-@frozen
-class Rooms:
-    """What every session of a factory works with; `now` gives seconds of the epoch."""
-
-    config: Smtp
-    hostname: str
-    role: str  # "smtp" or "submission"
-    authenticator: Authenticator
-    router: IRouter
-    delivery: IDelivery
-    trusted_networks: Sequence[Network]
-    now: Callable[[], float]
+SENDER_OK = reply(250, "2.1.0", "Sender ok")
+SEND_IT = reply(354, "", "Send the message, end it with a dot on a line of its own")
 
 
 class Session:
@@ -95,20 +86,18 @@ class Session:
     ) -> None:
         self.peer, self.cipher = peer, ""
         self.login: Login | None = None
-        self.committing = False  # nothing can stop a delivery that was begun
         self.messages = 0  # accepted in this connection
         self._rooms, self._starttls, self._queued = rooms, starttls, queued
+        self._proxy = in_networks(peer.address, rooms.restrictions.trusted_proxies)
         self._in_trusted_network = in_networks(peer.address, rooms.trusted_networks)
         self._hello: Hello | None = None
         self._hop: Hop | None = None  # for messages without SMTPUTF8
         self._transactions = 0
-        self._mail: Mail | None = None
-        self._recipients: dict[Address, Recipient] = {}
-        self._lookups: dict[Address, Deferred[Recipient]] = {}
-        self._message_id = ""
-        self._sink: IMessageSink | None = None
-        self._look = HeaderLook()
-        self._fault: MailError | None = None
+        self._transaction: Transaction | None = None
+
+    @property
+    def lmtp(self) -> bool:
+        return self._rooms.role == "lmtp"
 
     @property
     def trusted(self) -> bool:
@@ -116,13 +105,19 @@ class Session:
         return self._in_trusted_network or self.login is not None
 
     @property
+    def committing(self) -> bool:
+        """True while a delivery goes on that nothing can stop."""
+        return self._transaction is not None and self._transaction.committing
+
+    @property
     def offer(self) -> Offer:
         """What the client is offered now."""
-        tls, login = self.peer.tls, self.login
-        return Offer(
-            self._rooms.config.message_octets,
-            self._starttls and not tls,
-            self._rooms.authenticator.mechanisms(tls=tls) if login is None else (),
+        return self._rooms.offer(
+            self.peer,
+            starttls=self._starttls,
+            login=self.login is not None,
+            proxy=self._proxy,
+            etrn=self._in_trusted_network,
         )
 
     async def answer(self, event: Event) -> Reply:
@@ -133,11 +128,17 @@ class Session:
             case Mail():
                 return await self._take_mail(event)
             case Data():
-                return self._data()
+                self._begin()
+                return SEND_IT
+            case EndOfChunk():
+                transaction = self._transaction
+                if transaction is None:
+                    raise event.fault or BadSequence()
+                return transaction.chunk(event.octets, event.fault)
             case Hello():
                 return self._greet(event)
             case Connected():
-                return reply(220, "", f"{self._rooms.hostname} ESMTP mailtwist")
+                return self._greeting()
             case Rset():
                 self.reset()
                 return reply(250, "2.0.0", "Forgotten")
@@ -157,10 +158,21 @@ class Session:
                 return Reply(214, "2.0.0", lines)
             case StartTls():
                 return reply(220, "2.0.0", "Begin TLS now")
+            case Etrn():
+                return await self._etrn(event)
+            case Xclient():
+                return await self._xclient(event)
+            case Xforward():
+                self._log_proxied("XFORWARD", event)
+                return reply(250, "2.0.0", "Ok")
             case MailError():
                 raise event
             case _:
                 raise BadSequence()
+
+    def _greeting(self) -> Reply:
+        spoken = "LMTP" if self.lmtp else "ESMTP"
+        return reply(220, "", f"{self._rooms.hostname} {spoken} mailtwist")
 
     def _greet(self, event: Hello) -> Reply:
         self.reset()
@@ -175,7 +187,7 @@ class Session:
     async def authenticate(self, event: Auth, converse: Converse) -> Reply:
         """The reply that ends an AUTH exchange; raises MailError."""
         mechanisms = self._rooms.authenticator.mechanisms
-        if not mechanisms(tls=self.peer.tls) and not mechanisms(tls=True):
+        if self.lmtp or not mechanisms(tls=self.peer.tls) and not mechanisms(tls=True):
             raise CommandNotImplemented("AUTH is not offered here")
         try:
             self.login = await self._rooms.authenticator.login_sasl(
@@ -198,6 +210,38 @@ class Session:
         if login is not None:
             login.logout()
 
+    # -- proxies ------------------------------------------------------------------
+
+    async def _xclient(self, event: Xclient) -> Reply:
+        """From here on the client is the one that the proxy tells of."""
+        given = dict(event.given)
+        login, name = None, given.get("LOGIN")
+        peer = self.peer
+        if "ADDR" in given:
+            peer = evolve(peer, address=given["ADDR"] or "unknown")
+        if name:
+            login = await self._rooms.authenticator.login_proxied(name, peer)
+        self.reset()
+        self.log_out()
+        self.login, self.peer = login, peer
+        self._in_trusted_network = in_networks(
+            peer.address, self._rooms.trusted_networks
+        )
+        self._hello = self._hop = None
+        helo = given.get("HELO")
+        if helo:
+            self._hello = Hello(helo, given.get("PROTO") != "SMTP")
+        self._log_proxied("XCLIENT", event)
+        return self._greeting()
+
+    def _log_proxied(self, command: str, event: Xclient | Xforward) -> None:
+        mail_log.proxied(
+            self.peer.session,
+            self.peer.protocol,
+            command,
+            {name: value or "" for name, value in event.given},
+        )
+
     # -- the transaction ----------------------------------------------------------
 
     async def _take_mail(self, event: Mail) -> Reply:
@@ -209,92 +253,73 @@ class Session:
             raise TooManyMessages()
         if event.size_octets is not None and event.size_octets > config.message_octets:
             raise MessageTooBig()
-        self._mail = event
+        wishes = absolute(event, config, rooms.now(), trusted=self.trusted)
+        transaction = self._transaction = Transaction(
+            event,
+            wishes,
+            f"{self.peer.session}.{self._transactions + 1}",
+            router=rooms.router,
+            may_relay=self.trusted and not self.lmtp,
+            most_recipients=config.recipients,
+            most_domains=config.recipient_domains,
+            each_told=self.lmtp,
+            queued=self._queued,
+        )
         if login is not None and event.reverse_path is not None:
             asked = Deferred.fromCoroutine(
                 login.account.may_send_as(event.reverse_path)
             )
             if not asked.called:
-                self.look_ahead()
+                transaction.look_ahead()
             if not await asked:
                 self.reset()
                 raise SenderRefused()
         self._transactions += 1
-        self._message_id = f"{self.peer.session}.{self._transactions}"
-        return _SENDER_OK
+        if wishes.priority != event.wishes.priority:  # RFC 6710 §5
+            text = f"{wishes.priority} is the priority that the message gets"
+            return reply(250, "2.3.6", text)
+        return SENDER_OK
 
     async def _rcpt(self, event: Rcpt) -> Reply:
-        address = event.forward_path
-        if len(self._recipients) >= self._rooms.config.recipients:
-            raise TooManyRecipients()
-        asked = self._lookups.pop(address, None) or self._look_up(address)
-        if not asked.called:
-            self.look_ahead()
-        try:
-            recipient = await asked
-        except AuthUnavailable as fault:
-            raise MailError("Cannot look that up now, try again later") from fault
-        self._recipients.setdefault(address, recipient)
-        return _RECIPIENT_OK
-
-    def _look_up(self, address: Address) -> Deferred[Recipient]:
-        mail = self._mail
-        return Deferred.fromCoroutine(
-            self._rooms.router.resolve(
-                address,
-                may_relay=self.trusted,
-                size_octets=mail.size_octets if mail else None,
-                sender=mail.reverse_path if mail else None,
-            )
-        )
+        if self._transaction is None:
+            raise BadSequence()
+        return await self._transaction.rcpt(event)
 
     def look_ahead(self) -> None:
-        """Start the look-ups of recipients that wait; their answers wait their turn."""
-        room = self._rooms.config.recipients - len(self._recipients)
-        for address in self._queued():
-            if len(self._lookups) >= min(room, MOST_LOOKUPS):
-                return
-            if address not in self._lookups and address not in self._recipients:
-                self._lookups[address] = self._look_up(address)
+        """Start the look-ups of recipients that wait."""
+        if self._transaction is not None:
+            self._transaction.look_ahead()
 
-    def _data(self) -> Reply:
+    def _begin(self) -> None:
         """A sink for the message, its trace field made."""
-        mail = self._mail
-        if mail is None:
+        transaction = self._transaction
+        if transaction is None:
             raise BadSequence()
         rooms, login = self._rooms, self.login
-        recipients = tuple(self._recipients.values())
+        message_id = transaction.message_id
         date = date_time(int(rooms.now()))
-        only = b""
-        if len(recipients) == 1:
-            only = recipients[0].address.encode(utf8=mail.smtputf8)
-        envelope = Envelope(
-            self._message_id,
-            self.peer.session,
-            mail.reverse_path,
-            recipients,
-            self._trace(mail.smtputf8).received(self._message_id, date, only),
-            login.name if login is not None else None,
-            mail.size_octets,
-            Wishes(mail.body, mail.smtputf8, auth=mail.auth),
-        )
+        hop = self._trace(transaction.wishes.smtputf8)
         missing = None
         if login is not None or rooms.role == "submission":
-            number, host = self._message_id.encode(), rooms.hostname.encode()
+            number, host = message_id.encode(), rooms.hostname.encode()
             missing = (
                 b"Date: %s\r\n" % date,
                 b"Message-ID: <%s@%s>\r\n" % (number, host),
             )
-        self._look, self._fault = HeaderLook(missing), None
-        self._sink = rooms.delivery.begin(envelope)
-        return _SEND_IT
+        transaction.begin(
+            rooms.delivery,
+            self.peer,
+            login.name if login is not None else None,
+            lambda only: hop.received(message_id, date, only),
+            missing,
+        )
 
     def _trace(self, utf8: bool) -> Hop:
         if self._hop is not None and not utf8:
             return self._hop
         config, login, hello = self._rooms.config, self.login, self._hello
         client: str | None = self.peer.address
-        if client == "local":
+        if client in ("local", "unknown"):
             client = ""
         if login is not None and not config.received_client:
             client = None
@@ -307,6 +332,7 @@ class Session:
                 tls=self.peer.tls,
                 login=login is not None,
                 utf8=utf8,
+                lmtp=self.lmtp,
             ),
             self.cipher if config.received_tls else "",
             login.name if login is not None and config.received_login else "",
@@ -317,71 +343,33 @@ class Session:
 
     # -- the message --------------------------------------------------------------
 
-    def write(self, octets: bytes) -> Awaitable[None] | None:
-        """Message octets; an awaitable asks to wait before the next."""
-        if self._sink is None:
-            return None
+    def begin_chunks(self) -> None:
+        """BDAT: a sink for the message; a fault is told when its octets have come."""
         try:
-            ready = self._look.feed(octets)
+            self._begin()
         except MailError as fault:
             self.spoil(fault)
-            return None
-        return self._sink.write(ready) if ready else None
+
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """Message octets; an awaitable asks to wait before the next."""
+        transaction = self._transaction
+        return transaction.write(octets) if transaction is not None else None
 
     def spoil(self, fault: MailError | None = None) -> None:
         """What was taken can go; the answer at the end of data tells why."""
-        self._fault = self._fault or fault
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.abort()
+        if self._transaction is not None:
+            self._transaction.spoil(fault)
 
-    async def finish(self, octets: bytes, fault: MailError | None) -> Reply:
-        """The reply to the end of data; raises MailError if nobody got the message.
-
-        If any recipient's copy is durable the answer is 250, as a client must not send
-        it again; otherwise the first temporary fault, else the first permanent one.
-        """
+    async def finish(self, octets: bytes, fault: MailError | None) -> Reply | Replies:
+        """The reply to the end of data; raises MailError if nobody got the message."""
+        transaction = self._transaction
+        if transaction is None:
+            raise fault or BadSequence()
         try:
-            fault = fault or self._fault
-            if fault is None and self._sink is not None:
-                octets = self._look.finish(octets)
-                waiting = self._sink.write(octets) if octets else None
-                if waiting is not None:
-                    await waiting
-                return await self._commit()
-            raise fault or MailError()
+            return await transaction.finish(octets, fault, self.peer)
         finally:
+            self.messages += transaction.committed
             self.reset()
-
-    async def _commit(self) -> Reply:
-        sink, mail = self._sink, self._mail
-        if sink is None or mail is None:
-            raise MailError()
-        self._sink, self.committing = None, True  # the delivery ends it from here on
-        try:
-            verdicts = await sink.commit()
-        finally:
-            self.committing = False
-        refused = [verdict for verdict in verdicts if verdict is not None]
-        if len(refused) == len(verdicts):
-            raise next((v for v in refused if v.temporary), None) or (
-                refused[0] if refused else MailError()
-            )
-        self.messages += 1
-        mail_log.accepted(
-            self.peer.session,
-            self.peer.protocol,
-            self._message_id,
-            "" if mail.reverse_path is None else str(mail.reverse_path),
-            len(verdicts),
-            sink.octets,
-        )
-        if refused:
-            addresses = self._recipients
-            for address, verdict in zip(addresses, verdicts, strict=True):
-                if verdict is not None:
-                    mail_log.not_delivered(self._message_id, str(address), verdict)
-        return reply(250, "2.0.0", f"{self._message_id} accepted")
 
     # -- the rest -----------------------------------------------------------------
 
@@ -405,36 +393,27 @@ class Session:
             return cannot
         return reply(250, "2.1.5", f"<{recipient.address}>")
 
+    async def _etrn(self, event: Etrn) -> Reply:
+        """RFC 1985 §5.2: only for domains whose mail is kept for them."""
+        rooms, domain = self._rooms, event.domain
+        known = rooms.restrictions.etrn_domains
+        if rooms.flush is None or not any(
+            domain == one or domain.endswith("." + one) for one in known
+        ):
+            raise EtrnRefused()
+        started = await rooms.flush(domain, event.below)
+        if not started:
+            return reply(251, "2.0.0", f"No messages wait for {domain}")
+        return reply(253, "2.0.0", f"{started} pending messages for {domain} started")
+
     def reset(self) -> None:
         """No transaction: octets that were taken and look-ups are forgotten."""
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.abort()
-        self._mail = self._fault = None
-        self._recipients = {}
-        if self._lookups:
-            unasked, self._lookups = self._lookups, {}
-            for lookup in unasked.values():
-                lookup.addErrback(lambda fault: None)
-                lookup.cancel()
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.abort()
 
     def end(self) -> None:
         """The connection is gone."""
         if not self.committing:
             self.reset()
         self.log_out()
-
-
-MOST_LOOKUPS = 100  # started ahead at once
-
-
-def in_networks(address: str, networks: Sequence[Network]) -> bool:
-    """True if the IP address (IPv4 in IPv6 as IPv4) is in one of them."""
-    if not networks:
-        return False
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return any((mapped or parsed) in network for network in networks)

@@ -20,7 +20,7 @@ from mailtwist.errors import (
     RelayDenied,
     UnknownMechanism,
 )
-from mailtwist.smtp.server import SMTPFactory
+from mailtwist.smtp.factory import SMTPFactory
 
 from ..transcript import MemoryTransport, MemoryWire
 

@@ -3,25 +3,35 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
+from mailtwist.delivery.model import Notify, Wishes
 from mailtwist.errors import BadAddress, MailError, SyntaxFault
 from mailtwist.smtp import grammar
-from mailtwist.smtp.command import Auth, Mail, Rcpt
+from mailtwist.smtp.client_command import xtext
+from mailtwist.smtp.command import Auth, By, Mail, Offer, Rcpt
+from mailtwist.smtp.extensions import mail_keywords, rcpt_keywords
 from mailtwist.smtp.faults import BadArgument, ParameterNotKnown, Utf8Needed
+from mailtwist.smtp.xtext import decode
 from mailtwist.wire import Scanner
 
 ANN = Address("ann", "example.test")
+OFFER = Offer(1000, mechanisms=("PLAIN",), tls=True, hold="9 2030-01-01T00:00:00Z")
+MAIL, RCPT = mail_keywords(OFFER), rcpt_keywords(OFFER)
 
 
 def mail(text, **flags):
-    flags = {"extended": True, "bare_path": False, "auth": True} | flags
+    flags = {"keywords": MAIL, "bare_path": False} | flags
     octets = text if isinstance(text, bytes) else text.encode()
     return grammar.mail(Scanner(b"MAIL" + octets, 4), **flags)
 
 
 def rcpt(text, **flags):
-    flags = {"bare_path": False, "smtputf8": False} | flags
+    flags = {"keywords": RCPT, "bare_path": False, "smtputf8": False} | flags
     octets = text if isinstance(text, bytes) else text.encode()
     return grammar.rcpt(Scanner(b"RCPT" + octets, 4), **flags)
+
+
+def wish(reverse_path=None, size_octets=None, **wishes):
+    return Mail(reverse_path, size_octets, Wishes(**wishes))
 
 
 class PathTests(SynchronousTestCase):
@@ -71,8 +81,7 @@ class PathTests(SynchronousTestCase):
             (" TO:<ann@bücher.example>", Utf8Needed, "5.6.7"),
             (" FROM:<ann@example.test>", SyntaxFault, "5.5.2"),
             ("", SyntaxFault, "5.5.2"),
-            (" TO:<ann@example.test> NOTIFY=NEVER", ParameterNotKnown, "5.5.4"),
-            (" TO:<ann@example.test> ORCPT=rfc822;a@b", ParameterNotKnown, "5.5.4"),
+            (" TO:<ann@example.test> RET=FULL", ParameterNotKnown, "5.5.4"),
         ):
             found = self.assertRaises(fault, rcpt, text)
             self.assertEqual(found.status, status, text)
@@ -98,7 +107,7 @@ class PathTests(SynchronousTestCase):
         text = " TO:<josé@bücher.example>"
         self.assertEqual(rcpt(text, smtputf8=True), Rcpt(jose))
         text = " FROM:<josé@bücher.example> SMTPUTF8"
-        self.assertEqual(mail(text), Mail(jose, smtputf8=True))
+        self.assertEqual(mail(text), wish(jose, smtputf8=True))
         self.assertRaises(BadAddress, rcpt, b" TO:<jos\xe9@x.test>", smtputf8=True)
 
 
@@ -106,30 +115,65 @@ class MailTests(SynchronousTestCase):
     def test_parameters_that_are_taken(self):
         for text, wanted in (
             (" FROM:<>", Mail(None)),
-            (" FROM:<> BODY=8BITMIME", Mail(None, body="8BITMIME")),
+            (" FROM:<> BODY=8BITMIME", wish(body="8BITMIME")),
+            (" FROM:<> BODY=BinaryMIME", wish(body="BINARYMIME")),
             (" FROM:<> body=7bit size=0", Mail(None, 0)),
             (
                 " FROM:<ann@example.test> SIZE=12345 SMTPUTF8",
-                Mail(ANN, 12345, smtputf8=True),
+                wish(ANN, 12345, smtputf8=True),
             ),
-            (" FROM:<> AUTH=<>", Mail(None, auth="")),
-            (" FROM:<> AUTH=ann+40example.test", Mail(None, auth="ann@example.test")),
-            (" FROM:<> AUTH=ann@example.test", Mail(None, auth="ann@example.test")),
-            (" FROM:<> AUTH=e+2Bx@example.test", Mail(None, auth="e+x@example.test")),
+            (" FROM:<> AUTH=<>", wish(auth="")),
+            (" FROM:<> AUTH=ann+40example.test", wish(auth="ann@example.test")),
+            (" FROM:<> AUTH=ann@example.test", wish(auth="ann@example.test")),
+            (" FROM:<> AUTH=e+2Bx@example.test", wish(auth="e+x@example.test")),
+            (" FROM:<> RET=hdrs ENVID=a+20b", wish(ret="HDRS", envid="a b")),
+            (" FROM:<> REQUIRETLS", wish(require_tls=True)),
+            (" FROM:<> MT-PRIORITY=-9", wish(priority=-9)),
+            (" FROM:<> BY=120;RT", Mail(None, by=By(120, "R", True))),
+            (" FROM:<> BY=-5;n", Mail(None, by=By(-5, "N"))),
+            (" FROM:<> HOLDFOR=60", Mail(None, hold_for_s=60)),
+            (" FROM:<> HOLDUNTIL=1970-01-02T00:00:00Z", Mail(None, hold_until_s=86400)),
+            (
+                " FROM:<> HOLDUNTIL=1970-01-01T01:00:00.5+01:00",
+                Mail(None, hold_until_s=0),
+            ),
+            (" FROM:<> PRDR", Mail(None, prdr=True)),
         ):
             self.assertEqual(mail(text), wanted, text)
 
     def test_parameters_that_are_refused(self):
         for text, fault in (
             (" FROM:<> FOO=bar", ParameterNotKnown),
-            (" FROM:<> RET=HDRS", ParameterNotKnown),
+            (" FROM:<> NOTIFY=NEVER", ParameterNotKnown),  # of RCPT
+            (" FROM:<> RET=ALL", BadArgument),
+            (" FROM:<> RET", BadArgument),
+            (" FROM:<> ENVID=a+0D+0AX:y", BadArgument),  # no line of its own
+            (" FROM:<> ENVID=a+2", BadArgument),
+            (" FROM:<> ENVID=a+2b", BadArgument),  # RFC 3461 §4: upper case
+            (f" FROM:<> ENVID={'x' * 101}", BadArgument),
+            (" FROM:<> REQUIRETLS=yes", BadArgument),
+            (" FROM:<> MT-PRIORITY=10", BadArgument),
+            (" FROM:<> MT-PRIORITY=+1", BadArgument),
+            (" FROM:<> MT-PRIORITY", BadArgument),
+            (" FROM:<> BY=0;R", BadArgument),  # RFC 2852 §4
+            (" FROM:<> BY=-1;R", BadArgument),
+            (" FROM:<> BY=1234567890;N", BadArgument),
+            (" FROM:<> BY=10", BadArgument),
+            (" FROM:<> HOLDFOR=0", BadArgument),
+            (" FROM:<> HOLDFOR=-1", BadArgument),
+            (" FROM:<> HOLDUNTIL=tomorrow", BadArgument),
+            (" FROM:<> HOLDUNTIL=2030-02-30T00:00:00Z", BadArgument),
+            (" FROM:<> HOLDUNTIL=2030-01-01T00:00:00", BadArgument),
+            (" FROM:<> HOLDUNTIL=0001-01-01T00:00:00+14:00", BadArgument),
+            (" FROM:<> HOLDFOR=1 HOLDUNTIL=2030-01-01T00:00:00Z", BadArgument),
+            (" FROM:<> PRDR=1", BadArgument),
             (" FROM:<> SIZE=1 SIZE=2", BadArgument),
             (" FROM:<> SIZE=", BadArgument),
             (" FROM:<> SIZE", BadArgument),
             (" FROM:<> SIZE=-1", BadArgument),
             (" FROM:<> SIZE=1e9", BadArgument),
             (f" FROM:<> SIZE={'9' * 21}", BadArgument),
-            (" FROM:<> BODY=BINARYMIME", BadArgument),
+            (" FROM:<> BODY=UTF-16", BadArgument),
             (" FROM:<> BODY", BadArgument),
             (" FROM:<> SMTPUTF8=yes", BadArgument),
             (" FROM:<> AUTH=a+4x@b", BadArgument),
@@ -140,8 +184,55 @@ class MailTests(SynchronousTestCase):
             self.assertRaises(fault, mail, text)
 
     def test_parameters_need_what_was_offered(self):
-        self.assertRaises(ParameterNotKnown, mail, " FROM:<> SIZE=1", extended=False)
-        self.assertRaises(ParameterNotKnown, mail, " FROM:<> AUTH=<>", auth=False)
+        self.assertRaises(ParameterNotKnown, mail, " FROM:<> SIZE=1", keywords=())
+        for offer, parameter in (
+            (Offer(1000), "AUTH=<>"),
+            (Offer(1000), "REQUIRETLS"),  # without TLS
+            (Offer(1000), "HOLDFOR=60"),
+            (Offer(1000, lmtp=True), "PRDR"),
+            (Offer(1000, withheld=frozenset(("DSN",))), "RET=FULL"),
+        ):
+            keywords = mail_keywords(offer)
+            with self.assertRaises(ParameterNotKnown):
+                mail(f" FROM:<> {parameter}", keywords=keywords)
+
+    def test_recipients_say_what_they_want_reported(self):
+        for text, notify in (
+            ("NOTIFY=NEVER", Notify(frozenset(("NEVER",)))),
+            ("notify=success,DELAY", Notify(frozenset(("SUCCESS", "DELAY")))),
+            ("ORCPT=rfc822;a+2Bb@x.test", Notify(None, "rfc822;a+b@x.test")),
+            ("ORCPT=x400;/c=de", None),
+            ("ORCPT=X400;/c+3Dde/", Notify(None, "x400;/c=de/")),
+            ("ORCPT=utf-8;jos\\x{E9}@x.test", Notify(None, "utf-8;josé@x.test")),
+            ("ORCPT=utf-8;a\\x{2B}b@x.test", Notify(None, "utf-8;a+b@x.test")),
+            ("ORCPT=utf-8;josé@x.test", None),  # needs SMTPUTF8
+            ("ORCPT=utf-8;a\\x{0D}\\x{0A}b", None),
+            ("ORCPT=utf-8;a\\x{D800}", None),
+            ("ORCPT=utf-8;a\\x{FFFFFF}", None),
+            ("ORCPT=utf-8;a\\b", None),
+            ("ORCPT=rfc822;a+0Ab", None),
+            ("ORCPT=rfc822;", None),
+            ("ORCPT=a@x.test", None),
+            (f"ORCPT=rfc822;{'x' * 500}", None),
+            ("NOTIFY=NEVER,DELAY", None),
+            ("NOTIFY=DELAY,DELAY", None),
+            ("NOTIFY=SOON", None),
+            ("NOTIFY", None),
+        ):
+            text = f" TO:<ann@example.test> {text}"
+            if notify is not None:
+                self.assertEqual(rcpt(text), Rcpt(ANN, notify), text)
+            else:
+                with self.assertRaises(MailError, msg=text):
+                    rcpt(text)
+        told = rcpt(" TO:<ann@example.test> ORCPT=utf-8;josé@x.test", smtputf8=True)
+        self.assertEqual(told.notify.orcpt, "utf-8;josé@x.test")
+
+    @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))
+    @settings(max_examples=100)
+    def test_what_is_in_xtext_is_read_back(self, text):
+        encoded = xtext(text.encode()).decode()
+        self.assertEqual(decode(encoded).decode(), text)
 
     @given(st.binary(max_size=60))
     @settings(max_examples=200)
@@ -201,7 +292,7 @@ class AuthTests(SynchronousTestCase):
 
 class HelloTests(SynchronousTestCase):
     def parse(self, octets):
-        return grammar.hello(Scanner(octets, 4), extended=True)
+        return grammar.hello(Scanner(octets, 4), "EHLO")
 
     def test_any_one_word_is_a_name(self):
         for octets, name in (

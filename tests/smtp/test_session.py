@@ -73,7 +73,6 @@ class CommandTests(SynchronousTestCase):
             ("SEND FROM:<a@b>", "502 5.5.1"),  # RFC 5321 Appendix F.6
             ("SOML FROM:<a@b>", "502 5.5.1"),
             ("SAML FROM:<a@b>", "502 5.5.1"),
-            ("BDAT 5 LAST", "500 5.5.1"),  # not offered
             ("HELP FOO", "504 5.5.4"),
         ):
             self.assertEqual(self.client.codes(line), [code], line)

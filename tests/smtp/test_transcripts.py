@@ -76,7 +76,9 @@ class SocketTests(TestCase):
         def talk():
             wire = SocketWire("127.0.0.1", house.port, tls=True)
             wire.send(TO_DATA)
-            told = [wire.line() for _ in range(13)]
+            told = [wire.line()]
+            while not told[-1].startswith(b"354"):
+                told.append(wire.line())
             wire.send(b"x: y\r\n.\r\nQUIT\r\n")
             told += [wire.line(), wire.line()]
             self.assertTrue(wire.is_closed())

@@ -1,0 +1,100 @@
+"""What the sessions of a listener work with, and what they offer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from attrs import frozen
+
+from ..auth.login import Authenticator, Peer
+from ..config.model import Smtp
+from ..config.restricting import Restrictions
+from ..interfaces import IDelivery, IRouter
+from .command import Offer
+
+Network = IPv4Network | IPv6Network
+Flush = Callable[[str, bool], Awaitable[int]]
+
+MOST_LIMIT = 999_999  # six digits, RFC 9422 §4
+
+
+@frozen
+class Rooms:
+    """What every session of a factory works with; `now` gives seconds of the epoch.
+
+    `flush(domain, below)` starts what waits in the queue for a domain, with `below` for
+    all under it too, and gives how many messages those are.
+    """
+
+    config: Smtp
+    hostname: str
+    role: str  # "smtp", "submission" or "lmtp"
+    authenticator: Authenticator
+    router: IRouter
+    delivery: IDelivery
+    trusted_networks: Sequence[Network]
+    now: Callable[[], float]
+    restrictions: Restrictions = Restrictions()
+    flush: Flush | None = None
+
+    def offer(
+        self, peer: Peer, *, starttls: bool, login: bool, proxy: bool, etrn: bool
+    ) -> Offer:
+        """What a client is offered in its present state.
+
+        `starttls` if TLS can be started; `login` if there is one; `proxy` if it is a
+        trusted proxy; `etrn` if it may say ETRN whatever its network."""
+        config, tls, lmtp = self.config, peer.tls, self.role == "lmtp"
+        mechanisms: tuple[str, ...] = ()
+        if not login and not lmtp:
+            mechanisms = self.authenticator.mechanisms(tls=tls)
+        return Offer(
+            config.message_octets,
+            starttls and not tls,
+            mechanisms,
+            tls,
+            lmtp,
+            frozenset(config.withheld),
+            config.deliver_by_s,
+            self._hold() if self.role == "submission" else "",
+            self._limits(),
+            self._has_etrn()
+            and (etrn or in_networks(peer.address, self.restrictions.etrn_networks)),
+            proxy,
+        )
+
+    def _hold(self) -> str:
+        """max-future-release-interval and -date-time (RFC 4865 §3)."""
+        longest = self.config.hold_s
+        if not longest:
+            return ""
+        until = datetime.fromtimestamp(int(self.now()) + longest, UTC)
+        return f"{longest} {until:%Y-%m-%dT%H:%M:%SZ}"
+
+    def _limits(self) -> str:
+        """RFC 9422 §4."""
+        config = self.config
+        limits = [
+            f"MAILMAX={min(config.messages, MOST_LIMIT)}",
+            f"RCPTMAX={min(config.recipients, MOST_LIMIT)}",
+        ]
+        if config.recipient_domains:
+            limits.append(f"RCPTDOMAINMAX={min(config.recipient_domains, MOST_LIMIT)}")
+        return " ".join(limits)
+
+    def _has_etrn(self) -> bool:
+        return self.flush is not None and bool(self.restrictions.etrn_domains)
+
+
+def in_networks(address: str, networks: Sequence[Network]) -> bool:
+    """True if the IP address (IPv4 in IPv6 as IPv4) is in one of them."""
+    if not networks:
+        return False
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in networks)

@@ -1,0 +1,253 @@
+"""One mail transaction of the server: recipients, the message, what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from ..address import Address
+from ..auth.login import Peer
+from ..delivery.model import NOTHING_SAID, Envelope, Recipient, Verdict, Wishes
+from ..errors import AuthUnavailable, MailError, TooManyRecipients
+from ..interfaces import IDelivery, IMessageSink, IRouter
+from ..log import mail_log
+from .command import Mail, Rcpt
+from .faults import TooManyDomains
+from .header import HeaderLook
+from .reply import Replies, Reply, reply, reply_for
+
+MOST_LOOKUPS = 100  # started ahead at once
+RECIPIENT_OK = reply(250, "2.1.5", "Recipient ok")
+PRDR_FOLLOWS = reply(353, "", "Each recipient's verdict follows, then that of all")
+
+
+class Transaction:
+    """From MAIL to the end of its message, or to RSET.
+
+    `wishes` are those of `mail` made absolute.  `queued` gives the forward-paths of
+    RCPT commands that wait, so that their look-ups start while one is awaited.
+    `each_told` if every recipient gets its own reply at the end (LMTP).
+    """
+
+    def __init__(
+        self,
+        mail: Mail,
+        wishes: Wishes,
+        message_id: str,
+        *,
+        router: IRouter,
+        may_relay: bool,
+        most_recipients: int,
+        most_domains: int,
+        each_told: bool,
+        queued: Callable[[], list[Address]],
+    ) -> None:
+        self.mail, self.wishes, self.message_id = mail, wishes, message_id
+        self.committing = False  # nothing can stop a delivery that was begun
+        self.committed = False  # somebody has the message
+        self._router, self._may_relay, self._queued = router, may_relay, queued
+        self._most_recipients, self._most_domains = most_recipients, most_domains
+        self._each_told = each_told
+        self._recipients: dict[Address, Recipient] = {}
+        self._said: list[Address] = []  # in every RCPT that was accepted
+        self._domains: set[str] = set()
+        self._lookups: dict[Address, Deferred[Recipient]] = {}
+        self._sink: IMessageSink | None = None
+        self._look = HeaderLook()
+        self._fault: MailError | None = None
+
+    # -- recipients -----------------------------------------------------------------
+
+    async def rcpt(self, event: Rcpt) -> Reply:
+        """The reply to RCPT; raises MailError."""
+        address = event.forward_path
+        if len(self._recipients) >= self._most_recipients:
+            raise TooManyRecipients()
+        if self._most_domains:
+            self._domains.add(address.domain)
+            if len(self._domains) > self._most_domains:
+                self._domains.discard(address.domain)
+                raise TooManyDomains()
+        asked = self._lookups.pop(address, None) or self._look_up(address)
+        if not asked.called:
+            self.look_ahead()
+        try:
+            recipient = await asked
+        except AuthUnavailable as fault:
+            raise MailError("Cannot look that up now, try again later") from fault
+        if event.notify is not NOTHING_SAID:
+            recipient = evolve(recipient, notify=event.notify)
+        self._recipients.setdefault(address, recipient)
+        self._said.append(address)
+        return RECIPIENT_OK
+
+    def _look_up(self, address: Address) -> Deferred[Recipient]:
+        return Deferred.fromCoroutine(
+            self._router.resolve(
+                address,
+                may_relay=self._may_relay,
+                size_octets=self.mail.size_octets,
+                sender=self.mail.reverse_path,
+            )
+        )
+
+    def look_ahead(self) -> None:
+        """Start the look-ups of recipients that wait; their answers wait their turn."""
+        room = self._most_recipients - len(self._recipients)
+        for address in self._queued():
+            if len(self._lookups) >= min(room, MOST_LOOKUPS):
+                return
+            if address not in self._lookups and address not in self._recipients:
+                self._lookups[address] = self._look_up(address)
+
+    # -- the message ----------------------------------------------------------------
+
+    @property
+    def prdr(self) -> bool:
+        """True if replies to each recipient frame the one to all: with one recipient
+        there is nothing to tell apart."""
+        return self.mail.prdr and not self._each_told and len(self._said) > 1
+
+    def begin(
+        self,
+        delivery: IDelivery,
+        peer: Peer,
+        login: str | None,
+        trace: Callable[[bytes], bytes],
+        missing: tuple[bytes, bytes] | None,
+    ) -> None:
+        """A sink for the message; `trace` makes the trace field for the only recipient
+        to be named in it, `missing` as HeaderLook has it."""
+        recipients = tuple(self._recipients.values())
+        only = b""
+        if len(recipients) == 1:
+            only = recipients[0].address.encode(utf8=self.wishes.smtputf8)
+        envelope = Envelope(
+            self.message_id,
+            peer.session,
+            self.mail.reverse_path,
+            recipients,
+            trace(only),
+            login,
+            self.mail.size_octets,
+            self.wishes,
+            not (self._each_told or self.prdr),
+        )
+        self._look = HeaderLook(missing)
+        self._sink = delivery.begin(envelope)
+
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """Message octets; an awaitable asks to wait before the next."""
+        if self._sink is None:
+            return None
+        try:
+            ready = self._look.feed(octets)
+        except MailError as fault:
+            self.spoil(fault)
+            return None
+        return self._sink.write(ready) if ready else None
+
+    def spoil(self, fault: MailError | None = None) -> None:
+        """What was taken can go; the answer at the end of data tells why."""
+        self._fault = self._fault or fault
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.abort()
+
+    def chunk(self, octets: int, fault: MailError | None) -> Reply:
+        """The reply to a chunk that is not the last; raises MailError."""
+        fault = fault or self._fault
+        if fault is not None:
+            self.spoil(fault)
+            raise fault
+        return reply(250, "2.0.0", f"{octets} octets taken")
+
+    async def finish(
+        self, octets: bytes, fault: MailError | None, peer: Peer
+    ) -> Reply | Replies:
+        """The reply to the end of data; raises MailError if nobody got the message and
+        one reply tells it.
+
+        With one reply for all: if any recipient's copy is durable it is 250, as a
+        client must not send it again; otherwise the first temporary fault, else the
+        first permanent one.
+        """
+        fault = fault or self._fault
+        if fault is None and self._sink is not None:
+            try:
+                octets = self._look.finish(octets)
+                waiting = self._sink.write(octets) if octets else None
+                if waiting is not None:
+                    await waiting
+                verdicts = await self._commit(self._sink, peer)
+                return self._replies(verdicts)
+            except MailError as told:
+                fault = told
+        fault = fault or MailError()
+        if self._each_told and self._said:
+            mail_log.refused(peer.session, peer.protocol, "message", fault)
+            return Replies((reply_for(fault),) * len(self._said))
+        raise fault
+
+    async def _commit(
+        self, sink: IMessageSink, peer: Peer
+    ) -> dict[Address, MailError | None]:
+        self._sink, self.committing = None, True  # the delivery ends it from here on
+        try:
+            verdicts: Sequence[Verdict] = await sink.commit()
+        finally:
+            self.committing = False
+        by_address = dict(zip(self._recipients, verdicts, strict=True))
+        refused = [verdict for verdict in verdicts if verdict is not None]
+        if len(refused) < len(verdicts):
+            self.committed = True
+            sender = self.mail.reverse_path
+            mail_log.accepted(
+                peer.session,
+                peer.protocol,
+                self.message_id,
+                "" if sender is None else str(sender),
+                len(verdicts),
+                sink.octets,
+            )
+        if refused and (self.committed or self._each_told):
+            for address, verdict in by_address.items():
+                if verdict is not None:
+                    mail_log.not_delivered(self.message_id, str(address), verdict)
+        return by_address
+
+    def _replies(self, verdicts: dict[Address, MailError | None]) -> Reply | Replies:
+        accepted = reply(250, "2.0.0", f"{self.message_id} accepted")
+        if self._each_told or self.prdr:
+            each = [
+                accepted if (fault := verdicts[said]) is None else reply_for(fault)
+                for said in self._said
+            ]
+            if self._each_told:
+                return Replies(tuple(each))
+            final = accepted if self.committed else reply_for(_gravest(verdicts))
+            return Replies((PRDR_FOLLOWS, *each, final))
+        if self.committed:
+            return accepted
+        raise _gravest(verdicts)
+
+    def abort(self) -> None:
+        """Octets that were taken and look-ups are forgotten."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.abort()
+        if self._lookups:
+            unasked, self._lookups = self._lookups, {}
+            for lookup in unasked.values():
+                lookup.addErrback(lambda fault: None)
+                lookup.cancel()
+
+
+def _gravest(verdicts: dict[Address, MailError | None]) -> MailError:
+    """The first temporary fault, else the first one."""
+    refused = [verdict for verdict in verdicts.values() if verdict is not None]
+    if not refused:
+        return MailError()
+    return next((fault for fault in refused if fault.temporary), refused[0])
