@@ -44,7 +44,7 @@ class Plan:
     chunking: bool
     needs: Needs
     no_utf8_headers: bool
-    passed: bool  # the host reports from now on (RFC 3461 §5.2.1)
+    action: str  # of a success, as in Outcome
 
     def transaction(self, count: int, start: int = 0) -> Transaction:
         """For `count` of the recipients from `start`."""
@@ -74,7 +74,8 @@ def plan(
     if not utf8:
         able, refused = _without_utf8(job, recipients, look, peer)
         utf8 = "SMTPUTF8" in offer and not _ascii(job.reverse_path, able)
-    passed = "DSN" in offer
+    dsn = "DSN" in offer  # the host reports from now on (RFC 3461 §5.2.1)
+    action = "passed" if dsn else "delivered" if peer.final else "relayed"
     parameters: list[bytes] = []
     if "SIZE" in offer:
         parameters.append(b"SIZE=%d" % octets)
@@ -83,7 +84,7 @@ def plan(
         parameters.append(b"BODY=" + body)
     if utf8:
         parameters.append(b"SMTPUTF8")
-    if passed:
+    if dsn:
         if wishes.ret:
             parameters.append(b"RET=" + wishes.ret.encode())
         if wishes.envid:
@@ -102,7 +103,7 @@ def plan(
             rcpt(
                 recipient.address,
                 notify_parameters(recipient.notify, recipient.original, utf8=utf8)
-                if passed
+                if dsn
                 else (),
                 utf8=utf8,
             ),
@@ -111,7 +112,7 @@ def plan(
     ]
     said = mail(job.reverse_path, parameters, utf8=utf8)
     no_utf8 = wishes.smtputf8 and not utf8
-    return Plan(said, tuple(lines), tuple(refused), chunking, needs, no_utf8, passed)
+    return Plan(said, tuple(lines), tuple(refused), chunking, needs, no_utf8, action)
 
 
 def _ascii(sender: Address | None, recipients: Sequence[QueuedRecipient]) -> bool:

@@ -74,7 +74,7 @@ class Attempt:
         return [self._outcomes.get(r.number, none) for r in self._job.recipients]
 
     async def _host(self, host: Host, way: Way, address: str) -> None:
-        host = evolve(host, rule=self._rule(host))
+        host = evolve(host, rule=self._rule(host, way))
         door = Door(host, address, way.lmtp, way.implicit_tls, way.tls, way.login)
         client = self._connections.kept(door)
         if client is not None and not await self._session(client, door, kept=True):
@@ -96,9 +96,11 @@ class Attempt:
             self._tls_told(host, address, result)
         await self._session(client, door, kept=False)
 
-    def _rule(self, host: Host) -> TlsRule:
+    def _rule(self, host: Host, way: Way) -> TlsRule:
         """The host's rule with the sender's word on TLS (RFC 8689 §4.2)."""
         rule, job = host.rule, self._job
+        if way.lmtp:
+            return rule
         if job.message.wishes.require_tls and job.reverse_path is not None:
             if rule.level in ("none", "may", "encrypt"):
                 return evolve(rule, level="verify")
@@ -185,8 +187,7 @@ class Attempt:
     ) -> None:
         for (recipient, _), result in zip(asked, results, strict=True):
             said = "" if result.reply is None else str(result.reply)
-            action = "passed" if made.passed else "relayed"
-            outcome = Outcome(result.fault, host.name, said, action)
+            outcome = Outcome(result.fault, host.name, said, made.action)
             self._settle(recipient, outcome, final=result.uncertain)
 
     # -- what is known ----------------------------------------------------------------

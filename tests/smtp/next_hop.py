@@ -81,6 +81,10 @@ class FakeHosts:
             raise self.answer[0]
         return self.answer
 
+    def rule(self, rule):
+        """Another rule for the hosts."""
+        self.answer = tuple(evolve(host, rule=rule) for host in self.answer)
+
     def tls_result(self, next_hop, host, address, failure):
         self.told.append((next_hop, host.name, failure))
 
@@ -95,6 +99,9 @@ class Peer(Protocol):
         self.factory.peers.append(self)
         self.rest, self.content, self.chunk, self.mute = b"", None, None, None
         self.say(self.factory.script.get("greeting", b"220 next.test\r\n"))
+
+    secure = False
+    lines_to = None  # gives the answer to lines that are no commands
 
     def say(self, what):
         if callable(what):
@@ -141,6 +148,9 @@ class Peer(Protocol):
         if b"\r\n" not in self.rest:
             return False
         line, self.rest = self.rest.split(b"\r\n", 1)
+        if self.lines_to is not None:
+            self.say(self.lines_to(self, line))
+            return True
         self.factory.lines.append(line)
         verb = line.split(b" ")[0].split(b":")[0].decode().upper()
         if verb == "BDAT":
@@ -157,6 +167,9 @@ class Peer(Protocol):
             self.say(ANSWERS.get(verb, b"250 2.0.0 ok\r\n"))
         if verb == "DATA" and self.said[:3] == b"354":
             self.content, self.looked = b"", 0
+        if verb == "STARTTLS" and self.said == ANSWERS["STARTTLS"]:
+            self.transport.startTLS(self.factory.tls)
+            self.secure = True
         self.factory.heard_of(verb)
         return True
 
@@ -189,7 +202,7 @@ class NextHop(Factory):
     def __init__(self, script):
         self.script = script
         self.lines, self.messages, self.chunks, self.peers = [], [], [], []
-        self.gone, self.waiting = 0, []
+        self.gone, self.waiting, self.tls = 0, [], None
 
     def heard_of(self, verb):
         waiting, self.waiting = self.waiting, []
@@ -226,9 +239,8 @@ class World:
         case.addCleanup(self._settled)
         case.addCleanup(self.connections.close)
         self.hosts = FakeHosts()
-        self.transport = SmtpTransport(
-            reactor, relay, self.hosts, self.connections, **options
-        )
+        kind = options.pop("kind", SmtpTransport)
+        self.transport = kind(reactor, relay, self.hosts, self.connections, **options)
         self.hops = []
 
     async def next_hop(self, script=(), name="next.test", rule=None, **fields):
