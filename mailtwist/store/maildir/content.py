@@ -73,32 +73,34 @@ def read(wanted: Sequence[Wanted], places: Places) -> list[bytes | None]:
 
 
 def _read(wanted: Wanted, places: Places) -> bytes | None:
-    descriptor = _open(wanted.path)
-    if descriptor is None:
+    found = _open(wanted.path)
+    if found is None:
         return None
+    descriptor, size = found
     try:
         if wanted.lf:
             return _converted_range(descriptor, wanted, places)
-        count = wanted.count
-        if count is None:
-            count = max(0, os.fstat(descriptor).st_size - wanted.start)
+        count = max(0, size - wanted.start)
+        if wanted.count is not None:
+            count = min(count, wanted.count)
         return _pread(descriptor, count, wanted.start)
     finally:
         os.close(descriptor)
 
 
-def _open(path: str) -> int | None:
-    """A descriptor of a plain file, or None."""
+def _open(path: str) -> tuple[int, int] | None:
+    """(descriptor, octets) of a plain file, or None."""
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as fault:
         if fault.errno in _NOT_THERE:
             return None
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    seen = os.fstat(descriptor)
+    if not stat.S_ISREG(seen.st_mode):
         os.close(descriptor)
         return None
-    return descriptor
+    return descriptor, seen.st_size
 
 
 def _pread(descriptor: int, count: int, start: int) -> bytes:
@@ -116,9 +118,10 @@ def _pread(descriptor: int, count: int, start: int) -> bytes:
 
 def crlf_octets(path: str, size: int) -> int:
     """RFC822.SIZE of a file of `size` octets; `size` if it is not there."""
-    descriptor = _open(path)
-    if descriptor is None:
+    found = _open(path)
+    if found is None:
         return size
+    descriptor, _ = found
     try:
         return size + sum(
             len(converted) - octets for converted, octets in _converted(descriptor, 0)
@@ -172,11 +175,11 @@ def whole(path: str, lf: bool) -> bytes | mmap.mmap | None:
     A very large one is mapped from an unnamed copy: were the file itself mapped, a
     program that cuts it short could end this one.
     """
-    descriptor = _open(path)
-    if descriptor is None:
+    found = _open(path)
+    if found is None:
         return None
+    descriptor, size = found
     try:
-        size = os.fstat(descriptor).st_size
         if size <= MOST_IN_MEMORY:
             octets = _pread(descriptor, size, 0)
             return with_crlf(octets) if lf else octets
