@@ -240,7 +240,8 @@ class Imap4:
     )
     poll_s: float = option(
         1.0,
-        "How often an idle session looks at its folder for what other programs did.",
+        "How often the folder of idle sessions is looked at for what other programs "
+        "did. On local file systems the kernel tells at once, and looks are rarer.",
         ge(0.1),
     )
 

@@ -28,11 +28,12 @@ from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
 from . import durable, folders, scan, subscriptions, uidlist
+from .inotify import Inotify
 from .keywords import FlagNames
 from .live import Delta, Live, Stamp
 from .names import UniqueNames
 from .usage import UsageCount
-from .watch import Polls
+from .watch import Watches
 
 log = Logger()
 
@@ -87,6 +88,7 @@ class AccountFiles:
         names: UniqueNames,
         *,
         poll_s: float,
+        inotify: Callable[[], Inotify | None],
         used: Callable[[AccountFiles], None],
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
@@ -96,7 +98,14 @@ class AccountFiles:
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
         self.live: dict[Path, Live] = {}
         self.usage = UsageCount()
-        self.polls = Polls(reactor, poll_s, self.unchanged, self.refresh)
+        self.watches = Watches(
+            reactor,
+            poll_s,
+            self.unchanged,
+            self.refresh,
+            doubt_s=DOUBT_S,
+            inotify=inotify,
+        )
         self.busy = 0
         self._recovered = False
         self._lock, self._cache_lock = DeferredLock(), DeferredLock()

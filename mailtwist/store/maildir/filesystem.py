@@ -24,6 +24,7 @@ TELLS_ERRORS = {
     0xF2F52010,  # F2FS
     0x01021994,  # tmpfs, where nothing is durable anyway
 }
+LOCAL = TELLS_ERRORS  # that no other host writes to: these are so, too
 
 
 def kernel_tells_errors(release: str) -> bool:

@@ -197,10 +197,10 @@ class MaildirMailbox:
 
         def end() -> None:
             end_watching()
-            self.files.polls.end(live)
+            self.files.watches.end(live)
 
         self._ends.append(end)
-        self.files.polls.begin(live)
+        self.files.watches.begin(live)
         return end
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ from . import folders
 from .account import AccountFiles
 from .content import Places
 from .delivery import MaildirDelivery
+from .inotify import Inotify, started
 from .mailboxes import MaildirMailboxes
 from .names import UniqueNames
 from .spool import Spooler
@@ -48,7 +49,8 @@ class MaildirStore:
         self._open: OrderedDict[str, AccountFiles] = OrderedDict()
         self._folders: dict[tuple[str, Path], str] = {}
         self._places = Places()
-        self._closed = False
+        self._closed = self._inotify_asked = False
+        self._inotify: Inotify | None = None
         self.names = UniqueNames(hostname)
         self.writer = MaildirWriter(reactor, config.delivery.sync)
         self.spooler = Spooler(reactor, config.delivery.memory_octets)
@@ -64,6 +66,13 @@ class MaildirStore:
             self._pool.start()
         return deferToThreadPool(self._reactor, self._pool, work, *arguments)
 
+    def inotify(self) -> Inotify | None:
+        """The kernel's word on folders, for all accounts; None if there is none."""
+        if self._inotify_asked or self._closed:
+            return self._inotify
+        self._inotify_asked, self._inotify = True, started(self._reactor)
+        return self._inotify
+
     def mailboxes(self, account: Account) -> MaildirMailboxes:
         home = account.home
         tree = self._trees.get(home)
@@ -74,6 +83,7 @@ class MaildirStore:
                 self._reactor,
                 self.names,
                 poll_s=self._poll_s,
+                inotify=self.inotify,
                 used=self._used,
             )
             tree = MaildirMailboxes(
@@ -154,9 +164,11 @@ class MaildirStore:
         await self.writer.close()
         await self.spooler.close()
         for tree in list(self._trees.values()):
-            tree.files.polls.close()
+            tree.files.watches.close()
             await tree.files.rest()
         self._closed = True
+        if self._inotify is not None:
+            self._inotify.close()
         if self._pool.started:
             self._pool.stop()
         self._trees.clear()
