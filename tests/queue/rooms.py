@@ -114,6 +114,19 @@ class World:
         self.open()
 
     def open(self):
+        self.open_spool()
+        self.manager = Manager(
+            clock=self.clock,
+            spool=self.spool,
+            transports=self.transports,
+            reporter=self.reports,
+            config=self.config,
+            chance=lambda: 0.0,
+        )
+        self.spool.arrived = self.manager.arrived
+        self.manager.start()
+
+    def open_spool(self):
         os.makedirs(self.folder, exist_ok=True)
         writer, reader = (connect(f"{self.folder}/{DATABASE}") for _ in range(2))
         writer.execute("PRAGMA synchronous=OFF")  # nothing cuts the power here
@@ -126,16 +139,6 @@ class World:
             reader=Direct(reader, writes=False),
         )
         self.spool.start()
-        self.manager = Manager(
-            clock=self.clock,
-            spool=self.spool,
-            transports=self.transports,
-            reporter=self.reports,
-            config=self.config,
-            chance=lambda: 0.0,
-        )
-        self.spool.arrived = self.manager.arrived
-        self.manager.start()
 
     def close(self):
         """As a kill would: nothing is told to anybody."""
