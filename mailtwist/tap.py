@@ -23,7 +23,10 @@ it.  `make run` in a checkout starts a whole server on loopback ports to try."""
 
 
 class Options(usage.Options):
-    """--config FILE, read and checked before anything is opened."""
+    """--config FILE, read and checked before anything is opened.
+
+    A file that cannot be used ends the process with what is wrong and status 1.
+    """
 
     synopsis = "[options]"
     longdesc = "Runs the mail server that a TOML file describes."
@@ -37,11 +40,11 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         if self["config"] is None:
-            raise usage.UsageError(NO_FILE)
+            raise SystemExit(f"mailtwist: {NO_FILE}")
         try:
             self.parsed = load(self["config"])
         except ConfigError as fault:
-            raise usage.UsageError(str(fault)) from fault
+            raise SystemExit(f"mailtwist: {fault}") from fault
         self._choose_log()
 
     def _choose_log(self) -> None:

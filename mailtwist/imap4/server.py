@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve
@@ -58,7 +59,7 @@ class IMAP4Server(Protocol):
 
     def connectionMade(self) -> None:
         factory, transport = self.factory, self.transport
-        if hasattr(transport, "setTcpNoDelay"):
+        with suppress(AttributeError, OSError):  # a Unix socket has none
             transport.setTcpNoDelay(True)
         tls = ISSLTransport.providedBy(transport)
         host = getattr(transport.getPeer(), "host", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -58,9 +59,8 @@ class POP3Server(Protocol):
     # -- the connection ---------------------------------------------------------
 
     def connectionMade(self) -> None:
-        no_delay = getattr(self.transport, "setTcpNoDelay", None)
-        if no_delay is not None:  # a Unix socket has none
-            no_delay(True)
+        with suppress(AttributeError, OSError):  # a Unix socket has none
+            self.transport.setTcpNoDelay(True)
         tls = ISSLTransport.providedBy(self.transport) or INegotiated.providedBy(
             self.transport
         )

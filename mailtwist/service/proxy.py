@@ -6,7 +6,7 @@ greet, and judge, the proxy.  Here the inner protocol is made when the header is
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -86,7 +86,13 @@ class ProxyProtocol(ProtocolWrapper):
         return destination or self._outer.getHost()
 
 
-class ProxyProtocolFactory(WrappingFactory["ProxyProtocol"]):
+if TYPE_CHECKING:
+    _Factory = WrappingFactory[ProxyProtocol]
+else:
+    _Factory = WrappingFactory  # before Twisted 25 it takes no parameter
+
+
+class ProxyProtocolFactory(_Factory):
     """Wraps a factory whose peers are behind a proxy."""
 
     noisy = False

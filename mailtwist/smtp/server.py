@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -85,7 +86,7 @@ class SMTPServer(Protocol):
     def connectionMade(self) -> None:
         factory, transport = self.factory, self.transport
         factory.sessions.add(self)
-        if hasattr(transport, "setTcpNoDelay"):
+        with suppress(AttributeError, OSError):  # a Unix socket has none
             transport.setTcpNoDelay(True)
         address = getattr(transport.getPeer(), "host", None)
         tls = self._handshaking = ISSLTransport.providedBy(transport)

@@ -19,6 +19,9 @@ FOLDERS = [
     Path(sysconfig.get_path("stdlib")) / "test" / "test_email" / "data",
 ]
 
+# Boundary lines with nothing between them are empty parts here; Python skips them.
+NOT_AS_PYTHON = ("msg_37.txt",)
+
 
 def messages():
     """(name, octets) of every message that is there, and one that always is."""
@@ -48,7 +51,7 @@ class CorpusTests(SynchronousTestCase):
     def test_python_finds_the_same_parts(self):
         for name, octets in messages():
             theirs = email.message_from_bytes(octets)
-            if any(part.defects for part in theirs.walk()):
+            if name in NOT_AS_PYTHON or any(part.defects for part in theirs.walk()):
                 continue  # broken in a way that Python reads otherwise than we do
             if theirs.get_content_type() == "multipart/mixed":
                 children = theirs.get_payload()
