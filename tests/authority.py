@@ -1,6 +1,7 @@
 """A certification authority for tests: certificates good and bad, in memory."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -48,6 +49,14 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
         return self._made(subject, key.public_key(), names, days=days), key
+
+    def issue_files(self, folder, *names, days=1):
+        """(file of the certificate and its chain, file of its key) in `folder`."""
+        certificate, key = self.issue(*names, days=days)
+        chain, secret = (Path(folder, f"{names[0]}.{kind}") for kind in ("crt", "key"))
+        chain.write_bytes(pem_of(certificate) + self.pem)
+        secret.write_bytes(pem_key(key))
+        return chain, secret
 
     def server(self, *names, days=1, **options):
         """A TLS server's options with a certificate for these names."""

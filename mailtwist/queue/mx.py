@@ -63,7 +63,8 @@ class _Candidate:
 class Hosts:
     """See IHosts.
 
-    `random` orders equals; `tls_told` hears of each attempt at TLS.
+    `random` orders equals; `tls_told` hears of each attempt at TLS with a domain's
+    hosts: domain (A-labels), host, address and failure.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Hosts:
         policies: TlsPolicies,
         ourselves: Ourselves,
         random: Random,
-        tls_told: TlsTold = lambda next_hop, host, address, failure: None,
+        tls_told: TlsTold = lambda domain, host, address, failure: None,
     ) -> None:
         self._resolver, self._config = resolver, config
         self._policies, self._ourselves = policies, ourselves
@@ -90,7 +91,10 @@ class Hosts:
         return await self._by_mx(next_hop, ascii_domain(name), port)
 
     def tls_result(self, next_hop: str, host: Host, address: str, failure: str) -> None:
-        self._tls_told(next_hop, host, address, failure)
+        if next_hop.startswith("["):
+            return  # no domain, and nobody to tell
+        name, _ = host_port(next_hop, self._config.port)
+        self._tls_told(ascii_domain(name), host, address, failure)
 
     async def _direct(self, next_hop: str, name: str, port: int) -> Host:
         """A host named without MX.

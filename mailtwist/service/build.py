@@ -74,7 +74,10 @@ class MailService(MultiService):
         self.router = self.routing.router
         local = self.store.delivery()
         self.delivery = Dispatch(local, self.spool)
-        self.relaying = Relaying(reactor, config, self.hostname)
+        self.relaying = Relaying(
+            reactor, config, self.hostname, self.router, self.delivery
+        )
+        self.relaying.setServiceParent(self)
         self.queue = QueueService(
             reactor,
             config,
@@ -158,7 +161,7 @@ class MailService(MultiService):
 
     async def close(self) -> None:
         """End the threads of all rooms; enough for a service that was never started."""
-        self.relaying.close()
+        await self.relaying.close()
         await self.routing.close()
         await self.spool.close()
         await self.store.close()

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from random import SystemRandom
 from typing import Any
 
+from twisted.application.service import Service
+
+from ..address import ascii_domain
 from ..config.listener import parameters, translated
 from ..config.model import Config, Listener
 from ..dns.resolver import Resolver
 from ..errors import ConfigError
-from ..queue.mx import Hosts, Ourselves
+from ..interfaces import IDelivery, IRouter
+from ..queue.https import Https
+from ..queue.model import Host
+from ..queue.mx import Hosts, Ourselves, is_usable
+from ..queue.sts_policies import StsPolicies
 from ..queue.tls_policy import TlsPolicies
+from ..queue.tls_reports import TlsReports
+from ..queue.tls_store import FILE, TlsStore
+from ..queue.tlsrpt import Reporting
+from .queue import EpochClock, new_id
 from .transports import Transports
 
 ANY4, ANY6 = IPv4Address(0), IPv6Address(0)  # what Twisted takes for no interface
 
 
-class Relaying:
-    """Everything between the queue and other hosts."""
+class Relaying(Service):
+    """Everything between the queue and other hosts; `router` and `delivery` take the
+    TLS reports that go by mail."""
 
-    def __init__(self, reactor: Any, config: Config, hostname: str) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        hostname: str,
+        router: IRouter,
+        delivery: IDelivery,
+    ) -> None:
         """Raises ConfigError for what `load` cannot see."""
+        self.setName("relay")
         relay = config.relay
         name = relay.hostname or hostname
         try:
             self.resolver = Resolver(config.dns, reactor=reactor)
         except ValueError as fault:
             raise ConfigError(f"dns.servers: {fault}") from fault
+        clock = EpochClock(reactor)
+        self._store = TlsStore(reactor, os.path.join(config.server.data, FILE))
+        https = Https(
+            reactor,
+            self.resolver,
+            usable=lambda address: is_usable(address, relay.loopback_hosts),
+            ca=relay.ca,
+        )
+        self._sts = StsPolicies(self.resolver, https, self._store, now=clock.seconds)
+        self._reports = TlsReports(
+            clock=clock,
+            resolver=self.resolver,
+            store=self._store,
+            https=https,
+            router=router,
+            delivery=delivery,
+            reporting=Reporting(hostname, contact(config, hostname)),
+            new_id=new_id,
+            sts_text=self._sts.text,
+        )
+        self._reporting = relay.tlsrpt
         try:
-            policies = TlsPolicies(config, self.resolver)
+            policies = TlsPolicies(config, self.resolver, self._sts)
         except ValueError as fault:
             raise ConfigError(f"tls_policy.destination: {fault}") from fault
         self.hosts = Hosts(
@@ -43,14 +85,33 @@ class Relaying:
                 listens_at(config.listener),
             ),
             random=SystemRandom(),
+            tls_told=self._tls_told,
         )
         self._transports = Transports(reactor, config, name, self.hosts)
         self.transports = self._transports.by_name
 
-    def close(self) -> None:
-        """End what is kept and what is looked up."""
+    def _tls_told(self, domain: str, host: Host, address: str, failure: str) -> None:
+        if self._reporting:
+            self._reports.told(domain, host, address, failure)
+
+    def startService(self) -> None:
+        super().startService()
+        if self._reporting:
+            self._reports.start()
+
+    async def close(self) -> None:
+        """End what is kept and what is looked up; the queue has stopped before."""
         self._transports.close()
+        self._sts.close()
+        await self._reports.stop()
+        await self._store.close()
         self.resolver.close()
+
+
+def contact(config: Config, hostname: str) -> str:
+    """Who answers for the reports of this host."""
+    domain = config.domain[0].name if config.domain else hostname
+    return f"postmaster@{ascii_domain(domain)}"
 
 
 def listens_at(listeners: Sequence[Listener]) -> Callable[[str, int], bool]:

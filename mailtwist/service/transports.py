@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 
 from ..address import ascii_domain
 from ..auth.checkers.hash_pool import HashPool
 from ..config.model import Config
 from ..config.relaying import Smarthost
-from ..errors import ConfigError
 from ..interfaces import IHosts, ITransport
 from ..lmtp.transport import LmtpTransport
+from ..queue.https import trusted
 from ..smtp.client_login import (
     Credentials,
     PasswordLogin,
@@ -81,17 +79,5 @@ class Transports:
 
 def web_agent(reactor: Any, ca: str) -> Agent:
     """HTTPS, certificates checked against the PEM file `ca` or the system's CAs."""
-    trust = None
-    if ca:
-        try:
-            trust = trustRootFromCertificates(_certificates(Path(ca).read_bytes()))
-        except (OSError, ValueError) as fault:
-            raise ConfigError(f"CA file {ca}: cannot be used") from fault
-    policy = BrowserLikePolicyForHTTPS(trust) if trust else BrowserLikePolicyForHTTPS()
+    policy = BrowserLikePolicyForHTTPS(trusted(ca))
     return Agent(reactor, policy, connectTimeout=REQUEST_S)
-
-
-def _certificates(pem: bytes) -> list[Certificate]:
-    end = b"-----END CERTIFICATE-----"
-    parts = pem.split(end)[:-1]
-    return [Certificate.loadPEM(part + end + b"\n") for part in parts]

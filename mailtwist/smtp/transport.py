@@ -60,6 +60,8 @@ class Relaying:
         hosts: Sequence[tuple[Host, Way]],
     ) -> list[Outcome]:
         def tls_told(host: Host, address: str, failure: str) -> None:
+            if looked.tls_report:
+                return
             self._hosts.tls_result(next_hop, host, address, failure)
 
         attempt = Attempt(self._reactor, self._connections, job, looked, tls_told)

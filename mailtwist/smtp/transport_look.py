@@ -13,6 +13,7 @@ PIECE = 64 * 1024  # octets read at once
 MOST_HEADER = 256 * 1024  # octets looked at
 
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.I | re.M)
+_TLS_REPORT = re.compile(rb"^tls-report-domain[ \t]*:", re.I | re.M)
 _TLS_REQUIRED = re.compile(rb"^tls-required[ \t]*:[ \t]*no[ \t]*\r?$", re.I | re.M)
 
 
@@ -33,6 +34,11 @@ class Look:
     def tls_not_required(self) -> bool:
         """TLS-Required: No (RFC 8689 §5)."""
         return _TLS_REQUIRED.search(self.header) is not None
+
+    @property
+    def tls_report(self) -> bool:
+        """It is a report of TLS itself, which is not reported on (RFC 8460 §5.3)."""
+        return _TLS_REPORT.search(self.header) is not None
 
     @property
     def utf8_header(self) -> bool:

@@ -50,5 +50,5 @@ class ConfigTests(SynchronousTestCase):
             (Config(tls_policy=(policy,)), "tls_policy.destination"),
         ):
             with self.assertRaises(ConfigError) as told:
-                Relaying(Clock(), config, "mail.test")
+                Relaying(Clock(), config, "mail.test", None, None)
             self.assertIn(named, str(told.exception))

@@ -75,8 +75,17 @@ class _Request:
 class SpoolThread:
     """A thread with a connection of its own, opened at first use."""
 
-    def __init__(self, reactor: Any, path: str, *, writes: bool) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        path: str,
+        *,
+        writes: bool,
+        connect: Callable[[str], sqlite3.Connection] = connect,
+        name: str = "queue",
+    ) -> None:
         self._reactor, self._path, self._writes = reactor, path, writes
+        self._connect, self._name = connect, name
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._waiting = 0
         self._thread: Thread | None = None
@@ -87,7 +96,7 @@ class SpoolThread:
         if self._closed is not None or self._waiting >= MOST_WAITING:
             return fail(SystemBusy())
         if self._thread is None:
-            name = "mailtwist-queue-" + ("writer" if self._writes else "reader")
+            name = f"mailtwist-{self._name}-{'writer' if self._writes else 'reader'}"
             self._thread = Thread(target=self._run, name=name, daemon=True)
             self._thread.start()
         request = _Request(work, Deferred())
@@ -132,7 +141,7 @@ class SpoolThread:
             results: list[Any]
             try:
                 if connection is None:
-                    connection = connect(self._path)
+                    connection = self._connect(self._path)
                 results = batch(
                     connection, [request.work for request in requests], self._writes
                 )
