@@ -9,10 +9,16 @@ from tests.integration.screen import Terminal
 
 
 class MuttTests(DaemonTestCase):
-    def mutt(self, user, way, *arguments):
-        """mutt as `user` in a terminal; `way` is "" for STARTTLS, "s" for TLS."""
-        home = Path(self.mktemp()).absolute()
-        home.mkdir()
+    def home(self):
+        made = Path(self.mktemp()).absolute()
+        made.mkdir()
+        return made
+
+    def mutt(self, user, way, *arguments, home=None, **further):
+        """mutt as `user` in a terminal; `way` is "" for STARTTLS, "s" for TLS.
+
+        `home` is its folder, `further` are settings."""
+        home = home or self.home()
         editor = home / "editor"
         editor.write_text('#!/bin/sh\necho "Typed with care." >>"$1"\n')
         editor.chmod(0o755)
@@ -41,6 +47,7 @@ class MuttTests(DaemonTestCase):
             "quit": "yes",
             "sort": "mailbox-order",
             "tmpdir": str(home),
+            **further,
         }
         (home / "muttrc").write_text(
             "".join(f'set {name}="{value}"\n' for name, value in settings.items())
@@ -106,6 +113,28 @@ class MuttTests(DaemonTestCase):
                 mutt.wait_for("Msgs:3")
                 ways_in.deliver(self.daemon, ann, message("subject four"))
                 mutt.wait_for("subject four", "Msgs:4")
+                mutt.keys("q")
+                self.assertEqual(mutt.wait_for_end(), 0)
+
+    def test_headers_that_it_kept_are_brought_up_to_date(self):
+        for way in ("", "s"):
+            ann, home = self.account(), self.home()
+            kept = {"header_cache": f"{home}/kept", "imap_condstore": "yes"}
+            with self.mutt(ann, way, home=home, **kept) as mutt:
+                mutt.wait_for("subject one", "subject two", "Msgs:3 New:3")
+                mutt.keys("q")
+                self.assertEqual(mutt.wait_for_end(), 0)
+            client = ways_in.imapclient(self.daemon, ann)[0]
+            client.select_folder("INBOX")
+            client.add_flags([1], ["\\Flagged", "\\Seen"])
+            client.delete_messages([2])
+            client.expunge()
+            client.append("INBOX", message("subject four"))
+            client.logout()
+            with self.mutt(ann, way, home=home, **kept) as mutt:
+                text = mutt.wait_for("subject four", "Msgs:3 New:2 Flag:1")
+                self.assertNotIn("subject two", text)
+                self.assertIn("subject one", text)
                 mutt.keys("q")
                 self.assertEqual(mutt.wait_for_end(), 0)
 
