@@ -21,7 +21,7 @@ line; connections are numbered, a step without a number belongs to connection 1:
 "$$" is a dollar sign.  A line without step mark is a fault of the transcript.
 
 In memory:      play(read(path), lambda: MemoryWire(factory.buildProtocol(None)))
-Over a socket:  play(read(path), lambda: SocketWire("127.0.0.1", port))   (in a thread)
+Over a socket:  await transcript_socket.play_on(factory, read(path))
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ class Step:
 class Transcript:
     title: str
     steps: tuple[Step, ...]
+
+    @property
+    def starts_tls(self) -> bool:
+        return any(step.mark == "TLS" for step in self.steps)
 
 
 class Wire(Protocol):

@@ -152,6 +152,7 @@ class POP3Server(Protocol):
         if self._closing:
             return
         self._closing, self._why = True, why
+        self._session.close()  # the next session need not wait for the socket
         self._out.end()
         self._closer = self._reactor.callLater(CLOSE_S, self.transport.abortConnection)
         self.transport.loseConnection()
@@ -185,7 +186,6 @@ class POP3Server(Protocol):
             if self._closing:
                 return
             if self._engine.state is State.OVER:
-                self._session.close()  # the next session need not wait for the socket
                 self._finish("quit")
                 return
             if self._stopping or self._errors >= self._config.errors:
