@@ -84,7 +84,9 @@ class MailService(MultiService):
             self.hostname,
             self.spool,
             self.router,
-            local_transports(self.router, local) | self.relaying.transports,
+            local_transports(self.router, local)
+            | self.relaying.transports
+            | self.routing.transports,
         )
         self.queue.setServiceParent(self)
         self.auth.give_avatars(self.router, self.delivery)

@@ -10,22 +10,27 @@ from typing import Any
 from attrs import frozen
 
 from ..config.model import Config
+from ..delivery.agent_pipe import FileTransport, PipeTransport
+from ..delivery.agent_user import Identities
 from ..delivery.lists import ListFiles
 from ..delivery.router import Router
 from ..delivery.srs import Srs
 from ..directory.mailbox_tables import Directories, MailboxTables
-from ..interfaces import IDelivery, IDirectory, IStore
+from ..interfaces import IDelivery, IDirectory, IStore, ITransport
 from ..secret import Secret
 from ..tables.build import Tables
 
 
 @frozen
 class Routing:
-    """`close` when the server stops; look-ups after it fail for now."""
+    """`transports` are the ways out into commands and files; `close` when the server
+    stops, look-ups after it fail for now."""
 
     router: Router
     tables: Tables
     directory: IDirectory
+
+    transports: dict[str, ITransport]
 
     async def close(self) -> None:
         await self.tables.close()
@@ -62,7 +67,12 @@ def build_routing(
         srs=build_srs(config, derived),
         now=time.time,
     )
-    return Routing(router, tables, directory)
+    identities = Identities(directory, config.alias.command_user, tables.in_thread)
+    transports: dict[str, ITransport] = {
+        "pipe": PipeTransport(reactor, config, identities),
+        "file": FileTransport(reactor, config, identities),
+    }
+    return Routing(router, tables, directory, transports)
 
 
 def build_srs(config: Config, derived: Callable[[bytes], Secret]) -> Srs | None:
