@@ -87,7 +87,7 @@ def plan(
     if dsn:
         if wishes.ret:
             parameters.append(b"RET=" + wishes.ret.encode())
-        if wishes.envid:
+        if wishes.envid and wishes.envid.isascii() and wishes.envid.isprintable():
             parameters.append(b"ENVID=" + xtext(wishes.envid.encode()))
     if wishes.require_tls:
         parameters += _require_tls(job, peer)

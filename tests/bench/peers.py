@@ -8,7 +8,9 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.integration.daemon import DOMAIN, PASSWORD, free_port
 
@@ -51,9 +53,18 @@ class Peer:
 
 
 class Postfix(Peer):
-    """smtpd, cleanup, qmgr and virtual into Maildirs of `users`; no DNS."""
+    """smtpd, cleanup, qmgr and virtual into Maildirs of `users`; no DNS.
 
-    def __init__(self, users: list[str]) -> None:
+    `main` are more lines of main.cf, `master` of master.cf; "{folder}" in them is its
+    folder, in which `files` are put."""
+
+    def __init__(
+        self,
+        users: list[str],
+        main: str = "",
+        master: str = "",
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         super().__init__()
         for name in ("etc", "spool", "data", "mail"):
             (self.folder / name).mkdir()
@@ -63,6 +74,8 @@ class Postfix(Peer):
         nobody = subprocess.run(
             ["id", "-u", "nobody"], check=True, capture_output=True, text=True
         ).stdout.strip()
+        for name, octets in files.items():
+            (self.folder / name).write_bytes(octets)
         (self.folder / "etc/boxes").write_text(
             "".join(f"{user} {user.partition('@')[0]}/\n" for user in users)
         )
@@ -93,6 +106,7 @@ virtual_gid_maps = static:65534
 in_flow_delay = 0
 maillog_file = {self.folder}/maillog
 maillog_file_prefixes = /tmp, /var/tmp
+{main.replace("{folder}", str(self.folder))}
 """)
         services = (
             "cleanup rewrite:trivial-rewrite bounce defer:bounce error retry:error"
@@ -104,6 +118,7 @@ maillog_file_prefixes = /tmp, /var/tmp
             name, _, program = service.partition(":")
             private = "n" if name == "cleanup" else "-"
             lines.append(f"{name} unix {private} - n - 0 {program or name}")
+        lines.append(master.replace("{folder}", str(self.folder)))
         (self.folder / "etc/master.cf").write_text("\n".join(lines) + "\n")
         etc = self.folder / "etc"
         subprocess.run(
@@ -161,3 +176,102 @@ service pop3-login {{
 }}
 """)
         self.run("/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf")
+
+
+class DovecotLmtp(Peer):
+    """LMTP into Maildirs under `folder`/mail, on `port` and a Unix socket."""
+
+    def __init__(self, users: list[str]) -> None:
+        super().__init__()
+        os.chmod(self.folder, 0o755)
+        (self.folder / "mail").mkdir()
+        subprocess.run(["chown", "nobody", self.folder / "mail"], check=True)
+        (self.folder / "users").write_text(
+            "".join(
+                f"{user}::65534:65534::{self.folder}/mail/{user.partition('@')[0]}\n"
+                for user in users
+            )
+        )
+        self.socket = self.folder / "lmtp"
+        (self.folder / "dovecot.conf").write_text(f"""
+base_dir = {self.folder}/run
+state_dir = {self.folder}/state
+log_path = {self.folder}/log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+mail_location = maildir:~/Maildir
+first_valid_uid = 100
+postmaster_address = postmaster@{DOMAIN}
+passdb {{
+  driver = passwd-file
+  args = {self.folder}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = {self.folder}/users
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {self.port}
+  }}
+  unix_listener {self.socket} {{
+    mode = 0666
+  }}
+}}
+""")
+        self.run("/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf")
+
+
+class DovecotSasl(Peer):
+    """Checks passwords for a Postfix: `smtpd_sasl_path` is inet:127.0.0.1:`port`."""
+
+    mechanisms = "plain login cram-md5 scram-sha-1 scram-sha-256"
+
+    def __init__(self, users: list[str]) -> None:
+        super().__init__()
+        os.chmod(self.folder, 0o755)
+        (self.folder / "users").write_text(
+            "".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in users)
+        )
+        (self.folder / "dovecot.conf").write_text(f"""
+base_dir = {self.folder}/run
+state_dir = {self.folder}/state
+log_path = {self.folder}/log
+protocols =
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = {self.mechanisms}
+passdb {{
+  driver = passwd-file
+  args = {self.folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={self.folder}
+}}
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {self.port}
+  }}
+}}
+""")
+        self.run("/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf")
+
+
+class SmtpSink(Peer):
+    """Postfix's smtp-sink: takes every message and forgets it; `options` are its."""
+
+    def __init__(self, *options: str) -> None:
+        super().__init__()
+        self.run(
+            "/usr/sbin/smtp-sink",
+            "-u",
+            "nobody",
+            *options,
+            f"127.0.0.1:{self.port}",
+            "200",
+        )
