@@ -29,19 +29,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.integration import ways_in
 from tests.integration.daemon import PASSWORD, ROOT, Daemon, free_port
 from tests.integration.programs import message
+from tests.integration.smtp_peer import Script, SmtpPeer
 
 WAIT_S = 30.0
 
 
-def until(what: Callable[[], Any], wanted: str = "", wait_s: float = WAIT_S) -> Any:
-    """What `what()` gives as soon as that is true."""
+def until(
+    what: Callable[[], Any], told: Callable[[], str] = str, wait_s: float = WAIT_S
+) -> Any:
+    """What `what()` gives as soon as that is true; `told()` explains why it is not."""
     end = time.monotonic() + wait_s
     while True:
         found = what()
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"it did not come to pass: {wanted or what}")
+            raise AssertionError(f"it did not come to pass: {told()}")
         Daemon.pause()
 
 
@@ -77,17 +80,19 @@ class Dns:
 
 
 class World:
-    """A DNS, and servidorA and servidorB that know it; `extra` is TOML for both."""
+    """A DNS, and servidorA and servidorB that know it; `extra` is TOML for both,
+    `relay` lines of its `[relay]`."""
 
-    def __init__(self, extra: str = "") -> None:
+    def __init__(self, extra: str = "", relay: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-world-"))
         pid = os.getpid()
         self._network = f"127.{pid >> 8 & 127 | 128}.{pid & 255}"
         self._next = 1
         self._hosts: list[Daemon] = []
+        self._peers: list[SmtpPeer] = []
         self.dns = Dns(self.folder)
         self.port = free_port(f"{self._network}.1")
-        self.extra = extra
+        self.extra, self.relay = extra, relay
         self.a = self.host("servidora.test", "a.test", "a2.test")
         self.b = self.host("servidorb.test", "b.test", "b2.test")
 
@@ -103,7 +108,7 @@ class World:
 
     def configuration(self) -> str:
         return (
-            f"[relay]\nport = {self.port}\nloopback_hosts = true\n"
+            f"[relay]\nport = {self.port}\nloopback_hosts = true\n{self.relay}"
             f'[dns]\nservers = ["{self.dns.address}"]\n'
             "[queue]\nfirst_retry_s = 0.5\nmost_retry_s = 1\n"
         )
@@ -121,12 +126,21 @@ class World:
         daemon.start()
         return daemon
 
+    def peer(self, script: Script, *domains: str) -> SmtpPeer:
+        """A scripted host that is the MX of `domains`."""
+        name = f"peer{self._next}.test"
+        address = self.address(name, *domains)
+        self._peers.append(SmtpPeer(name, address, self.port, script))
+        return self._peers[-1]
+
     def logs(self) -> str:
         return "".join(daemon.log.read_text() for daemon in self._hosts)
 
     def remove(self) -> None:
         for daemon in self._hosts:
             daemon.remove()
+        for peer in self._peers:
+            peer.stop()
         self.dns.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -137,7 +151,7 @@ class WorldTestCase(SynchronousTestCase):
     A traceback in a host's log fails the test during which it was written.
     """
 
-    extra = ""
+    extra, relay = "", ""
     timeout = 300
     _worlds: dict[type, World] = {}
     _users = 0
@@ -145,7 +159,7 @@ class WorldTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         kind = type(self)
         if kind not in self._worlds:
-            world = self._worlds[kind] = World(self.extra)
+            world = self._worlds[kind] = World(self.extra, self.relay)
             atexit.register(world.remove)
         self.world = self._worlds[kind]
         self._told = len(self.world.logs())
@@ -176,6 +190,6 @@ class WorldTestCase(SynchronousTestCase):
             got = ways_in.messages(daemon, user)
             return got if len(got) >= count else []
 
-        got = until(enough, f"{count} messages for {user}\n{self.world.logs()}")
+        got = until(enough, self.world.logs)
         self.assertEqual(len(got), count)
         return list(got)
