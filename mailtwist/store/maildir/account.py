@@ -38,7 +38,7 @@ from .watch import Watches
 log = Logger()
 
 DOUBT_S = 1.2  # after a change within the stamp's tick the folder is listed once more
-MOST_TRIES = 20  # to catch up with other processes
+CATCH_UP_S = 10.0  # tries to be faster than other processes, as SQLite waits for a lock
 
 Result = TypeVar("Result")
 
@@ -144,15 +144,21 @@ class AccountFiles:
             self._used(self)
 
     async def _caught_up(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        for _ in range(MOST_TRIES):
+        until = self.reactor.seconds() + CATCH_UP_S
+        while True:
             try:
                 return await work()
             except Behind as behind:
-                self.applied(behind.live, behind.delta)
+                self.caught_up(behind, until)
             except Gone as gone:
                 self.vanish(gone.live)
                 raise NoSuchMailbox() from gone
-        raise SystemBusy()
+
+    def caught_up(self, behind: Behind, until: float) -> None:
+        """Take in what another process did; raises SystemBusy after `until`."""
+        self.applied(behind.live, behind.delta)
+        if self.reactor.seconds() > until:
+            raise SystemBusy()
 
     async def thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Run `work` in a thread, within a turn; a full disk is told as such."""

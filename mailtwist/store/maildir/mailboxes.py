@@ -18,7 +18,7 @@ from ...flags import Flags
 from ...interfaces import IMailboxes, IUpload
 from ...mailbox.model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 from . import durable, folders, transfer, tree, usage
-from .account import AccountFiles
+from .account import AccountFiles, shielded
 from .content import Places, with_crlf
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
@@ -176,12 +176,14 @@ class MaildirMailboxes:
             raise
 
         async def append() -> Appended:
-            try:
-                return await transfer.append(self, path, uploads)
+            try:  # the turn may run its work again, so the octets stay until it ends
+                return await self.files.turn(
+                    lambda: transfer.append(self, path, uploads)
+                )
             finally:
                 _abort(messages)
 
-        return await self.files.turn(append)
+        return await shielded(Deferred.fromCoroutine(append()))
 
     # -- how much -------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from ...flags import Flags
 from ...mailbox.model import Appended, Copied, Path
 from ..state import Message
 from . import durable, scan
+from .account import CATCH_UP_S, AccountFiles, Behind
 from .change import unlinked
 from .keywords import Spelling
 from .live import Delta, Live
@@ -157,7 +158,7 @@ class _Pending(contextlib.AbstractContextManager["_Pending"]):
         find = scan.located(live.folder)
         try:
             for old, new in zip(transfer.old, transfer.new, strict=True):
-                path = f"{cur}/{PENDING}{new.base}{new.info}"
+                path = f"{cur}/{PENDING}{new.base}"
                 try:
                     _link(f"{source}/{old.base}{old.info}", path)
                 except FileNotFoundError:
@@ -200,9 +201,9 @@ def _shown(into: Live, added: Sequence[Message]) -> tuple[int, int]:
     """Give pending files their names; the folder's stamp afterwards."""
     cur = f"{into.folder}/cur"
     for message in added:
-        name = f"{message.base}{message.info}"
+        base = message.base
         try:
-            os.rename(f"{cur}/{PENDING}{name}", f"{cur}/{name}")
+            os.rename(f"{cur}/{PENDING}{base}", f"{cur}/{base}{message.info}")
         except FileNotFoundError:
             continue  # another process was here and has shown it
     return scan.stamp_of(into.folder)
@@ -233,41 +234,60 @@ async def append(
     await tree.need_room(sum(spool.octets for spool, _, _ in uploads))
     if not uploads:
         return Appended(live.row.uid_validity, [])
-    spelling = Spelling(live.names)
-    modseq, now = live.row.highest_modseq + 1, int(time.time())
-    new: list[NewFile] = []
-    added: list[Message] = []
-    for uid, (spool, flags, date) in enumerate(uploads, live.row.uid_next):
-        octets = spool.octets
-        info, keywords = spelling.written(spelling.named(flags))
-        base = tree.names.base(octets)
-        name = f"{PENDING}{base}{info}"
-        new.append(NewFile(live.folder, name, "cur", spool, internal_date=date))
-        added.append(
-            Message(uid, base, info, keywords, modseq, octets, octets, date, now)
-        )
-    outcomes = await tree.writer.commit(new)
-    failed = [fault for fault in outcomes if fault is not None]
-
-    def record() -> Delta:
-        try:
-            if failed:
-                raise failed[0]
-            with files.transaction(live):
-                delta = _arrival(
-                    live, added, spelling.letters if spelling.added else None
-                )
-                files.record(live, delta)
-        except BaseException:
-            _give_up(live, new)
-            raise
-        return evolve(delta, stamp=_shown(live, added))
-
-    files.applied(live, await files.thread(record))
+    bases = [tree.names.base(spool.octets) for spool, _, _ in uploads]
+    new = [
+        NewFile(live.folder, f"{PENDING}{base}", "cur", spool, internal_date=date)
+        for base, (spool, _, date) in zip(bases, uploads, strict=True)
+    ]
+    try:
+        for fault in await tree.writer.commit(new):
+            if fault is not None:
+                raise fault
+        added = await _numbered(files, live, bases, uploads)
+    except Exception:
+        await files.thread(_give_up, new)
+        raise
     return Appended(live.row.uid_validity, [message.uid for message in added])
 
 
-def _give_up(live: Live, new: Sequence[NewFile]) -> None:
+async def _numbered(
+    files: AccountFiles,
+    live: Live,
+    bases: Sequence[str],
+    uploads: Sequence[tuple[Spool, Flags, int]],
+) -> list[Message]:
+    """Rows for files that are durable.
+
+    Another process may be faster again and again; the files are not written anew for
+    that, as the turn would do."""
+
+    def record() -> Delta:
+        with files.transaction(live):
+            delta = _arrival(live, added, spelling.letters if spelling.added else None)
+            files.record(live, delta)
+        return evolve(delta, stamp=_shown(live, added))
+
+    until = files.reactor.seconds() + CATCH_UP_S
+    while True:
+        spelling = Spelling(live.names)
+        modseq, now = live.row.highest_modseq + 1, int(time.time())
+        added: list[Message] = []
+        for uid, (spool, flags, date) in enumerate(uploads, live.row.uid_next):
+            octets, base = spool.octets, bases[len(added)]
+            info, keywords = spelling.written(spelling.named(flags))
+            added.append(
+                Message(uid, base, info, keywords, modseq, octets, octets, date, now)
+            )
+        try:
+            delta = await files.thread(record)
+        except Behind as behind:
+            files.caught_up(behind, until)
+        else:
+            files.applied(live, delta)
+            return added
+
+
+def _give_up(new: Sequence[NewFile]) -> None:
     for file in new:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{live.folder}/cur/{file.name}")
+            os.unlink(f"{file.maildir}/{file.into}/{file.name}")
