@@ -267,11 +267,10 @@ class SmtpSink(Peer):
 
     def __init__(self, *options: str) -> None:
         super().__init__()
-        self.run(
-            "/usr/sbin/smtp-sink",
-            "-u",
-            "nobody",
-            *options,
-            f"127.0.0.1:{self.port}",
-            "200",
-        )
+        sink, place = "/usr/sbin/smtp-sink", f"127.0.0.1:{self.port}"
+        self.run(sink, "-u", "nobody", "-c", *options, place, "200")
+
+    def taken(self) -> int:
+        """Messages so far, by the counter that it prints."""
+        counts = (self.folder / "out").read_bytes().rpartition(b"mesg=")[2]
+        return int(counts.split()[0]) if counts else 0
