@@ -68,6 +68,7 @@ class SMTPClient(Protocol):
         self.host = host
         self.address = ""  # of the other end
         self.secure = False  # TLS is up
+        self.proven = False  # the other end proved its name, as its rule asked
         self.lost: Callable[[], None] | None = None  # told when it is gone
         self._reactor, self._config = reactor, config
         self._gone: MailError | None = None
@@ -160,7 +161,7 @@ class SMTPClient(Protocol):
             except PeerTooSlow as fault:
                 raise TlsFailed(fault.public, FAILED, status="4.4.1") from fault
         try:
-            tls.checked(self.transport.getHandle())
+            self.proven = tls.checked(self.transport.getHandle())
         except TlsFailed:
             self.abort()
             raise

@@ -28,11 +28,15 @@ _COMMAND = re.compile(rb"[^\r\n\0]+\Z")
 
 @frozen
 class Transaction:
-    """Commands without their line end; with `chunking` the content goes by BDAT."""
+    """Commands without their line end; with `chunking` the content goes by BDAT.
+
+    With `prdr`, which MAIL said, the server may answer the content for each recipient
+    (draft-hall-prdr)."""
 
     mail: bytes
     recipients: tuple[bytes, ...]
     chunking: bool = False
+    prdr: bool = False
 
 
 @frozen
@@ -114,6 +118,7 @@ class SMTPClientEngine:
         self._accepted: list[int] = []  # recipients the content is for
         self._answered = 0  # recipients that were
         self._in_content = False
+        self._each = lmtp  # each recipient has a reply at the end of data
         self._used = False  # a transaction may be open at the server
 
     # -- octets -------------------------------------------------------------------
@@ -292,6 +297,7 @@ class SMTPClientEngine:
         self._transaction = transaction
         self._results = [None] * len(transaction.recipients)
         self._accepted, self._answered, self.chunked_octets = [], 0, 0
+        self._each = self.lmtp
         self.transactions += 1
         if self._used:
             self._command("RSET")
@@ -382,16 +388,20 @@ class SMTPClientEngine:
         return self._refuse_rest("BDAT", told)
 
     def _end(self, told: PeerReply) -> Event | None:
-        if not self._accepted:  # the reply to an empty message
+        if not self._accepted:  # the reply to an empty message, or PRDR's last one
             self._used = not told.good
             return self._finish()
+        if told.code == 353 and self._open().prdr and not self._each:
+            self._each = True
+            self._expected.extend([END_OF_DATA] * (len(self._accepted) + 1))
+            return None
         if told.good:
             result = Result(END_OF_DATA, told)
         elif told.code < 400:
             raise BadReply()
         else:
             result = self._refused(END_OF_DATA, told)
-        if self.lmtp:
+        if self._each:
             self._results[self._accepted.pop(0)] = result
             return None if self._expected else self._finish()
         for number in self._accepted:

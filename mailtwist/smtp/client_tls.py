@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from ..errors import ConfigError, MailError
 from ..queue.model import Host
-from .client_dane import matches
+from .client_dane import matches, usable
 
 NOT_SUPPORTED = "starttls-not-supported"
 FAILED = "validation-failure"
@@ -86,8 +86,10 @@ class Connection:
             self._faults.append(fault)
         return True
 
-    def checked(self, connection: SSL.Connection) -> None:
-        """Judge the certificate by the host's rule; raises TlsFailed."""
+    def checked(self, connection: SSL.Connection) -> bool:
+        """Judge the certificate by the host's rule; True if the host proved its name.
+
+        Raises TlsFailed."""
         host = self._host
         level = host.rule.level
         if level == "dane":
@@ -96,9 +98,12 @@ class Connection:
                     f"The certificate of {host.name} fits none of its TLSA records",
                     FAILED,
                 )
-        elif level == "verify":
+            return any(map(usable, host.rule.tlsa))
+        if level == "verify":
             self._trusted(host)
             _named(connection, host)
+            return True
+        return False
 
     def would_fail(self, connection: SSL.Connection) -> str:
         """The result to tell of a host whose policy is only tested (RFC 8461 §5): ""

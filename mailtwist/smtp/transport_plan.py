@@ -44,12 +44,16 @@ class Plan:
     chunking: bool
     needs: Needs
     no_utf8_headers: bool
+    prdr: bool  # the host can answer for each recipient
     action: str  # of a success, as in Outcome
 
     def transaction(self, count: int, start: int = 0) -> Transaction:
         """For `count` of the recipients from `start`."""
         lines = tuple(line for _, line in self.recipients[start : start + count])
-        return Transaction(self.mail, lines, self.chunking)
+        mail, prdr = self.mail, self.prdr and len(lines) > 1
+        return Transaction(
+            mail + b" PRDR" if prdr else mail, lines, self.chunking, prdr
+        )
 
 
 def plan(
@@ -112,7 +116,10 @@ def plan(
     ]
     said = mail(job.reverse_path, parameters, utf8=utf8)
     no_utf8 = wishes.smtputf8 and not utf8
-    return Plan(said, tuple(lines), tuple(refused), chunking, needs, no_utf8, action)
+    prdr = "PRDR" in offer
+    return Plan(
+        said, tuple(lines), tuple(refused), chunking, needs, no_utf8, prdr, action
+    )
 
 
 def _ascii(sender: Address | None, recipients: Sequence[QueuedRecipient]) -> bool:

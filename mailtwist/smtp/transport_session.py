@@ -17,6 +17,7 @@ from ..errors import MailError
 from ..queue.model import Host, Job, Outcome, QueuedRecipient, TlsRule
 from .client import SMTPClient
 from .client_engine import Result
+from .client_offer import PeerOffer
 from .client_pool import Connections, Door, Login, never_begun
 from .client_reply import PeerRefusal
 from .client_tls import ClientTls, TlsFailed
@@ -29,6 +30,9 @@ log = Logger()
 MOST_ADDRESSES = 5  # tried in one attempt
 MOST_SESSIONS = 2  # hosts in one attempt that answered and could not take the message
 MOST_BATCHES = 20  # transactions in one attempt with a host that takes few recipients
+
+
+_Asked = tuple[QueuedRecipient, bytes]  # with its RCPT
 
 
 class TlsTold(Protocol):
@@ -127,12 +131,10 @@ class Attempt:
         peer = Peer(
             host.name,
             engine.offer,
-            client.secure,
-            client.secure
-            and (host.rule.level == "dane" or (host.rule.level == "verify"))
-            and host.authentic,
-            door.login is not None,
-            door.lmtp,
+            secure=client.secure,
+            verified=client.proven and host.authentic,
+            logged_in=door.login is not None,
+            final=door.lmtp,
         )
         try:
             made = plan(
@@ -149,10 +151,9 @@ class Attempt:
             return True
         for recipient, why in made.refused:
             self._settle(recipient, Outcome(why, host.name), host_wide=True)
-        batch = engine.offer.limit("RCPTMAX") or len(made.recipients)
         start = 0
         for number in range(MOST_BATCHES):
-            asked = made.recipients[start : start + batch]
+            asked = _batch(made.recipients[start:], engine.offer)
             if not asked or not client.usable:
                 break
             results = await client.send(made.transaction(len(asked), start), content)
@@ -181,7 +182,7 @@ class Attempt:
     def _told(
         self,
         made: Plan,
-        asked: Sequence[tuple[QueuedRecipient, bytes]],
+        asked: Sequence[_Asked],
         results: tuple[Result, ...],
         host: Host,
     ) -> None:
@@ -218,6 +219,19 @@ class Attempt:
         self._outcomes[recipient.number] = outcome
         if ends and recipient in self._left:
             self._left.remove(recipient)
+
+
+def _batch(recipients: Sequence[_Asked], offer: PeerOffer) -> Sequence[_Asked]:
+    """As many of the first as go into one transaction (RFC 9422)."""
+    batch = recipients[: offer.limit("RCPTMAX") or None]
+    most = offer.limit("RCPTDOMAINMAX")
+    if most:
+        domains: set[str] = set()
+        for count, (recipient, _) in enumerate(batch):
+            domains.add(recipient.address.domain)
+            if len(domains) > most:
+                return batch[:count]
+    return batch
 
 
 def _doors(

@@ -280,6 +280,27 @@ class TransactionTests(SynchronousTestCase):
         self.assertEqual(statuses(event), [None, "4.4.2"])
         self.assertTrue(event.results[1].uncertain)
 
+    def test_prdr_has_a_reply_for_each_and_one_for_all(self):
+        two = Transaction(b"MAIL FROM:<> PRDR", TWO.recipients, prdr=True)
+        for end, found, why in (
+            (b"353 go\r\n250 a\r\n550 5.7.1 b\r\n250 ok\r\n", [None, "5.7.1"], "each"),
+            (b"250 2.0.0 for all\r\n", [None, None], "the server need not"),
+            (b"554 5.7.1 for all\r\n", ["5.7.1", "5.7.1"], "the server need not"),
+            (b"353 go\r\n250 a\r\n421 4.3.2 x\r\n", [None, "4.3.2"], "cut in between"),
+            (b"353 a\r\n353 b\r\n", ["4.5.0", "4.5.0"], "no reply to anything"),
+        ):
+            made = engine("PIPELINING", "PRDR")
+            made.begin(two)
+            told(made, b"250 a\r\n250 b\r\n250 c\r\n354 go\r\n")
+            made.content_sent()
+            self.assertEqual(statuses(told(made, end)), found, why)
+        made = engine("PIPELINING")
+        made.begin(TWO)
+        told(made, b"250 a\r\n250 b\r\n250 c\r\n354 go\r\n")
+        made.content_sent()
+        event = told(made, b"353 nobody asked for that\r\n")
+        self.assertEqual(statuses(event), ["4.5.0", "4.5.0"])
+
     def test_no_line_end_gets_into_a_command(self):
         for line in (b"RCPT TO:<a>\r\nDATA", b"RCPT TO:<a>\n", b"RCPT TO:<\0>", b""):
             made = engine("PIPELINING")

@@ -228,6 +228,15 @@ class RequireTlsTests(TlsTestCase):
             self.assertEqual(hop.messages, [])
 
     @run
+    async def test_tlsa_records_that_say_nothing_prove_nothing(self):
+        unusable = TlsRule("dane", tlsa=((1, 1, 1, b"x"),), policy="tlsa")
+        world = self.world()
+        hop = await world.next_hop(ALL, rule=unusable, authentic=True)
+        hop.tls, _ = self.authority.server("next.test")
+        outcomes = await world.send(job(wishes=Wishes(require_tls=True)))
+        self.assertEqual(statuses(outcomes), ["5.7.10"])
+
+    @run
     async def test_tls_required_no_outweighs_the_policy_of_the_recipient(self):
         content = Content(b"TLS-Required: No\r\n" + MAIL)
         for rule, status in (

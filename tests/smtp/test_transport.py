@@ -307,6 +307,20 @@ class KeptConnectionTests(TestCase):
         self.assertEqual(len(hop.peers), 2)
 
     @run
+    async def test_a_host_that_takes_few_domains_gets_them_one_by_one(self):
+        world = World(self)
+        limits = offering("PIPELINING", "PRDR", "LIMITS RCPTDOMAINMAX=1")
+        hop = await world.next_hop({"EHLO": limits})
+        outcomes = await world.send(
+            job("a@b.test", "b@b.test", "a@c.test", next_hop="[next.test]:25")
+        )
+        self.assertEqual(statuses(outcomes), [None] * 3)
+        mails = [line for line in hop.lines if line.startswith(b"MAIL")]
+        self.assertEqual(
+            mails, [b"MAIL FROM:<ann@a.test> PRDR", b"MAIL FROM:<ann@a.test>"]
+        )
+
+    @run
     async def test_recipients_that_were_too_many_are_asked_again_at_once(self):
         counted = []
 
