@@ -16,6 +16,7 @@ from ..config.edit import change
 from ..config.keys import Key, every_value
 from ..config.load import load, toml
 from ..errors import ConfigError, MailError
+from ..tables.build import kind_lines
 
 
 def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,6 +53,11 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     unset.add_argument("keys", metavar="KEY", nargs="+")
     unset.set_defaults(run=run_unset)
+
+    tables = leaves.add_parser(
+        "tables", help="the kinds of lookup tables and what each needs (postconf -m)"
+    )
+    tables.set_defaults(run=lambda options: show("\n".join([*kind_lines(), ""])))
 
     sample = leaves.add_parser("sample", help="print a commented sample file")
     sample.set_defaults(run=lambda options: show(reference.sample()))

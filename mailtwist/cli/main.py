@@ -9,10 +9,20 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import ConfigError, MailError
-from . import check, completion, config, queue, sendmail, serve, user
+from . import (
+    alias,
+    check,
+    completion,
+    config,
+    queue,
+    route,
+    sendmail,
+    serve,
+    user,
+)
 from .place import DEFAULT_CONFIG, config_file
 
-COMMANDS = (serve, check, config, user, queue, sendmail, completion)
+COMMANDS = (serve, check, config, user, alias, route, queue, sendmail, completion)
 
 
 def parser() -> argparse.ArgumentParser:

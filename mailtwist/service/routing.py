@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from attrs import frozen
+from twisted.logger import Logger
 
 from ..config.model import Config
 from ..delivery.agent_pipe import FileTransport, PipeTransport
@@ -16,9 +16,12 @@ from ..delivery.lists import ListFiles
 from ..delivery.router import Router
 from ..delivery.srs import Srs
 from ..directory.mailbox_tables import Directories, MailboxTables
+from ..errors import ConfigError, LookupFailed
 from ..interfaces import IDelivery, IDirectory, IStore, ITransport
 from ..secret import Secret
 from ..tables.build import Tables
+
+log = Logger("mailtwist")
 
 
 @frozen
@@ -81,6 +84,12 @@ def build_srs(config: Config, derived: Callable[[bytes], Secret]) -> Srs | None:
     domain = config.srs.domain or next(iter(local), "")
     if not config.srs.enabled or not domain:
         return None
-    return Srs(
-        partial(derived, b"srs"), domain, config.srs.hash_length, config.srs.valid_days
-    )
+
+    def secret() -> Secret:
+        try:
+            return derived(b"srs")
+        except (OSError, ConfigError) as fault:
+            log.error("the key for rewritten senders: {why}", why=str(fault))
+            raise LookupFailed() from fault
+
+    return Srs(secret, domain, config.srs.hash_length, config.srs.valid_days)

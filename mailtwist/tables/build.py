@@ -64,6 +64,12 @@ class Tables:
             for path in config.alias.files
         ]
 
+    @property
+    def files(self) -> list[FileTable]:
+        """Every table that is a text file."""
+        named = [one for one in self.by_name.values() if isinstance(one, FileTable)]
+        return [*named, *self.alias_files]
+
     def file(self, name: str, path: str, make: Callable[[], Held]) -> FileTable:
         return FileTable(self._reactor, self._files, name, path, make)
 
