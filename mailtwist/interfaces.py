@@ -37,6 +37,8 @@ from .mailbox.model import (
     Stored,
     Usage,
 )
+from .policy import model as policy
+from .policy.model import Visit
 from .queue.model import (
     Host,
     Job,
@@ -161,6 +163,16 @@ class IListFiles(Interface):
     async def include(path: str) -> str:
         """The list in an `:include:` file.  Raises LookupFailed if it is missing or
         others may write it."""
+
+
+class ICheck(Interface):
+    """One check of policy, in the list of some phase."""
+
+    def begin(visit: Visit) -> None:
+        """A client connected: a look-up may start (`visit.start`)."""
+
+    async def check(visit: Visit) -> policy.Verdict:
+        """GO_ON or ALLOW; raises the MailError that the client is told."""
 
 
 class IDelivery(Interface):

@@ -4,8 +4,58 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .checks import ge
+from .checks import Check, between, ge
 from .option import Network, option
+
+ACCESS_WORDS = (
+    "check_client_access",
+    "check_helo_access",
+    "check_sender_access",
+    "check_recipient_access",
+)
+WORDS = (
+    *("permit", "permit_mynetworks", "permit_sasl_authenticated"),
+    *("permit_inet_interfaces", "reject", "defer", "reject_plaintext_session"),
+    *("reject_unauth_pipelining", "reject_unknown_client_hostname"),
+    *("reject_unknown_reverse_client_hostname", "reject_invalid_helo_hostname"),
+    *("reject_non_fqdn_helo_hostname", "reject_unknown_helo_hostname"),
+    *("reject_non_fqdn_sender", "reject_unknown_sender_domain"),
+    *("reject_unlisted_sender", "reject_sender_login_mismatch"),
+    *("reject_non_fqdn_recipient", "reject_unknown_recipient_domain"),
+)
+
+
+def word_and_table(text: str) -> tuple[str, str]:
+    """(word, name of its table or ""); raises ValueError for what is no restriction."""
+    word, _, table = text.strip().partition(" ")
+    table = table.strip()
+    if word not in (ACCESS_WORDS if table else WORDS):
+        raise ValueError(text)
+    return word, table
+
+
+def _are_restrictions(texts: tuple[str, ...]) -> bool:
+    try:
+        return all(word_and_table(text) for text in texts)
+    except ValueError:
+        return False
+
+
+RESTRICTIONS = Check(
+    "words of docs/restrictions.md, as "
+    '["permit_mynetworks", "check_sender_access TABLE"]',
+    _are_restrictions,
+)
+
+
+def _listing(when: str) -> tuple[str, ...]:
+    listed: tuple[str, ...] = option(
+        (),
+        f"{when} The first that permits or refuses counts.",
+        RESTRICTIONS,
+        texts=True,
+    )
+    return listed
 
 
 @frozen(kw_only=True)
@@ -13,6 +63,42 @@ class Restrictions:
     """What a client must keep to; Postfix's smtpd_*_restrictions."""
 
     helo_required: bool = option(True, "MAIL only after HELO or EHLO.")
+    delay_reject: bool = option(
+        True,
+        "Tell what `client`, `helo` and `sender` refuse at RCPT, so that the log knows "
+        "whom the mail was for; otherwise at once.",
+    )
+    client: tuple[str, ...] = _listing("Checks of the client.")
+    helo: tuple[str, ...] = _listing("Checks of what HELO or EHLO said.")
+    sender: tuple[str, ...] = _listing("Checks of the sender.")
+    recipient: tuple[str, ...] = _listing(
+        "Checks of each recipient, after relaying was allowed and the mailbox found."
+    )
+    data: tuple[str, ...] = _listing("Checks before the message.")
+    connections_per_minute: int = option(
+        0,
+        "Connections from one client in a minute; 0 for no limit. A client is an IPv4 "
+        "address or an IPv6 /64; `trusted_networks` have no limit.",
+        ge(0),
+    )
+    messages_per_minute: int = option(
+        0, "Messages from one client in a minute; 0 for no limit.", ge(0)
+    )
+    recipients_per_minute: int = option(
+        0, "Recipients from one client in a minute; 0 for no limit.", ge(0)
+    )
+    login_messages_per_hour: int = option(
+        0, "Messages of one login in an hour; 0 for no limit.", ge(0)
+    )
+    login_recipients_per_hour: int = option(
+        0, "Recipients of one login in an hour; 0 for no limit.", ge(0)
+    )
+    soft_errors: int = option(
+        10, "Wrong commands in one connection before its errors are slowed.", ge(0)
+    )
+    error_delay_s: float = option(
+        1.0, "Wait before the answer to each further wrong command.", between(0, 60)
+    )
     trusted_proxies: tuple[Network, ...] = option(
         (),
         "Networks of proxies that may tell of their clients by XCLIENT and XFORWARD. "
@@ -27,7 +113,4 @@ class Restrictions:
     )
     etrn_networks: tuple[Network, ...] = option(
         (), "Networks that may say ETRN, beside `trusted_networks`.", networks=True
-    )
-    messages_per_minute: int = option(
-        0, "Messages from one client address in a minute; 0 for no limit.", ge(0)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .model import Config
+from .restricting import word_and_table
 
 
 def faults(config: Config) -> Iterator[str]:
@@ -48,6 +49,11 @@ def _names(config: Config) -> Iterator[tuple[str, str]]:
         ("mailboxes.domains", config.mailboxes.domains),
     ):
         yield from ((at, name) for name in named)
+    for phase in ("client", "helo", "sender", "recipient", "data"):
+        for text in getattr(config.restrictions, phase):
+            _, table = word_and_table(text)
+            if table:
+                yield f"restrictions.{phase}", table
     for number, relayed in enumerate(config.relay_domain, 1):
         for name in relayed.recipients:
             yield f"relay_domain[{number}].recipients", name

@@ -57,6 +57,17 @@ def proxied(
     )
 
 
+def bad_action(table: str, key: str, text: str) -> None:
+    """An access table whose value is no action: mail waits until that is repaired."""
+    log.error(
+        "table {table} gives {text!r} for {key!r}, which is no action of an access "
+        "table",
+        table=table,
+        key=key,
+        text=text,
+    )
+
+
 def logged_in(session: str, protocol: str, login: str, mechanism: str) -> None:
     log.info(
         "{protocol} {session} login {login} by {mechanism}",

@@ -21,6 +21,8 @@ from ..config.model import Config
 from ..delivery.dispatch import Dispatch
 from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
+from ..policy.rate import Rates
+from ..policy.restrictions import pipeline
 from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
 from ..smtp.factory import SMTPFactory
@@ -103,6 +105,13 @@ class MailService(MultiService):
         config = self.config
         made: dict[tuple[str, str], Any] = {}
         maildrops = Maildrops(self.config.pop3)  # one lock for all listeners
+        policy = pipeline(
+            config.restrictions,
+            resolver=self.relaying.resolver,
+            router=self.router,
+            tables=self.routing.tables.by_name,
+        )
+        rates = Rates(config.restrictions, self._reactor.seconds)
         for mode in ("starttls", "implicit", "none"):
             shared: dict[str, Any] = {
                 "reactor": self._reactor,
@@ -116,6 +125,9 @@ class MailService(MultiService):
                 "delivery": self.delivery,
                 "trusted_networks": config.trusted_networks,
                 "restrictions": config.restrictions,
+                "policy": policy,
+                "rates": rates,
+                "flush": self.queue.manager.flush,
             }
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **shared)
             made["lmtp", mode] = SMTPFactory(role="lmtp", **mail, **shared)

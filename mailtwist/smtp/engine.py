@@ -31,6 +31,7 @@ from .command import (
     Data,
     EndOfChunk,
     EndOfData,
+    Etrn,
     Event,
     Expn,
     Hello,
@@ -80,6 +81,7 @@ class SMTPEngine:
         self, offer: Offer, *, text_line_octets: int = MOST_TEXT_LINE, lone_lf: bool
     ) -> None:
         self.offer = offer
+        self.impatient = False  # it talked when it had to wait for an answer
         self.hello_needed = True  # before MAIL
         self.bare_paths = False  # addresses without brackets are taken
         self.closed = False  # the last reply ended the conversation
@@ -154,11 +156,19 @@ class SMTPEngine:
                 line = self._lines.next_line()
                 if line is not None:
                     self._asked = self._parse(line)
+                    if self._lines.pending and self._must_wait(self._asked):
+                        self.impatient = True
                 elif self._lines.starts_with(_HELLO_OF_TLS):
                     self._asked = WrongProtocol("TLS is not expected on this port now")
             except MailError as fault:
                 self._asked = fault
         return self._asked
+
+    def _must_wait(self, event: Event | None) -> bool:
+        """True if nothing may follow before the answer (RFC 2920 §3.1)."""
+        if self._greeted and not self._extended:
+            return not isinstance(event, Quit)
+        return isinstance(event, Data | Hello | Auth | Etrn)
 
     def queued_recipients(self, most: int = 100) -> list[Address]:
         """Forward-paths of the RCPT commands that wait next, so that their look-ups may

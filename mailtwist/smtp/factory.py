@@ -11,6 +11,8 @@ from ..auth.login import Authenticator
 from ..config.model import Smtp
 from ..config.restricting import Restrictions
 from ..interfaces import IDelivery, IRouter
+from ..policy.pipeline import NO_POLICY, Pipeline
+from ..policy.rate import Rates
 from .reply import reply
 from .rooms import Flush, Network, Rooms
 from .server import SMTPServer
@@ -41,8 +43,11 @@ class SMTPFactory(Factory):
         trusted_networks: Sequence[Network],
         tls: object | None,
         restrictions: Restrictions = NOTHING_ASKED,
+        policy: Pipeline = NO_POLICY,
+        rates: Rates | None = None,
         flush: Flush | None = None,
     ) -> None:
+        """`rates` may be shared by factories, so that their clients count as one."""
         self.reactor, self.tls = reactor, tls
         self.sessions: set[SMTPServer] = set()
         self.rooms = Rooms(
@@ -55,6 +60,8 @@ class SMTPFactory(Factory):
             trusted_networks,
             reactor.seconds,
             restrictions,
+            policy,
+            rates or Rates(restrictions, reactor.seconds),
             flush,
         )
 

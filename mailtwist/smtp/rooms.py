@@ -12,10 +12,12 @@ from ..auth.login import Authenticator, Peer
 from ..config.model import Smtp
 from ..config.restricting import Restrictions
 from ..interfaces import IDelivery, IRouter
+from ..policy.pipeline import Pipeline
+from ..policy.rate import Rates
 from .command import Offer
 
 Network = IPv4Network | IPv6Network
-Flush = Callable[[str, bool], Awaitable[int]]
+Flush = Callable[[str], Awaitable[None]]
 
 MOST_LIMIT = 999_999  # six digits, RFC 9422 §4
 
@@ -24,8 +26,7 @@ MOST_LIMIT = 999_999  # six digits, RFC 9422 §4
 class Rooms:
     """What every session of a factory works with; `now` gives seconds of the epoch.
 
-    `flush(domain, below)` starts what waits in the queue for a domain, with `below` for
-    all under it too, and gives how many messages those are.
+    `flush(domain)` starts what waits in the queue for a domain.
     """
 
     config: Smtp
@@ -36,7 +37,9 @@ class Rooms:
     delivery: IDelivery
     trusted_networks: Sequence[Network]
     now: Callable[[], float]
-    restrictions: Restrictions = Restrictions()
+    restrictions: Restrictions
+    policy: Pipeline
+    rates: Rates
     flush: Flush | None = None
 
     def offer(

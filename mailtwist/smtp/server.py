@@ -19,6 +19,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -103,6 +104,7 @@ class SMTPServer(Protocol):
             peer,
             starttls=factory.tls is not None,
             queued=self._queued_recipients,
+            impatient=lambda: self._engine.impatient,
         )
         self._engine = SMTPEngine(
             self._session.offer,
@@ -224,7 +226,8 @@ class SMTPServer(Protocol):
         serving.addBoth(self._served)
 
     async def _serve(self) -> None:
-        engine, session = self._engine, self._session
+        engine, session, factory = self._engine, self._session, self.factory
+        restrictions = factory.rooms.restrictions
         answered = False
         while not self._clogged and (event := engine.next_event()) is not None:
             self._event = event
@@ -239,11 +242,13 @@ class SMTPServer(Protocol):
                 engine.go_on()
                 continue
             if isinstance(event, Bdat):
-                session.begin_chunks()
+                await session.begin_chunks()
                 engine.go_on()
                 continue
             answer = await self._answer(event)
             answered = True
+            if answer.code >= 500 and self._slowed():
+                await deferLater(factory.reactor, restrictions.error_delay_s)
             if self._closing:  # meanwhile
                 return
             self._out.append(engine.reply(answer))
@@ -267,6 +272,15 @@ class SMTPServer(Protocol):
                 return
         if answered:
             self._since = self.factory.reactor.seconds()
+
+    def _slowed(self) -> bool:
+        """True if the errors of this client have become too many to be quick."""
+        restrictions = self.factory.rooms.restrictions
+        return (
+            self._errors >= restrictions.soft_errors
+            and restrictions.error_delay_s > 0
+            and not self._session.trusted
+        )
 
     async def _answer(self, event: Event) -> Reply | Replies:
         try:

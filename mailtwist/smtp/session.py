@@ -29,6 +29,7 @@ from ..errors import (
 )
 from ..log import mail_log
 from ..mime.received import Hop, protocol
+from ..policy.model import Visit
 from .command import (
     Auth,
     Connected,
@@ -57,7 +58,8 @@ from .faults import (
     TlsNeededForMechanism,
     TooManyMessages,
 )
-from .reply import Replies, Reply, reply
+from .judging import Judging
+from .reply import Replies, Reply, reply, reply_for
 from .rooms import Rooms, in_networks
 from .transaction import Transaction
 from .wishes import absolute
@@ -73,7 +75,8 @@ class Session:
 
     `starttls` if TLS can be started; `cipher` is version and cipher of TLS for the
     trace, "" until they are known.  `queued` gives the forward-paths of RCPT commands
-    that wait, so that their look-ups start while one is awaited.
+    that wait, so that their look-ups start while one is awaited; `impatient` tells
+    whether the client talked when it had to wait.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Session:
         *,
         starttls: bool,
         queued: Callable[[], list[Address]],
+        impatient: Callable[[], bool],
     ) -> None:
         self.peer, self.cipher = peer, ""
         self.login: Login | None = None
@@ -94,6 +98,22 @@ class Session:
         self._hop: Hop | None = None  # for messages without SMTPUTF8
         self._transactions = 0
         self._transaction: Transaction | None = None
+        self._impatient = impatient
+        self._judging = self._judged()
+
+    def _judged(self, name: str | None = None) -> Judging | None:
+        """Policy for the client, `name` as a proxy told it; None if there is none."""
+        rooms = self._rooms
+        if rooms.policy.empty or self.lmtp:
+            return None
+        visit = Visit(
+            self.peer.address,
+            rooms.role,
+            self.peer.tls,
+            self._in_trusted_network,
+            name,
+        )
+        return Judging(rooms.policy, visit, self._impatient)
 
     @property
     def lmtp(self) -> bool:
@@ -128,7 +148,7 @@ class Session:
             case Mail():
                 return await self._take_mail(event)
             case Data():
-                self._begin()
+                await self._begin()
                 return SEND_IT
             case EndOfChunk():
                 transaction = self._transaction
@@ -136,9 +156,9 @@ class Session:
                     raise event.fault or BadSequence()
                 return transaction.chunk(event.octets, event.fault)
             case Hello():
-                return self._greet(event)
+                return await self._greet(event)
             case Connected():
-                return self._greeting()
+                return await self._welcome()
             case Rset():
                 self.reset()
                 return reply(250, "2.0.0", "Forgotten")
@@ -174,8 +194,22 @@ class Session:
         spoken = "LMTP" if self.lmtp else "ESMTP"
         return reply(220, "", f"{self._rooms.hostname} {spoken} mailtwist")
 
-    def _greet(self, event: Hello) -> Reply:
+    async def _welcome(self) -> Reply:
+        """The greeting, or a refusal that ends the connection (RFC 5321 §3.1)."""
+        try:
+            if not self._in_trusted_network:
+                self._rooms.rates.connection(self.peer.address)
+            if self._judging is not None:
+                await self._judging.client()
+        except MailError as fault:
+            told = reply_for(fault)
+            return evolve(told, code=421 if fault.temporary else 554, closes=True)
+        return self._greeting()
+
+    async def _greet(self, event: Hello) -> Reply:
         self.reset()
+        if self._judging is not None:
+            await self._judging.helo(event)
         self._hello, self._hop = event, None
         hostname = self._rooms.hostname
         if not event.extended:
@@ -228,6 +262,9 @@ class Session:
             peer.address, self._rooms.trusted_networks
         )
         self._hello = self._hop = None
+        if self._judging is not None:
+            self._judging.end()
+        self._judging = self._judged(given["NAME"] or "" if "NAME" in given else None)
         helo = given.get("HELO")
         if helo:
             self._hello = Hello(helo, given.get("PROTO") != "SMTP")
@@ -253,6 +290,7 @@ class Session:
             raise TooManyMessages()
         if event.size_octets is not None and event.size_octets > config.message_octets:
             raise MessageTooBig()
+        self._count(rooms.rates.message)
         wishes = absolute(event, config, rooms.now(), trusted=self.trusted)
         transaction = self._transaction = Transaction(
             event,
@@ -275,26 +313,49 @@ class Session:
                 self.reset()
                 raise SenderRefused()
         self._transactions += 1
+        if self._judging is not None:
+            name = login.name if login is not None else ""
+            try:
+                await self._judging.sender(event, tls=self.peer.tls, login=name)
+            except MailError:
+                self.reset()
+                raise
         if wishes.priority != event.wishes.priority:  # RFC 6710 §5
             text = f"{wishes.priority} is the priority that the message gets"
             return reply(250, "2.3.6", text)
         return SENDER_OK
 
     async def _rcpt(self, event: Rcpt) -> Reply:
-        if self._transaction is None:
+        transaction = self._transaction
+        if transaction is None:
             raise BadSequence()
-        return await self._transaction.rcpt(event)
+        self._count(self._rooms.rates.recipient)
+        judging = self._judging
+        if judging is None:
+            return await transaction.rcpt(event)
+        if judging.waits:
+            transaction.look_ahead()
+        await judging.before_recipient()
+        return await transaction.rcpt(event, judging.recipient)
+
+    def _count(self, rate: Callable[[str, str], None]) -> None:
+        """Raises TooFast; trusted networks may be as fast as they can."""
+        login = self.login
+        if login is not None or not self._in_trusted_network:
+            rate(self.peer.address, login.name if login is not None else "")
 
     def look_ahead(self) -> None:
         """Start the look-ups of recipients that wait."""
         if self._transaction is not None:
             self._transaction.look_ahead()
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         """A sink for the message, its trace field made."""
         transaction = self._transaction
         if transaction is None:
             raise BadSequence()
+        if self._judging is not None:
+            await self._judging.data()
         rooms, login = self._rooms, self.login
         message_id = transaction.message_id
         date = date_time(int(rooms.now()))
@@ -343,10 +404,10 @@ class Session:
 
     # -- the message --------------------------------------------------------------
 
-    def begin_chunks(self) -> None:
+    async def begin_chunks(self) -> None:
         """BDAT: a sink for the message; a fault is told when its octets have come."""
         try:
-            self._begin()
+            await self._begin()
         except MailError as fault:
             self.spoil(fault)
 
@@ -401,10 +462,8 @@ class Session:
             domain == one or domain.endswith("." + one) for one in known
         ):
             raise EtrnRefused()
-        started = await rooms.flush(domain, event.below)
-        if not started:
-            return reply(251, "2.0.0", f"No messages wait for {domain}")
-        return reply(253, "2.0.0", f"{started} pending messages for {domain} started")
+        await rooms.flush(domain)
+        return reply(250, "2.0.0", f"Queuing for node {domain} started")
 
     def reset(self) -> None:
         """No transaction: octets that were taken and look-ups are forgotten."""
@@ -414,6 +473,8 @@ class Session:
 
     def end(self) -> None:
         """The connection is gone."""
+        if self._judging is not None:
+            self._judging.end()
         if not self.committing:
             self.reset()
         self.log_out()

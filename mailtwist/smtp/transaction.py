@@ -60,8 +60,11 @@ class Transaction:
 
     # -- recipients -----------------------------------------------------------------
 
-    async def rcpt(self, event: Rcpt) -> Reply:
-        """The reply to RCPT; raises MailError."""
+    async def rcpt(
+        self, event: Rcpt, judge: Callable[[Address], Awaitable[None]] | None = None
+    ) -> Reply:
+        """The reply to RCPT; raises MailError, also what `judge` raises of a recipient
+        that exists."""
         address = event.forward_path
         if len(self._recipients) >= self._most_recipients:
             raise TooManyRecipients()
@@ -77,6 +80,8 @@ class Transaction:
             recipient = await asked
         except AuthUnavailable as fault:
             raise MailError("Cannot look that up now, try again later") from fault
+        if judge is not None:
+            await judge(address)
         if event.notify is not NOTHING_SAID:
             recipient = evolve(recipient, notify=event.notify)
         self._recipients.setdefault(address, recipient)

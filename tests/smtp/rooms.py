@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from mailtwist.address import Address
 from mailtwist.auth.login import Login
 from mailtwist.config.model import Smtp
+from mailtwist.config.restricting import Restrictions
 from mailtwist.delivery.model import LocalRecipient, RemoteRecipient
 from mailtwist.directory.model import Account
 from mailtwist.errors import (
@@ -24,6 +25,7 @@ from mailtwist.smtp.factory import SMTPFactory
 
 from ..transcript import MemoryTransport, MemoryWire
 
+QUICK = Restrictions(error_delay_s=0)
 PASSWORD = b"s3cret-of-ann"
 PLAIN = "AGFubkBleGFtcGxlLnRlc3QAczNjcmV0LW9mLWFubg=="  # ann with PASSWORD
 
@@ -130,7 +132,17 @@ class MemoryDelivery:
 class House:
     """A factory with everything around it, and connections to it."""
 
-    def __init__(self, *, role="smtp", tls=object(), trusted=(), **options):  # noqa: B008
+    def __init__(
+        self,
+        *,
+        role="smtp",
+        tls=object(),  # noqa: B008
+        trusted=(),
+        restrictions=QUICK,
+        more=(),
+        **options,
+    ):
+        """`more` are further arguments of the factory."""
         self.clock = Clock()
         self.authenticator = MemoryAuthenticator()
         self.router, self.delivery = MemoryRouter(), MemoryDelivery()
@@ -144,6 +156,8 @@ class House:
             delivery=self.delivery,
             trusted_networks=[ip_network(n) for n in trusted],
             tls=tls,
+            restrictions=restrictions,
+            **dict(more),
         )
         self.factory.doStart()
 

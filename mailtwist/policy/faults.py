@@ -1,0 +1,102 @@
+"""Why policy refuses, with the sentences a client is told."""
+
+from __future__ import annotations
+
+from ..errors import MailError
+
+
+class ClientRefused(MailError):
+    status, public = "5.7.1", "Client host rejected"
+
+
+class ClientUnknown(MailError):
+    """No name in DNS that leads back to the address (RFC 7372 §3.3)."""
+
+    status, public = "5.7.25", "Client host rejected: cannot find your hostname"
+
+
+class HeloRefused(MailError):
+    status, public = "5.7.1", "Helo command rejected"
+
+
+class HeloInvalid(HeloRefused):
+    status, public = "5.5.2", "Helo command rejected: invalid name"
+
+
+class HeloNotFull(HeloRefused):
+    status = "5.5.2"
+    public = "Helo command rejected: need a fully-qualified hostname"
+
+
+class HeloUnknown(HeloRefused):
+    public = "Helo command rejected: host not found"
+
+
+class SenderNotFull(MailError):
+    status = "5.5.2"
+    public = "Sender address rejected: need a fully-qualified address"
+
+
+class SenderUnknown(MailError):
+    """RFC 3463 §3.2, X.1.8."""
+
+    status, public = "5.1.8", "Sender address rejected: domain not found"
+
+
+class SenderTakesNoMail(MailError):
+    """RFC 7505 §4.2."""
+
+    status, public = "5.7.27", "Sender address rejected: its domain takes no mail"
+
+
+class SenderNotListed(MailError):
+    status, public = "5.1.0", "Sender address rejected: no such user here"
+
+
+class SenderNotLoggedIn(MailError):
+    status, public = "5.7.1", "Sender address rejected: log in to use it"
+
+
+class RecipientNotFull(MailError):
+    status = "5.5.2"
+    public = "Recipient address rejected: need a fully-qualified address"
+
+
+class RecipientUnknown(MailError):
+    status, public = "5.1.2", "Recipient address rejected: domain not found"
+
+
+class RecipientTakesNoMail(MailError):
+    """RFC 7505 §4.1."""
+
+    status, public = "5.1.10", "Recipient address rejected: its domain takes no mail"
+
+
+class Refused(MailError):
+    status, public = "5.7.1", "Access denied"
+
+
+class Deferred(MailError):
+    status, public = "4.7.1", "Access denied for now, try again later"
+
+
+class BadTable(MailError):
+    """An access table says what is no action."""
+
+    status, public = "4.3.5", "Server configuration error"
+
+
+class TooFast(MailError):
+    """Over a rate of `restrictions`."""
+
+    status, public = "4.7.1", "Too much mail from you, try again later"
+
+
+class TlsWanted(MailError):
+    status, public = "5.7.10", "Use TLS first"
+
+
+class Impatient(MailError):
+    """Commands behind one whose answer must be awaited (RFC 2920 §3.1)."""
+
+    status, public = "5.5.0", "Wait for the answer before you go on"

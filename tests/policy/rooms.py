@@ -1,0 +1,50 @@
+"""A DNS and tables in memory for policy."""
+
+from twisted.internet.defer import Deferred
+
+from mailtwist.dns.model import Answer
+from mailtwist.errors import DnsUnavailable, NoSuchDomain
+
+
+class MemoryResolver:
+    """Records by (kind, name); `down` names cannot be looked up now, names in `slow`
+    wait for their Deferred."""
+
+    def __init__(self, records=(), down=()):
+        self.records, self.down, self.asked = dict(records), set(down), []
+        self.slow = {}
+
+    async def _answer(self, kind, name):
+        self.asked.append((kind, name))
+        if name in self.slow:
+            await self.slow[name]
+        if name in self.down:
+            raise DnsUnavailable()
+        known = {one for _, one in self.records}
+        if name not in known:
+            raise NoSuchDomain()
+        return Answer(tuple(self.records.get((kind, name), ())))
+
+    async def mx(self, domain):
+        return await self._answer("MX", domain)
+
+    async def addresses(self, host, *, ipv6=True):
+        return await self._answer("A", host)
+
+    async def ptr(self, address):
+        return await self._answer("PTR", address)
+
+    def wait_for(self, name):
+        return self.slow.setdefault(name, Deferred())
+
+
+class MemoryTable:
+    """An access table."""
+
+    def __init__(self, entries, *, name="access", whole_keys=False):
+        self.entries, self.name, self.whole_keys = entries, name, whole_keys
+        self.asked = []
+
+    async def find(self, key):
+        self.asked.append(key)
+        return self.entries.get(key)
