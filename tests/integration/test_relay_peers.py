@@ -1,11 +1,8 @@
 """Mail to real next hops: Postfix, as a smarthost too, Dovecot, smtp-sink."""
 
-import atexit
-import time
 from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.checkers.hash_pool import HashPool
@@ -19,70 +16,16 @@ from mailtwist.smtp.client_offer import PeerOffer
 from mailtwist.smtp.client_tls import ClientTls
 from mailtwist.smtp.transport_smarthost import Exit, SmarthostTransport
 
-from ..authority import Authority, pem_key, pem_of
-from ..bench.peers import DovecotLmtp, DovecotSasl, Postfix, SmtpSink
+from ..bench.peers import DovecotLmtp, DovecotSasl, SmtpSink
 from ..smtp.next_hop import Content, World, job, run, statuses
 from .daemon import DOMAIN, PASSWORD
+from .next_hops import ANN, BOB, PostfixSmarthost, Watch, peer, postfix
 
-ANN, BOB, NOBODY = f"ann@{DOMAIN}", f"bob@{DOMAIN}", f"nobody@{DOMAIN}"
-WAIT_S = 20.0
+NOBODY = f"nobody@{DOMAIN}"
 HEADER = b"From: <ann@a.test>\r\nMessage-ID: <1@a.test>\r\n"
 HEADER += b"Date: Tue, 24 Nov 2026 10:00:00 +0000\r\n\r\n"
 MAIL = HEADER + b"Hello\r\n.\r\n"
 LARGE = HEADER + b"many lines\r\n.\r\n" * 600_000
-_peers = {}
-
-
-def peer(kind, *arguments):
-    """The one peer of this kind; it ends with the test run."""
-    if kind not in _peers:
-        made = _peers[kind] = kind(*arguments)
-        atexit.register(made.stop)
-    return _peers[kind]
-
-
-def postfix():
-    return peer(Postfix, [ANN, BOB], "message_size_limit = 20000000")
-
-
-class PostfixSmarthost(Postfix):
-    """Postfix that wants TLS and a login, which Dovecot checks."""
-
-    def __init__(self):
-        self.authority = Authority()
-        self.sasl = peer(DovecotSasl, [ANN])
-        certificate, key = self.authority.issue("hub.test")
-        super().__init__(
-            [ANN, BOB],
-            "smtpd_tls_security_level = encrypt\n"
-            "smtpd_tls_chain_files = {folder}/etc/chain.pem\n"
-            "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n"
-            f"smtpd_sasl_path = inet:127.0.0.1:{self.sasl.port}\n"
-            "smtpd_relay_restrictions = permit_sasl_authenticated, reject\n"
-            "smtpd_recipient_restrictions = permit_sasl_authenticated, reject\n"
-            "smtpd_sasl_security_options = noanonymous\n",
-            "tlsmgr unix - - n 1000 1 tlsmgr\n",
-            {"etc/chain.pem": pem_key(key) + pem_of(certificate)},
-        )
-
-
-class Watch:
-    """Messages in the Maildirs of a peer."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.seen = set(folder.glob("**/new/*"))
-
-    async def arrived(self, count=1):
-        """The octets of what came, line ends as CRLF."""
-        end = time.monotonic() + WAIT_S
-        while True:
-            fresh = sorted(set(self.folder.glob("**/new/*")) - self.seen)
-            if len(fresh) >= count:
-                return [p.read_bytes().replace(b"\n", b"\r\n") for p in fresh]
-            if time.monotonic() > end:
-                raise AssertionError(f"{len(fresh)} messages came, not {count}")
-            await deferLater(reactor, 0.05)
 
 
 class PeerTestCase(TestCase):
