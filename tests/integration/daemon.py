@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -39,10 +40,25 @@ LISTENERS = {  # name: (protocol, tls)
 }
 
 
+# Below the ports that systems give to clients (32768 and up on Linux): else a client,
+# or a look whether the daemon is up that meets itself, may take the daemon's port.
+PORTS = range(10_000, 32_768)
+_given: set[int] = set()
+
+
 def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that this run was not given before."""
+    for port in random.sample(PORTS, 1000):
+        if port in _given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+        _given.add(port)
+        return port
+    raise AssertionError("no port is free")
 
 
 class Daemon:
@@ -199,9 +215,10 @@ class DaemonTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         kind = type(self)
         if kind not in self._daemons:
-            daemon = self._daemons[kind] = Daemon(self.extra, self.top)
+            daemon = Daemon(self.extra, self.top)
             atexit.register(daemon.remove)
             daemon.start()
+            self._daemons[kind] = daemon
         self.daemon = self._daemons[kind]
         self._log_before = self.daemon.log.stat().st_size
 
