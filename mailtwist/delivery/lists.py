@@ -106,15 +106,19 @@ def read_include(path: str) -> str:
 
 
 def _text(opened: int, owners: set[int] | None, writable: int, most: int) -> str:
-    with os.fdopen(opened, "rb") as file:
-        seen = os.fstat(file.fileno())
+    try:
+        seen = os.fstat(opened)
         if not stat.S_ISREG(seen.st_mode):
             raise NotTrusted("it is no regular file")
         if owners is not None and seen.st_uid not in owners:
             raise NotTrusted(f"it belongs to uid {seen.st_uid}")
         if seen.st_mode & writable:
             raise NotTrusted("others may write it")
-        octets = file.read(most + 1)
+        octets = b""
+        while len(octets) <= most and (more := os.read(opened, most + 1)):
+            octets += more
+    finally:
+        os.close(opened)
     if len(octets) > most:
         raise NotTrusted(f"it is larger than {most} octets")
     return octets.decode(errors="replace")
