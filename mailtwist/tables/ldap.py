@@ -73,7 +73,7 @@ class LdapSource:
             search_scope=self._scope,
             attributes=list(settings.attributes),
             size_limit=MOST_VALUES,
-            time_limit=max(1, round(settings.timeout_s)),
+            time_limit=whole_s(settings.timeout_s),
         )
         result = connection.result["result"]
         if result == NO_SUCH_OBJECT and not self._base.constant:
@@ -102,9 +102,13 @@ class LdapSource:
         fault: Exception = SourceDown("no server is named")
         for url in self._settings.servers:
             try:
-                self._threads.connection = self._connect(url)
-                return self._threads.connection
-            except (self._ldap3.core.exceptions.LDAPException, OSError) as why:
+                return self._connect(url)
+            except (
+                self._ldap3.core.exceptions.LDAPException,
+                OSError,
+                SourceDown,
+            ) as why:
+                self._drop()
                 fault = why
         raise fault
 
@@ -121,12 +125,13 @@ class LdapSource:
             server,
             user=settings.bind_dn or None,
             password=settings.password or None,
-            receive_timeout=settings.timeout_s,
+            receive_timeout=whole_s(settings.timeout_s),
             read_only=True,
             auto_referrals=False,
             check_names=False,
             raise_exceptions=False,
         )
+        self._threads.connection = connection
         connection.open()
         if settings.starttls and not connection.start_tls():
             raise SourceDown(f"{url} does not start TLS")
@@ -144,3 +149,8 @@ class LdapSource:
                 connection.unbind()
             except (self._ldap3.core.exceptions.LDAPException, OSError):
                 return  # it was broken already
+
+
+def whole_s(timeout_s: float) -> int:
+    """ldap3 wants whole seconds."""
+    return max(1, round(timeout_s))

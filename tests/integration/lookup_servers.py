@@ -1,0 +1,183 @@
+"""A MariaDB and a slapd of a test's own, on loopback, that may be killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from .daemon import free_port
+from .programs import run
+
+READY_S = 30.0
+MARIADBD, SLAPD = "/usr/sbin/mariadbd", "/usr/sbin/slapd"
+
+
+class Server:
+    """A program in the foreground with a folder and a port."""
+
+    owner = ""  # the system user it runs as, if we are root
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        self.port = free_port()
+        self.process = None
+
+    def give(self):
+        if self.owner and os.geteuid() == 0:
+            for path in (self.folder, *self.folder.rglob("*")):
+                shutil.chown(path, self.owner)
+
+    def start(self):
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.words(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + READY_S
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((self.folder / "log").read_text()[-3000:])
+            time.sleep(0.02)
+
+    def ready(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(READY_S)
+
+    def remove(self):
+        self.kill()
+        shutil.rmtree(self.folder)
+
+
+class MariaDb(Server):
+    """Login `mail` with a password, database `mail`; TLS by `certificate` and `key`."""
+
+    owner = "mysql"
+    password = "s3cret'pass"
+
+    def __init__(self, certificate, key, ca):
+        super().__init__()
+        for name, pem in (("cert", certificate), ("key", key), ("ca", ca)):
+            (self.folder / name).write_bytes(pem)
+        (self.folder / "data").mkdir()
+        self.give()
+        user = ["--user=mysql"] if os.geteuid() == 0 else []
+        run(
+            "mariadb-install-db",
+            "--no-defaults",
+            *user,
+            f"--datadir={self.folder}/data",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+        )
+        self.start()
+        quoted = self.password.replace("'", "''")
+        self.sql(
+            "CREATE DATABASE mail CHARACTER SET utf8mb4;"
+            f"CREATE USER mail@'%' IDENTIFIED BY '{quoted}';"
+            "GRANT SELECT ON mail.* TO mail@'%'; USE mail;"
+            "CREATE TABLE alias (address VARCHAR(200), goto TEXT);"
+        )
+
+    def words(self):
+        user = ["--user=mysql"] if os.geteuid() == 0 else []
+        folder = self.folder
+        return [
+            MARIADBD,
+            "--no-defaults",
+            *user,
+            f"--datadir={folder}/data",
+            f"--socket={folder}/sock",
+            f"--pid-file={folder}/pid",
+            "--bind-address=127.0.0.1",
+            f"--port={self.port}",
+            f"--ssl-cert={folder}/cert",
+            f"--ssl-key={folder}/key",
+            f"--ssl-ca={folder}/ca",
+            "--innodb-buffer-pool-size=16M",
+            "--skip-log-bin",
+            "--skip-name-resolve",
+        ]
+
+    def sql(self, text):
+        run(
+            "mariadb",
+            "--no-defaults",
+            "-S",
+            self.folder / "sock",
+            "-uroot",
+            "--default-character-set=utf8mb4",
+            said=text,
+        )
+
+
+SLAPD_CONF = """
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+pidfile {folder}/pid
+TLSCertificateFile {folder}/cert
+TLSCertificateKeyFile {folder}/key
+TLSCACertificateFile {folder}/ca
+database mdb
+maxsize 67108864
+dbnosync
+suffix "dc=test"
+rootdn "cn=admin,dc=test"
+rootpw {password}
+directory {folder}/data
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn="cn=reader,dc=test" read by anonymous auth by * none
+"""
+TREE = """
+dn: dc=test
+objectClass: dcObject
+objectClass: organization
+dc: test
+o: test
+
+dn: cn=reader,dc=test
+objectClass: person
+cn: reader
+sn: reader
+userPassword: {password}
+"""
+
+
+class Slapd(Server):
+    """Login `cn=reader,dc=test` reads everything below `dc=test`."""
+
+    password = "s3cret pass"
+
+    def __init__(self, certificate, key, ca, entries):
+        super().__init__()
+        for name, pem in (("cert", certificate), ("key", key), ("ca", ca)):
+            (self.folder / name).write_bytes(pem)
+        (self.folder / "data").mkdir()
+        self.conf = self.folder / "slapd.conf"
+        self.conf.write_text(
+            SLAPD_CONF.format(folder=self.folder, password=f'"{self.password}"')
+        )
+        tree = self.folder / "tree.ldif"
+        tree.write_text(TREE.format(password=self.password) + entries)
+        run("/usr/sbin/slapadd", "-q", "-f", self.conf, "-l", tree)
+        self.start()
+
+    def words(self):
+        url = f"ldap://127.0.0.1:{self.port}"
+        return [SLAPD, "-f", str(self.conf), "-d", "0", "-h", url]
