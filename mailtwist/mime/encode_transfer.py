@@ -16,8 +16,9 @@ from attrs import frozen
 
 from ..errors import MailError
 from .header import fields
-from .parse import Buffer, parse
+from .parse import parse
 from .part import Part
+from .slices import Buffer
 
 PIECE = 57 * 1024  # octets encoded at once; a multiple of 57, a line of base64
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..mailbox.model import Column
 from .header import joined, table
-from .parse import Buffer, read
+from .parse import read
+from .slices import Buffer, Sliced, in_one_go
 from .structure import both, envelope_of
 
 # Lower-case names of the fields that mail programs fetch for their lists of messages
@@ -35,9 +36,14 @@ KEPT_FIELDS: frozenset[bytes] = frozenset(
 
 def index(buffer: Buffer) -> dict[Column, bytes]:
     """All columns of one message; raises nothing on any octets."""
-    part, found = read(buffer)
+    return in_one_go(indexed(buffer))
+
+
+def indexed(buffer: Buffer) -> Sliced[dict[Column, bytes]]:
+    """`index`, with pauses in a large message."""
+    part, found = yield from read(buffer)
     kept = [raw for name, raw in found if name.lower() in KEPT_FIELDS]
-    body, bodystructure = both(part, buffer)
+    body, bodystructure = yield from both(part, buffer)
     return {
         Column.ENVELOPE: envelope_of(table(found)),
         Column.BODY: body,

@@ -9,21 +9,23 @@ be the beginning of another.
 
 from __future__ import annotations
 
-import mmap
 import re
 
 from .header import Table, fields, table, unfold
 from .parameters import content_type, disposition, token
 from .part import Part
+from .slices import Buffer, Sliced, find, in_one_go
 
 MOST_DEPTH = 100  # of parts in parts; what is deeper stays text
 MOST_PARTS = 10_000  # of one message; the rest belongs to the last part
 # Octets searched in all, as a multiple of the message: real mail needs its depth, a
 # hostile one with 100 levels around 50 MB does not get 5 GB searched.
 MOST_SEARCHED = 16
+# Octets of a header that are looked at: a message of 50 MB may be all header.
+MOST_HEADER = 1 << 18
 _SMALL = 1 << 22  # messages under this many octets are searched at any depth
 
-Buffer = bytes | mmap.mmap
+_LARGE = 1 << 14  # octets of a header after which others get a turn
 _Line = tuple[int, int, bool]
 
 _CLOSE = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
@@ -34,24 +36,28 @@ _COMMENT = re.compile(rb"\([^()]*\)")
 
 def parse(buffer: Buffer) -> Part:
     """The tree of the whole message; raises nothing on any octets."""
-    return read(buffer)[0]
+    return in_one_go(read(buffer))[0]
 
 
-def read(buffer: Buffer) -> tuple[Part, list[tuple[bytes, bytes]]]:
+def read(buffer: Buffer) -> Sliced[tuple[Part, list[tuple[bytes, bytes]]]]:
     """The tree, and the fields of the message's own header as `header.fields`."""
-    end = header_end(buffer, 0, len(buffer))
-    found = fields(buffer[:end])
-    return _Parser(buffer).message(found, end), found
+    end = yield from _header_end(buffer, 0, len(buffer))
+    found = fields(buffer[: min(end, MOST_HEADER)])
+    return (yield from _Parser(buffer).message(found, end)), found
 
 
 def header_end(buffer: Buffer, start: int, stop: int) -> int:
     """The offset behind the blank line of the header at `start`; `stop` if none."""
+    return in_one_go(_header_end(buffer, start, stop))
+
+
+def _header_end(buffer: Buffer, start: int, stop: int) -> Sliced[int]:
     if buffer[start : start + 2] == b"\r\n":
         return min(start + 2, stop)
     if buffer[start : start + 1] == b"\n":
         return start + 1
-    crlf = buffer.find(b"\n\r\n", start, stop)
-    lf = buffer.find(b"\n\n", start, stop if crlf < 0 else crlf)
+    crlf = yield from find(buffer, b"\n\r\n", start, stop)
+    lf = yield from find(buffer, b"\n\n", start, stop if crlf < 0 else crlf)
     if lf >= 0:
         return lf + 2
     return stop if crlf < 0 else crlf + 3
@@ -64,20 +70,26 @@ class _Parser:
         self._budget = max(_SMALL * MOST_DEPTH, MOST_SEARCHED * len(buffer))
         self._open: list[tuple[bytes, int]] = []  # (boundary line, end of its body)
 
-    def message(self, found: list[tuple[bytes, bytes]], end: int) -> Part:
+    def message(self, found: list[tuple[bytes, bytes]], end: int) -> Sliced[Part]:
         stop = len(self._buffer)
-        return self._part((0, end), table(found), stop, stop, 0, "plain")[0]
+        made = yield from self._part((0, end), table(found), stop, stop, 0, "plain")
+        return made[0]
 
     def _entity(
         self, start: int, stop: int, limit: int, depth: int, default: str
-    ) -> tuple[Part, int, int]:
+    ) -> Sliced[tuple[Part, int, int]]:
         """The part at `start`, and its (stop, limit): those given, or behind them.
 
         The line end in [limit, stop) belongs to the boundary that is at `stop`.
         """
-        end = header_end(self._buffer, start, stop)
-        values = table(fields(self._buffer[start:end])) if end > start + 2 else {}
-        return self._part((start, end), values, stop, limit, depth, default)
+        end = yield from _header_end(self._buffer, start, stop)
+        seen = self._buffer[start : min(end, start + MOST_HEADER)]
+        values = table(fields(seen)) if end > start + 2 else {}
+        if len(seen) > _LARGE:
+            yield
+        return (
+            yield from self._part((start, end), values, stop, limit, depth, default)
+        )
 
     def _trimmed(self, start: int, stop: int) -> int:
         """The end of a body that begins at `start`, before the boundary at `stop`."""
@@ -95,7 +107,7 @@ class _Parser:
         limit: int,
         depth: int,
         default: str,
-    ) -> tuple[Part, int, int]:
+    ) -> Sliced[tuple[Part, int, int]]:
         self._parts += 1
         start = min(header[1], max(header[0], limit))
         body_end = max(start, limit)
@@ -115,7 +127,7 @@ class _Parser:
         if media_type == "multipart":
             boundary = token(parameters, b"boundary")
             if boundary and deeper and self._afford(body_end - start):
-                children, reached, before = self._multipart(
+                children, reached, before = yield from self._multipart(
                     b"--" + boundary,
                     header[1],
                     body_end,
@@ -128,7 +140,7 @@ class _Parser:
                 children = (Part((start, 0), (start, body_end - start)),)
         elif media_type == "message" and subtype in ("rfc822", "global"):
             if deeper:
-                child, stop, limit = self._entity(
+                child, stop, limit = yield from self._entity(
                     start, stop, limit, depth + 1, "plain"
                 )
                 children = (child,)
@@ -166,14 +178,14 @@ class _Parser:
 
     def _multipart(
         self, line: bytes, start: int, end: int, depth: int, default: str
-    ) -> tuple[tuple[Part, ...], int, int]:
+    ) -> Sliced[tuple[tuple[Part, ...], int, int]]:
         """Parts between the boundary lines in [start, end), and the (stop, limit)."""
         stop = limit = end
         again = any(line == other for other, _ in self._open)
         if again:
-            stop, limit = self._end_of_inner(line, start)
+            stop, limit = yield from self._end_of_inner(line, start)
             end = limit
-        found = self._boundary(line, start, end)
+        found = yield from self._boundary(line, start, end)
         if not found:
             return (), stop, limit
         self._open.append((line, end))
@@ -182,22 +194,22 @@ class _Parser:
             begin = found[1]
             found = None
             if self._parts < MOST_PARTS - 1:
-                found = self._boundary(line, begin, end)
+                found = yield from self._boundary(line, begin, end)
             before = after = end
             if found:
                 after, before = found[0], self._trimmed(begin, found[0])
-            child, reached, _ = self._entity(begin, after, before, depth, default)
+            child, reached, _ = yield from self._entity(
+                begin, after, before, depth, default
+            )
             children.append(child)
             if reached > after:  # a part inside had the same boundary
-                found = self._boundary(line, reached, end)
+                found = yield from self._boundary(line, reached, end)
         self._open.pop()
         if again and found:
-            stop, limit = self._end_of_inner(line, found[1], epilogue=True)
+            stop, limit = yield from self._end_of_inner(line, found[1], epilogue=True)
         return tuple(children), stop, limit
 
-    def _boundary(
-        self, line: bytes, start: int, end: int
-    ) -> tuple[int, int, bool] | None:
+    def _boundary(self, line: bytes, start: int, end: int) -> Sliced[_Line | None]:
         """(start of the line, offset behind it, closing) of the next boundary line."""
         at = max(start - 1, 0)
         if not start and self._buffer[: len(line)] == line:
@@ -206,7 +218,7 @@ class _Parser:
                 return 0, match.end(), match[1] is not None
         needle = b"\n" + line
         while True:
-            at = self._buffer.find(needle, at, end)
+            at = yield from find(self._buffer, needle, at, end)
             if at < 0:
                 return None
             match = _CLOSE.match(self._buffer, at + len(needle), end)
@@ -216,7 +228,7 @@ class _Parser:
 
     def _end_of_inner(
         self, line: bytes, start: int, *, epilogue: bool = False
-    ) -> tuple[int, int]:
+    ) -> Sliced[tuple[int, int]]:
         """The (stop, limit) of a multipart with the boundary of one around it.
 
         The inner one owns the boundary lines until it is closed, as other readers have
@@ -225,7 +237,7 @@ class _Parser:
         stop = limit = next(end for other, end in self._open if other == line)
         for other, _ in self._open:
             if other != line or epilogue:
-                found = self._boundary(other, start, stop)
+                found = yield from self._boundary(other, start, stop)
                 if found:
                     stop, limit = found[0], self._trimmed(start, found[0])
         return stop, limit

@@ -11,13 +11,13 @@ import re
 from .address_list import Listed, addresses
 from .header import Table, fields, table, unfold
 from .parameters import Parameters
-from .parse import Buffer
+from .parse import MOST_HEADER
 from .part import Part
+from .slices import Buffer, Sliced, in_one_go, line_ends
 
 _NOT_QUOTED = re.compile(rb"[\0\r\n\"\\\x7f-\xff]")
 _MOST_QUOTED = 4096  # octets; longer strings are literals
 _CHARSET = (b"charset", b"charset*")
-_CHUNK = 1 << 20  # octets looked at once when lines are counted
 
 
 def string(octets: bytes) -> bytes:
@@ -61,17 +61,18 @@ def envelope_of(values: Table) -> bytes:
 
 def body(part: Part, buffer: Buffer) -> bytes:
     """The BODY list: BODYSTRUCTURE without extension data."""
-    return _Writer(part, buffer).list_of(part, extended=False)
+    return in_one_go(both(part, buffer))[0]
 
 
 def bodystructure(part: Part, buffer: Buffer) -> bytes:
     """The BODYSTRUCTURE list."""
-    return _Writer(part, buffer).list_of(part, extended=True)
+    return in_one_go(both(part, buffer))[1]
 
 
-def both(part: Part, buffer: Buffer) -> tuple[bytes, bytes]:
+def both(part: Part, buffer: Buffer) -> Sliced[tuple[bytes, bytes]]:
     """(BODY, BODYSTRUCTURE), the lines counted once."""
-    writer = _Writer(part, buffer)
+    writer = _Writer(buffer)
+    yield from writer.count(part)
     return writer.list_of(part, extended=False), writer.list_of(part, extended=True)
 
 
@@ -103,12 +104,11 @@ def _pairs(parameters: Parameters) -> bytes:
 class _Writer:
     """Renders the parts of one message."""
 
-    def __init__(self, part: Part, buffer: Buffer) -> None:
+    def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
         self._line_ends: dict[int, int] = {}  # offset -> line ends before it
-        self._count(part)
 
-    def _count(self, part: Part) -> None:
+    def count(self, part: Part) -> Sliced[None]:
         """Count line ends once over the message, however deep its parts are nested."""
         ends = self._line_ends
         waiting = [part]
@@ -120,8 +120,7 @@ class _Writer:
         total, last = 0, None
         for at in sorted(ends):
             if last is not None:
-                for start in range(last, at, _CHUNK):
-                    total += self._buffer[start : min(at, start + _CHUNK)].count(b"\n")
+                total += yield from line_ends(self._buffer, last, at)
             ends[at], last = total, at
 
     def _lines(self, part: Part) -> int:
@@ -163,7 +162,7 @@ class _Writer:
             child = part.children[0]
             start, count = child.header
             basic += b" %b %b %d" % (
-                envelope(self._buffer[start : start + count]),
+                envelope(self._buffer[start : start + min(count, MOST_HEADER)]),
                 self.list_of(child, extended=extended),
                 self._lines(part),
             )

@@ -75,3 +75,20 @@ class IndexTests(SynchronousTestCase):
             index(message)
             best = min(best, time.process_time() - start)
         self.assertLess(best, 0.001)
+
+    def test_a_message_that_is_all_header_costs_little(self):
+        octets = b"Subject: x\r\n" + b"a:\r\n" * 2_000_000
+        before = time.process_time()
+        columns = index(octets)
+        self.assertLess(time.process_time() - before, 1.0)
+        self.assertIn(b'"x"', columns[Column.ENVELOPE])
+        part = Part.decode(columns[Column.PARTS])
+        self.assertEqual((part.header, part.body), ((0, len(octets)), (len(octets), 0)))
+
+    def test_parts_that_are_all_header_cost_little(self):
+        head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        octets = head + (b"--b\r\n" + b"a:\r\n" * 500_000) * 8 + b"--b--\r\n"
+        before = time.process_time()
+        columns = index(octets)
+        self.assertLess(time.process_time() - before, 2.0)
+        self.assertEqual(len(Part.decode(columns[Column.PARTS]).children), 8)

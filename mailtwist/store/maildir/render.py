@@ -14,7 +14,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ...mailbox.model import Column
-from ...mime.index import index
+from ...mime.index import indexed
+from ...mime.slices import Buffer
 from . import content
 from .live import Live
 
@@ -88,22 +89,48 @@ async def _index(
     found: dict[int, tuple[bytes, ...]],
     columns: Sequence[Column],
 ) -> None:
-    began = reactor.seconds()
+    turn = _Turn(reactor)
     try:
         for at, uid in enumerate(uids):
-            message, octets[at] = octets[at], None
+            message = octets[at]
             if message is None:
                 continue
-            made = index(message)
+            made = await _indexed(message, turn)
+            octets[at] = None
             if isinstance(message, mmap.mmap):
                 message.close()
             found[uid] = tuple([made[column] for column in columns])
             fresh.append((uid, made))
-            if reactor.seconds() - began > SLICE_S:
-                await deferLater(reactor, 0)
-                began = reactor.seconds()
+            await turn.end()
     finally:
         _close(octets)
+
+
+async def _indexed(message: Buffer, turn: _Turn) -> dict[Column, bytes]:
+    """A large message is left now and then, so that others get their turn."""
+    work = indexed(message)
+    try:
+        while True:
+            next(work)
+            await turn.end()
+    except StopIteration as done:
+        made: dict[Column, bytes] = done.value
+        return made
+    finally:
+        work.close()  # it may hold the map of a file
+
+
+class _Turn:
+    """Our time on the reactor."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor, self._began = reactor, reactor.seconds()
+
+    async def end(self) -> None:
+        """Give the reactor a turn if ours took long enough."""
+        if self._reactor.seconds() - self._began > SLICE_S:
+            await deferLater(self._reactor, 0)
+            self._began = self._reactor.seconds()
 
 
 def _batches(live: Live, uids: Sequence[int]) -> list[list[int]]:
