@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from ...mime.header import joined, select
 from ...mime.index import KEPT_FIELDS
+from ...mime.parse import MOST_HEADER
 from ...mime.part import Part
 from ..response import body_label
 from ..types import (
@@ -86,9 +87,12 @@ class Wanted:
         """(start, count) of the octets to read; None if there is no such part.
 
         `size` counts the octets of the message; `root` is needed unless `whole`.
+        Fields are chosen from the first MOST_HEADER octets of a header.
         """
         found = (0, size) if self.whole else self._place(root)
-        if found is None or self.partial is None or self.chooses_fields:
+        if found is not None and self.chooses_fields:
+            return found[0], min(found[1], MOST_HEADER)
+        if found is None or self.partial is None:
             return found
         start, count = found
         skipped = min(self.partial.start, count)
