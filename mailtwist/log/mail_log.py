@@ -143,6 +143,18 @@ def not_delivered(message: str, recipient: str, fault: MailError) -> None:
     )
 
 
+def connected_to(host: str, address: str, port: int, tls: str, proof: str) -> None:
+    """A connection to another host is ready; `tls` is version and cipher."""
+    log.info(
+        "connected to {host} ({address}, port {port}){how}",
+        host=host,
+        address=address,
+        port=port,
+        tls=tls,
+        how=f" over {tls}{proof}" if tls else " without TLS",
+    )
+
+
 def sent(message: str, recipients: list[str], host: str, action: str) -> None:
     """One line for all recipients of one transaction that `host` took."""
     log.info(

@@ -37,6 +37,7 @@ from .client_tls import FAILED, Connection, TlsFailed
 
 PIECE = 64 * 1024  # octets of content read at once
 CHUNK = 4 * 1024 * 1024  # octets of one BDAT
+HANDSHAKE_S = 60.0  # for TLS to come up
 QUIT_S = 5.0  # for the answer to QUIT
 
 
@@ -69,7 +70,8 @@ class SMTPClient(Protocol):
         self.address = ""  # of the other end
         self.secure = False  # TLS is up
         self.proven = False  # the other end proved its name, as its rule asked
-        self.lost: Callable[[], None] | None = None  # told when it is gone
+        self.since_s = reactor.seconds()  # when it was made
+        self.lost: Callable[[], object] | None = None  # told when it is gone
         self._reactor, self._config = reactor, config
         self._gone: MailError | None = None
         self._why = ""
@@ -157,7 +159,7 @@ class SMTPClient(Protocol):
             if self._gone is not None:
                 raise TlsFailed(f"TLS with {self.host} failed: {self._why}", FAILED)
             try:
-                await self._woken(self._config.command_s, "TLS handshake")
+                await self._woken(HANDSHAKE_S, "TLS handshake")
             except PeerTooSlow as fault:
                 raise TlsFailed(fault.public, FAILED, status="4.4.1") from fault
         try:
@@ -197,6 +199,14 @@ class SMTPClient(Protocol):
         if not isinstance(event, kind):
             raise BadReply()
 
+    @property
+    def protection(self) -> str:
+        """Version and cipher of TLS, "" without."""
+        if not self.secure:
+            return ""
+        handle = self.transport.getHandle()
+        return f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
+
     # -- a transaction ----------------------------------------------------------------
 
     async def send(
@@ -225,9 +235,9 @@ class SMTPClient(Protocol):
                     raise BadReply()
                 try:
                     await self._content(transaction, content)
-                except MailError as fault:
-                    self.abort()
+                except MailError as fault:  # what the server says of it counts more
                     finished = self.engine.next_event() or self.engine.lost(fault)
+                    self.abort()
                     return finished.results if isinstance(finished, Finished) else ()
                 limit_s, what = self._config.end_s, "reply to the message"
         except BaseException:

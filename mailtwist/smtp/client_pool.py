@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from ..config.relaying import Relay
 from ..errors import MailError
+from ..log import mail_log
 from ..queue.model import Host
 from .client import SMTPClient
 from .client_engine import Result
@@ -67,7 +68,6 @@ class Connections:
         self._idle: dict[Door, list[SMTPClient]] = {}
         self._count = 0
         self._timers: dict[SMTPClient, Any] = {}
-        self._born: dict[SMTPClient, float] = {}
         self._closed = False
 
     def kept(self, door: Door) -> SMTPClient | None:
@@ -110,8 +110,11 @@ class Connections:
         except BaseException:
             client.abort()
             raise
-        self._born[client] = self._reactor.seconds()
-        client.lost = lambda: self._lost(door, client)
+        proof = " of a proven name" if client.proven else ""
+        mail_log.connected_to(
+            door.host.name, door.address, door.host.port, client.protection, proof
+        )
+        client.lost = lambda: self._forget(door, client)
         return client, result
 
     async def _prepare(
@@ -184,7 +187,7 @@ class Connections:
         """Keep a connection for a next message, or say QUIT."""
         engine = client.engine
         most = engine.offer.limit("MAILMAX")  # RFC 9422
-        age_s = self._reactor.seconds() - self._born.get(client, 0.0)
+        age_s = self._reactor.seconds() - client.since_s
         if (
             self._closed
             or not client.usable
@@ -218,10 +221,6 @@ class Connections:
     def _too_long(self, door: Door, client: SMTPClient) -> None:
         if self._forget(door, client):
             client.quit()
-
-    def _lost(self, door: Door, client: SMTPClient) -> None:
-        self._forget(door, client)
-        self._born.pop(client, None)
 
     def close(self) -> None:
         """Say QUIT on everything that is kept, and keep nothing from now on."""

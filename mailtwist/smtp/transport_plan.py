@@ -44,15 +44,27 @@ class Plan:
     chunking: bool
     needs: Needs
     no_utf8_headers: bool
+    size: bool  # the host wants to know it
     prdr: bool  # the host can answer for each recipient
     action: str  # of a success, as in Outcome
 
-    def transaction(self, count: int, start: int = 0) -> Transaction:
-        """For `count` of the recipients from `start`."""
+    def transaction(self, start: int, count: int, octets: int) -> Transaction:
+        """For `count` of the recipients from `start`; `octets` the content has now."""
         lines = tuple(line for _, line in self.recipients[start : start + count])
-        mail, prdr = self.mail, self.prdr and len(lines) > 1
-        return Transaction(
-            mail + b" PRDR" if prdr else mail, lines, self.chunking, prdr
+        mail, prdr = self.mail, self.prdr and count > 1
+        if self.size:
+            mail += b" SIZE=%d" % octets
+        if prdr:
+            mail += b" PRDR"
+        return Transaction(mail, lines, self.chunking, prdr)
+
+
+def check_size(octets: int, peer: Peer) -> None:
+    """Raises MessageTooBig if the host says it takes no message so large (RFC 1870)."""
+    most = peer.offer.size_octets
+    if most and octets > most:
+        raise MessageTooBig(
+            f"The message has {octets} octets, {peer.host} takes {most}"
         )
 
 
@@ -67,11 +79,7 @@ def plan(
 
     `now_s` is seconds of the epoch."""
     offer, wishes = peer.offer, job.message.wishes
-    octets = look.content.octets
-    if offer.size_octets and octets > offer.size_octets:  # RFC 1870 §6.1
-        raise MessageTooBig(
-            f"The message has {octets} octets, {peer.host} takes {offer.size_octets}"
-        )
+    check_size(look.content.octets, peer)  # before it is converted for nothing
     utf8 = wishes.smtputf8 and "SMTPUTF8" in offer
     refused: list[tuple[QueuedRecipient, MailError]] = []
     able = list(recipients)
@@ -81,8 +89,6 @@ def plan(
     dsn = "DSN" in offer  # the host reports from now on (RFC 3461 §5.2.1)
     action = "passed" if dsn else "delivered" if peer.final else "relayed"
     parameters: list[bytes] = []
-    if "SIZE" in offer:
-        parameters.append(b"SIZE=%d" % octets)
     body, needs, chunking = _body(look, wishes.body, offer)
     if body:
         parameters.append(b"BODY=" + body)
@@ -116,9 +122,16 @@ def plan(
     ]
     said = mail(job.reverse_path, parameters, utf8=utf8)
     no_utf8 = wishes.smtputf8 and not utf8
-    prdr = "PRDR" in offer
     return Plan(
-        said, tuple(lines), tuple(refused), chunking, needs, no_utf8, prdr, action
+        mail=said,
+        recipients=tuple(lines),
+        refused=tuple(refused),
+        chunking=chunking,
+        needs=needs,
+        no_utf8_headers=no_utf8,
+        size="SIZE" in offer,
+        prdr="PRDR" in offer,
+        action=action,
     )
 
 

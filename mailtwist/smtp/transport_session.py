@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from attrs import evolve, frozen
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from ..errors import MailError
 from ..queue.model import Host, Job, Outcome, QueuedRecipient, TlsRule
-from .client import SMTPClient
+from .client import ConnectionLost, SMTPClient
 from .client_engine import Result
 from .client_offer import PeerOffer
 from .client_pool import Connections, Door, Login, never_begun
@@ -23,7 +24,7 @@ from .client_reply import PeerRefusal
 from .client_tls import ClientTls, TlsFailed
 from .convert import converted
 from .transport_look import Look
-from .transport_plan import Peer, Plan, plan
+from .transport_plan import Peer, Plan, check_size, plan
 
 log = Logger()
 
@@ -71,7 +72,15 @@ class Attempt:
     async def run(self, hosts: Sequence[tuple[Host, Way]]) -> list[Outcome]:
         """One outcome for each recipient of the job."""
         for host, way, address in _doors(hosts):
-            await self._host(host, way, address)
+            try:
+                await self._host(host, way, address)
+            except CancelledError:
+                raise
+            except MailError as fault:
+                self._fail(fault, host.name)
+            except Exception:  # of ours: the mail waits, what is known stays so
+                log.failure("sending {id}", id=self._job.message.queue_id)
+                self._fail(MailError(), host.name)
             if not self._left or self._sessions >= MOST_SESSIONS:
                 break
         none = Outcome(MailError("No host to send to", status="4.4.4"))
@@ -81,21 +90,15 @@ class Attempt:
         host = evolve(host, rule=self._rule(host, way))
         door = Door(host, address, way.lmtp, way.implicit_tls, way.tls, way.login)
         client = self._connections.kept(door)
-        if client is not None and not await self._session(client, door, kept=True):
-            client = None
-        if client is not None:
+        if client is not None and await self._session(client, door, kept=True):
             return
         try:
             client, result = await self._connections.open(door)
         except TlsFailed as fault:
             self._tls_told(host, address, fault.result)
             if self._job.message.wishes.require_tls and self._job.reverse_path:
-                fault = TlsFailed(fault.public, fault.result, status="5.7.10")
-            self._fail(fault, host.name)
-            return
-        except MailError as fault:
-            self._fail(fault, host.name)
-            return
+                raise TlsFailed(fault.public, fault.result, status="5.7.10") from fault
+            raise
         if result is not None:
             self._tls_told(host, address, result)
         await self._session(client, door, kept=False)
@@ -146,9 +149,14 @@ class Attempt:
                 made.needs,
                 no_utf8_headers=made.no_utf8_headers,
             )
-        except MailError as fault:
+            check_size(content.octets, peer)
+        except MailError as fault:  # the connection is good for other messages
             self._fail(fault, host.name)
             return True
+        if not client.usable:  # it ended meanwhile
+            if kept:
+                return False
+            raise ConnectionLost(f"{host.name} closed the connection")
         for recipient, why in made.refused:
             self._settle(recipient, Outcome(why, host.name), host_wide=True)
         start = 0
@@ -156,7 +164,8 @@ class Attempt:
             asked = _batch(made.recipients[start:], engine.offer)
             if not asked or not client.usable:
                 break
-            results = await client.send(made.transaction(len(asked), start), content)
+            transaction = made.transaction(start, len(asked), content.octets)
+            results = await client.send(transaction, content)
             if kept and number == 0 and never_begun(results):
                 client.abort()
                 return False

@@ -3,7 +3,7 @@
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from mailtwist.address import Address
@@ -243,12 +243,15 @@ class World:
         self.transport = kind(reactor, relay, self.hosts, self.connections, **options)
         self.hops = []
 
-    async def next_hop(self, script=(), name="next.test", rule=None, **fields):
+    async def next_hop(
+        self, script=(), name="next.test", rule=None, address="127.0.0.1", **fields
+    ):
         """A next hop that listens, told to the transport as the next host to try."""
         hop = NextHop(dict(script))
-        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(hop)
+        kind = TCP6ServerEndpoint if ":" in address else TCP4ServerEndpoint
+        port = await kind(reactor, 0, interface=address).listen(hop)
         self.case.addCleanup(port.stopListening)
-        host = Host(name, port.getHost().port, ("127.0.0.1",), rule or TlsRule())
+        host = Host(name, port.getHost().port, (address,), rule or TlsRule())
         self.hosts.answer = (*self.hosts.answer, evolve(host, **fields))
         self.hops.append(hop)
         return hop

@@ -195,6 +195,20 @@ class NextHostTests(TestCase):
         self.assertEqual(len(hop.messages), 1)
 
     @run
+    async def test_it_sends_from_the_address_it_is_told(self):
+        world = World(self, relay=Relay(source_ipv4="127.0.0.7"))
+        hop = await world.next_hop()
+        self.assertEqual(statuses(await world.send(job())), [None])
+        self.assertEqual(hop.peers[0].transport.getPeer().host, "127.0.0.7")
+
+    @run
+    async def test_over_ipv6(self):
+        world = World(self)
+        hop = await world.next_hop(address="::1")
+        self.assertEqual(statuses(await world.send(job())), [None])
+        self.assertEqual(hop.peers[0].transport.getPeer().host, "::1")
+
+    @run
     async def test_no_host_that_answers_is_temporary(self):
         world = World(self)
         world.hosts.answer = (Host("dead.test", 1, ("127.0.0.1",)),)
@@ -232,6 +246,34 @@ class NextHostTests(TestCase):
             (outcome,) = await world.send(job())
             self.assertEqual(outcome.fault.status, "4.4.1", why)
             await hop.lost()
+
+    @run
+    async def test_a_refusal_in_the_middle_of_the_content_is_heard(self):
+        offer = offering("PIPELINING", "8BITMIME")
+        for more, status in (
+            (b"552 5.3.4 too big\r\n", "5.3.4"),
+            (b"421 4.3.2 going down\r\n", "4.3.2"),
+            (b"250 2.0.0 thank you\r\n", "4.5.0"),  # nothing of the sort was asked
+        ):
+            world = World(self)
+            script = {"EHLO": offer, "DATA": b"354 go\r\n" + more}
+            hop = await world.next_hop(script)
+            content = Content(b"x" * 50_000_000)
+            (outcome,) = await world.send(job(), content)
+            self.assertEqual(outcome.fault.status, status)
+            self.assertLess(len(content.reads), 200)
+            await hop.lost()
+
+    @run
+    async def test_what_is_known_stays_known_whatever_comes_then(self):
+        world = World(self)
+        first = {"RCPT TO:<b@b.test>": b"450 4.2.0 later\r\n"}
+        await world.next_hop(first)
+        (host,) = world.hosts.answer
+        world.hosts.answer = (host, evolve(host, port=None))  # as no look-up gives it
+        outcomes = await world.send(job("a@b.test", "b@b.test"))
+        self.assertEqual(statuses(outcomes), [None, "4.3.0"])
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
 
     @run
     async def test_a_peer_that_takes_no_octets_is_cut_off(self):
@@ -452,6 +494,14 @@ class FormTests(TestCase):
             outcomes, message, lines = await self.sent(EIGHT, wishes, "8BITMIME")
             self.assertEqual(message, EIGHT)
             self.assertIn(b" BODY=8BITMIME", lines[0])
+
+    @run
+    async def test_the_size_that_is_told_is_that_of_the_converted_message(self):
+        _, message, lines = await self.sent(EIGHT, Wishes(), "SIZE 1000")
+        self.assertEqual(lines[0], b"MAIL FROM:<ann@a.test> SIZE=%d" % len(message))
+        grown = f"SIZE {len(EIGHT) + 1}"
+        outcomes, _, lines = await self.sent(EIGHT, Wishes(), grown)
+        self.assertEqual((statuses(outcomes), lines), (["5.3.4"], []))
 
     @run
     async def test_a_large_message_is_converted_too(self):
