@@ -13,8 +13,7 @@ from ..delivery.model import LocalRecipient, RemoteRecipient
 from ..errors import ConfigError, MailError
 from ..interfaces import ITable
 from ..service.build import MailService
-from ..tables.build import Tables
-from ..tables.file import FileTable
+from ..tables.build import Tables, mistakes, text_files
 
 
 def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -95,28 +94,13 @@ def named(tables: Tables, name: str) -> ITable:
 
 def run_check(options: argparse.Namespace) -> int:
     """Print every line that cannot be used; 1 if there is one."""
-    from .asking import awaited
-
-    async def ask(service: MailService) -> list[str]:
-        found = []
-        for table in service.routing.tables.files:
-            found += await mistakes(table)
-        return found
-
-    found = awaited(load(options.config), ask)
-    for line in found:
+    found = [
+        finding
+        for path, make in text_files(load(options.config))
+        for finding in mistakes(path, make)
+    ]
+    for _, line in found:
         print(line, file=sys.stderr)
     if not found:
         print("every alias and table file can be used")
-    return int(bool(found))
-
-
-async def mistakes(table: FileTable) -> list[str]:
-    """A line for each line of a table's file that cannot be used."""
-    try:
-        await table.fresh()
-    except MailError:
-        return [f"{table.path}: cannot be read"]
-    return [
-        f"{table.path}:{one.line}: expected {one.expected}" for one in table.mistakes
-    ]
+    return int(any(wrong for wrong, _ in found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pwd
 import stat
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from ..log.setup import SYSLOG_SOCKET
 from ..service.tls import ServerTls
 from ..smtp.client_login import read_credentials
 from ..smtp.transport_smarthost import SUBMISSION
+from ..tables.build import Tables, mistakes, text_files
 
 FIRST_FREE_PORT = 1024
 EXPIRES_SOON = timedelta(days=14)
@@ -43,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
         *logs(config),
         *certificate(config),
         *smarthosts(config),
+        *lookups(config),
     ]
     for wrong, text in findings:
         print(f"{'error' if wrong else 'note'}: {text}", file=sys.stderr)
@@ -70,6 +73,25 @@ def configuration(config: Config) -> Findings:
             )
     if config.auth.plaintext_without_tls:
         yield False, "auth.plaintext_without_tls: passwords may cross the net in clear"
+
+
+def lookups(config: Config) -> Findings:
+    """Tables, alias files, and whom commands run as."""
+    try:
+        Tables(None, config)  # opens nothing, but reads settings
+    except ConfigError as fault:
+        yield True, str(fault)
+    for path, make in text_files(config):
+        yield from mistakes(path, make)
+    if config.alias.commands or config.alias.forward_commands:
+        user = config.alias.command_user
+        try:
+            root = pwd.getpwnam(user).pw_uid == 0
+        except KeyError:
+            yield True, f"alias.command_user: there is no user {user}"
+        else:
+            if root:
+                yield True, "alias.command_user: commands do not run as root"
 
 
 def permissions(config: Config) -> Findings:

@@ -48,3 +48,15 @@ def matches_re(pattern: str, told: str | None = None) -> Check:
     """A str that `pattern` matches in full."""
     rule = re.compile(pattern)
     return Check(told or f"like {pattern}", lambda value: bool(rule.fullmatch(value)))
+
+
+def reads(parse: Callable[[str], object], allowed: str) -> Check:
+    """A text that `parse` takes without a ValueError, or an empty one."""
+
+    def holds(text: str) -> bool:
+        try:
+            return not text or parse(text) is not None
+        except ValueError:
+            return False
+
+    return Check(allowed, holds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .checks import ge, in_
+from ..delivery import routes
+from .checks import ge, in_, reads
 from .option import DAY_S, MINUTE_S, option, required
 
 TLS_LEVELS = ("none", "may", "encrypt", "dane", "verify")
@@ -65,7 +66,9 @@ class Smarthost:
     verify: bool = option(True, "Check certificate and name.")
     ca: str = option("", "PEM file of trusted CAs; `relay.ca` if empty.", path=True)
     sender: str = option(
-        "", "Only for senders `user@domain` or `@domain`; for all if empty."
+        "",
+        f"Only for senders {routes.SENDERS}; for all if empty.",
+        reads(routes.check_sender, routes.SENDERS),
     )
     credentials: str = option(
         "",

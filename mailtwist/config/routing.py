@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import frozen
 
 from ..delivery import routes
-from .checks import Check, ge, in_
+from .checks import ge, in_, reads
 from .option import KIB, option, required
 
 TABLE_KINDS = ("file", "aliases", "regexp", "inline", "sqlite", "mysql", "ldap")
-
-
-def reads(parse: Callable[[str], object], allowed: str) -> Check:
-    """A text that `parse` takes; an empty one where it is the default."""
-
-    def holds(text: str) -> bool:
-        try:
-            return not text or parse(text) is not None
-        except ValueError:
-            return False
-
-    return Check(allowed, holds)
 
 
 @frozen(kw_only=True)
@@ -157,7 +143,7 @@ class Alias:
         ge(1),
     )
     most_targets: int = option(
-        1000,
+        10_000,
         "Recipients that one address may become; Postfix's "
         "virtual_alias_expansion_limit.",
         ge(1),

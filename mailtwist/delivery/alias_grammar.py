@@ -172,7 +172,13 @@ def list_lines(text: str) -> str:
 @lru_cache(maxsize=1024)
 def values(text: str) -> tuple[Value, ...]:
     """The values of a list, empty ones left out.  Raises SyntaxFault."""
-    return tuple(_value(item.strip(), at) for at, item in _items(text))
+    return tuple(each_value(text))
+
+
+def each_value(text: str) -> Iterator[Value]:
+    """The same one by one, for long lists; a fault comes when it is reached."""
+    for at, item in _items(text):
+        yield _value(item, at)
 
 
 def _items(text: str) -> Iterator[tuple[int, str]]:

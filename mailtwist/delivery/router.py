@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from zope.interface import implementer
 
@@ -52,11 +52,13 @@ class Router:
         lists: IListFiles | None = None,
         srs: Srs | None = None,
         now: Callable[[], float] = epoch,
+        pause: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`queue` takes what goes elsewhere; without one there is no way out.
 
         `tables` are those of the configuration by name, `alias_files` those of
-        `alias.files`; `now` gives seconds of the epoch to `srs`."""
+        `alias.files`; `now` gives seconds of the epoch to `srs`; `pause` gives others
+        their turn while a long list is walked."""
         self._store = store
         tables = tables or {}
         # What an address literal of this host, or no domain, stands for.
@@ -75,6 +77,7 @@ class Router:
             now=now,
             may_queue=queue is not None,
             default_domain=default,
+            pause=pause,
         )
 
     async def resolve(

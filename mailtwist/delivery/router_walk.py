@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
@@ -22,7 +22,15 @@ from ..errors import (
 )
 from ..interfaces import IListFiles, ITable
 from . import alias_grammar
-from .alias_grammar import AtDomain, Command, File, Include, Mailbox, Value
+from .alias_grammar import (
+    AtDomain,
+    Command,
+    File,
+    Include,
+    Mailbox,
+    Value,
+    each_value,
+)
 from .explain import Step
 from .forward import forward_values
 from .keys import address_keys, catch_all_key, spelled
@@ -35,6 +43,9 @@ from .srs import Srs, is_srs
 
 log = Logger("mailtwist")
 
+SHORT_LIST = 4096  # characters; such a list is parsed once
+MOST_TOLD = 1000  # characters of a list in one step
+WALKED = 100  # addresses after which others have their turn, some 4 ms
 OWNER, REQUEST = "owner-", "-request"
 NO_COMMANDS = "5.7.1 Mail to commands and files is not allowed here"
 
@@ -86,6 +97,7 @@ class Rooms:
     now: Callable[[], float]
     may_queue: bool
     default_domain: str
+    pause: Callable[[], Awaitable[None]] | None = None  # lets others have their turn
 
 
 class Walk:
@@ -98,6 +110,7 @@ class Walk:
         self._separator = rooms.config.delivery.subaddress_separator
         self._alias = rooms.config.alias
         self._leaves: dict[object, Leaf] = {}
+        self._walked = 0
         self.steps: list[Step] = []
 
     @property
@@ -105,6 +118,8 @@ class Walk:
         return list(self._leaves.values())
 
     def _told(self, branch: Branch, where: str, result: str) -> None:
+        if len(result) > MOST_TOLD:
+            result = f"{result[:MOST_TOLD]}..."
         self.steps.append(Step(str(branch.address), where, result))
 
     def _leaf(self, branch: Branch, route: Route, **more: str) -> None:
@@ -124,6 +139,9 @@ class Walk:
 
         Behind an alias a permanent fault is that target's alone; a temporary one, or a
         loop, is the fault of the whole."""
+        self._walked += 1
+        if self._walked % WALKED == 0 and self._rooms.pause is not None:
+            await self._rooms.pause()
         try:
             await self._go(branch)
         except AliasLoop as fault:
@@ -224,12 +242,13 @@ class Walk:
         )
         raise LookupFailed()
 
-    def _values(self, text: str, at: str) -> Sequence[Value]:
+    def _values(self, text: str, at: str) -> Iterator[Value]:
         """The values of a list; one that cannot be read is a fault that may pass."""
+        short = len(text) <= SHORT_LIST
         try:
-            return alias_grammar.values(text)
+            yield from alias_grammar.values(text) if short else each_value(text)
         except SyntaxFault as fault:
-            log.error("{at}: {why}: {text!r}", at=at, why=fault.public, text=text)
+            log.error("{at}: {why}: {text!r}", at=at, why=fault.public, text=text[:500])
             raise LookupFailed() from fault
 
     # -- domains that are ours ----------------------------------------------------

@@ -47,7 +47,9 @@ class Ways:
         self._ways = [
             made(number, one, tables) for number, one in enumerate(config.route, 1)
         ]
-        self._smarthosts = [one.sender for one in config.smarthost]
+        self._smarthosts = [
+            check_sender(one.sender) if one.sender else "" for one in config.smarthost
+        ]
 
     async def explicit(
         self, address: Address, sender: Address | None
@@ -66,7 +68,7 @@ class Ways:
         if found is not None:
             return found
         for number, said in enumerate(self._smarthosts, 1):
-            if not said or (final is not None and matches(check_sender(said), final)):
+            if not said or (final is not None and matches(said, final)):
                 return f"smarthost[{number}]", SMARTHOST
         return "no route", TO_MX
 

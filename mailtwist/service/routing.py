@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..config.model import Config
@@ -69,6 +70,7 @@ def build_routing(
         lists=ListFiles(tables.in_thread, config.delivery.subaddress_separator),
         srs=build_srs(config, derived),
         now=time.time,
+        pause=lambda: deferLater(reactor, 0),
     )
     identities = Identities(directory, config.alias.command_user, tables.in_thread)
     transports: dict[str, ITransport] = {

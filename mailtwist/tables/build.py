@@ -12,7 +12,7 @@ from ..config.routing import Table
 from ..errors import ConfigError
 from ..interfaces import ITable
 from .asked import AskedTable
-from .file import FileTable, Held
+from .file import FileTable, Held, read
 from .inline import InlineTable
 from .ldap import LdapSource
 from .lines import HeldPairs, aliases, pairs
@@ -23,6 +23,12 @@ from .settings import LdapSettings, MysqlSettings
 from .sqlite import SqliteSource
 
 FILE_THREADS, SQLITE_THREADS = 2, 1
+
+HELD: dict[str, Callable[[], Held]] = {
+    "file": partial(HeldPairs, pairs),
+    "aliases": partial(HeldPairs, aliases),
+    "regexp": HeldRules,
+}
 
 # What each kind is and needs: printed by `config tables` and in docs/routing.md.
 KINDS = {
@@ -43,6 +49,31 @@ def kind_lines() -> Iterator[str]:
         yield f"{kind:{width}}  {needs}"
 
 
+def text_files(config: Config) -> Iterator[tuple[str, Callable[[], Held]]]:
+    """(path, what reads it) of every alias file and table that is a text file."""
+    for path in config.alias.files:
+        yield path, HELD["aliases"]
+    for table in config.table:
+        if table.kind in HELD:
+            yield table.source, HELD[table.kind]
+
+
+def mistakes(path: str, make: Callable[[], Held]) -> Iterator[tuple[bool, str]]:
+    """(is something missing for it, what and where) for each line that cannot be used.
+
+    Reads the file here and now, for commands."""
+    try:
+        _, octets = read(path)
+    except OSError as fault:
+        yield True, f"{path}: cannot be read: {fault.strerror or fault}"
+        return
+    held = make()
+    for _ in held.read(octets.decode(errors="replace")):
+        continue
+    for one in held.mistakes:
+        yield not one.harmless, f"{path}:{one.line}: expected {one.expected}"
+
+
 class Tables:
     """Every table of the configuration, by name; `close` when the server stops.
 
@@ -60,18 +91,18 @@ class Tables:
             except ValueError as fault:
                 raise ConfigError(f"table {table.name}: {fault}") from fault
         self.alias_files = [
-            self.file(path, path, partial(HeldPairs, aliases))
-            for path in config.alias.files
+            self._file(path, path, "aliases") for path in config.alias.files
         ]
 
-    @property
-    def files(self) -> list[FileTable]:
-        """Every table that is a text file."""
-        named = [one for one in self.by_name.values() if isinstance(one, FileTable)]
-        return [*named, *self.alias_files]
-
-    def file(self, name: str, path: str, make: Callable[[], Held]) -> FileTable:
-        return FileTable(self._reactor, self._files, name, path, make)
+    def _file(self, name: str, path: str, kind: str) -> FileTable:
+        return FileTable(
+            self._reactor,
+            self._files,
+            name,
+            path,
+            HELD[kind],
+            whole_keys=kind == "regexp",
+        )
 
     def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Run what waits for a file."""
@@ -81,19 +112,8 @@ class Tables:
         match table.kind:
             case "inline":
                 return InlineTable(table.name, table.entries)
-            case "file":
-                return self.file(table.name, table.source, partial(HeldPairs, pairs))
-            case "aliases":
-                return self.file(table.name, table.source, partial(HeldPairs, aliases))
-            case "regexp":
-                return FileTable(
-                    self._reactor,
-                    self._files,
-                    table.name,
-                    table.source,
-                    HeldRules,
-                    whole_keys=True,
-                )
+            case "file" | "aliases" | "regexp":
+                return self._file(table.name, table.source, table.kind)
             case "sqlite":
                 sqlite = SqliteSource(table.source, table.query)
                 return self._asked(table, sqlite.ask, SQLITE_THREADS)

@@ -74,11 +74,6 @@ class FileTable:
             raise LookupFailed()
         return value
 
-    @property
-    def mistakes(self) -> Sequence[Mistake]:
-        """Lines of the file that cannot be used, once it was read."""
-        return self._held.mistakes if self._held is not None else ()
-
     async def fresh(self) -> None:
         """Return when memory holds what the file does; raises LookupFailed."""
         if self._waiting is None:

@@ -86,6 +86,28 @@ class CheckTests(SynchronousTestCase):
         self.assertIn("error: no [[domain]]", err)
         self.assertIn("error: no [[listener]]", err)
 
+    def test_tables_and_aliases_that_cannot_be_used_are_errors(self):
+        (self.folder / "aliases").write_text("good: ann\nbad\n")
+        for text, told in [
+            ('[alias]\nfiles = ["aliases"]\n', 'aliases:2: expected "name: value'),
+            ('[alias]\nfiles = ["nowhere"]\n', "nowhere: cannot be read"),
+            (
+                '[alias]\ncommands = true\ncommand_user = "no-such-user"\n',
+                "there is no user no-such-user",
+            ),
+            (
+                '[alias]\ncommands = true\ncommand_user = "root"\n',
+                "commands do not run as root",
+            ),
+            (
+                '[[table]]\nname = "t"\nkind = "mysql"\nsource = "nowhere"\n',
+                "nowhere: cannot be read",
+            ),
+        ]:
+            status, _, err = self.check(FINE + text)
+            self.assertEqual(status, 1)
+            self.assertIn(told, err)
+
     def test_a_key_that_others_can_read_is_an_error(self):
         write_self_signed(self.folder / "c", self.folder / "k", ["x.example"])
         os.chmod(self.folder / "k", 0o644)

@@ -571,6 +571,28 @@ class WalkTests(SynchronousTestCase):
             self.assertEqual(fault.status, "5.4.6")
             self.config = before
 
+    def test_a_long_list_lets_others_have_their_turn(self):
+        paused = []
+
+        async def pause():
+            paused.append(None)
+
+        members = [f"user{n}@far.test" for n in range(450)]
+        self.patch_includes({"/lists/list": ", ".join(members)})
+        found = self.decided("list@example.test", pause=pause)
+        self.assertEqual(len(found), 450)
+        self.assertEqual(len(paused), 4)
+
+    def patch_includes(self, changed):
+        for path, text in changed.items():
+            self.addCleanup(INCLUDES.__setitem__, path, INCLUDES[path])
+            INCLUDES[path] = text
+
+    def test_a_mistake_at_the_end_of_a_long_list_is_a_mistake_of_all(self):
+        members = [f"user{n}@far.test" for n in range(450)]
+        self.patch_includes({"/lists/list": ", ".join([*members, "a b"])})
+        self.failureResultOf(self.resolve("list@example.test"), LookupFailed)
+
     def test_the_mailbox_behind_aliases_and_forwards_is_found(self):
         for text, name, detail, why in [
             ("ann@example.test", "ann@example.test", "", "despite its alias"),

@@ -16,7 +16,7 @@ from mailtwist.errors import ConfigError, LookupFailed
 from mailtwist.interfaces import ITable
 from mailtwist.tables import file as file_tables
 from mailtwist.tables.asked import AskedTable, SourceDown
-from mailtwist.tables.build import KINDS, Tables, kind_lines
+from mailtwist.tables.build import HELD, KINDS, Tables, kind_lines, mistakes, text_files
 
 
 class Furniture:
@@ -129,7 +129,10 @@ class FileTests(Furniture, TestCase):
         self.assertEqual(await table.find("ann"), "x")
         with self.assertRaises(LookupFailed):
             await table.find("bob")
-        self.assertEqual([one.line for one in table.mistakes], [2])
+        self.assertEqual(
+            list(mistakes(str(self.path), HELD["file"])),
+            [(True, f'{self.path}:2: expected "key value"')],
+        )
 
     async def test_many_askers_share_one_reading(self):
         table = self.table(text="\n".join(f"user{n} x{n}" for n in range(5000)))
@@ -290,4 +293,5 @@ class BuildTests(SynchronousTestCase):
     def test_files_of_aliases_are_tables(self):
         tables = Tables(Clock(), Config(alias=Alias(files=("/etc/a", "/etc/b"))))
         self.assertEqual([one.name for one in tables.alias_files], ["/etc/a", "/etc/b"])
-        self.assertEqual(tables.files, tables.alias_files)
+        files = list(text_files(Config(alias=Alias(files=("/etc/a",)))))
+        self.assertEqual(files, [("/etc/a", HELD["aliases"])])
