@@ -149,10 +149,9 @@ class AuthResponse:
 
 @frozen
 class Etrn:
-    """ETRN (RFC 1985 §5): mail for `domain`, and with `below` for all below it."""
+    """ETRN (RFC 1985 §5): mail for `domain` is asked for."""
 
     domain: str
-    below: bool = False
 
 
 @frozen

@@ -165,11 +165,11 @@ def esmtp_parameters(s: Scanner, keywords: Set[str]) -> Parameters:
 
 
 def etrn(s: Scanner) -> Etrn:
-    """SP ["@"] domain (RFC 1985 §5.1); "@" asks for all below the domain too."""
-    name = string(s)
-    below = name.startswith("@")
+    """SP domain (RFC 1985 §5.1).
+
+    The option characters are not known: "@" would be many domains, "#" some queue."""
     try:
-        return Etrn(normal_domain(name.removeprefix("@")), below)
+        return Etrn(normal_domain(string(s)))
     except BadAddress as fault:
         raise BadArgument("ETRN takes the name of a domain") from fault
 

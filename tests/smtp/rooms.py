@@ -63,6 +63,12 @@ class MemoryAuthenticator:
         account = MailAccount(Account("ann@example.test", "/home/ann"))
         return Login(account, "ann@example.test", mechanism, self._log_out)
 
+    async def login_proxied(self, name, peer):
+        if name != "ann@example.test":
+            raise AuthFailed()
+        account = MailAccount(Account(name, "/home/ann"))
+        return Login(account, name, "XCLIENT", self._log_out)
+
     def _log_out(self):
         self.logged_out += 1
 

@@ -14,15 +14,15 @@ from mailtwist.service.tls import ServerTls
 from ..transcript import FOLDER, SocketWire, play, read
 from .rooms import House
 
-NAMES = sorted(path.name for path in FOLDER.glob("smtp-*.txt"))
-ROLES = {"smtp-submission.txt": "submission"}
+NAMES = sorted(path.name for path in FOLDER.glob("[sl]mtp-*.txt"))
+ROLES = {"smtp-submission.txt": "submission", "lmtp-session.txt": "lmtp"}
 
 TO_DATA = b"EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\n"
 
 
 class MemoryTests(SynchronousTestCase):
     def test_every_transcript(self):
-        self.assertGreaterEqual(len(NAMES), 4)
+        self.assertGreaterEqual(len(NAMES), 6)
         for name in NAMES:
             house = House(role=ROLES.get(name, "smtp"))
             play(read(name), lambda house=house: house.connect())
