@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from binascii import b2a_qp
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -22,13 +23,18 @@ from .slices import Buffer
 
 PIECE = 57 * 1024  # octets encoded at once; a multiple of 57, a line of base64
 
-_BINARY = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
-_LONG_LINE = re.compile(rb"[^\r\n]{999}")  # RFC 5321 §4.5.3.1.6
+SLICE = 256 * 1024  # octets looked at in one go
+MOST_LINE = 998  # octets without CRLF
+
 _BASE64_LINE = re.compile(rb".{76}")
 _SOFT_BREAK = re.compile(rb"(?<!\r)\n")  # as b2a_qp makes it where no CRLF is near
 _ASCII = bytes(range(128))
 _TO_ASCII = bytes(range(128)) + b"?" * 128
 _IDENTITY = frozenset(("7bit", "8bit", "binary"))
+
+
+_Answer = TypeVar("_Answer")
+Steps = Generator[None, None, _Answer]
 
 
 class CannotConvert(MailError):
@@ -47,11 +53,14 @@ class Edit:
     text: bytes | None = None
 
 
-def edits(buffer: Buffer, *, eight_bit: bool) -> list[Edit]:
+def edits(buffer: Buffer, *, eight_bit: bool) -> Steps[list[Edit]]:
     """What makes the message ASCII lines, or with `eight_bit` lines of any octets; but
-    for header fields, which stay.  Raises CannotConvert."""
+    for header fields, which stay.
+
+    A generator, so that others get their turn between the looks at a large message;
+    the edits are what it returns.  Raises CannotConvert."""
     found: list[Edit] = []
-    _Walk(buffer, eight_bit, found).part(parse(buffer), True)
+    yield from _Walk(buffer, eight_bit, found).part(parse(buffer), True)
     return sorted(found, key=lambda edit: (edit.start, edit.end))
 
 
@@ -88,95 +97,117 @@ def rewritten(buffer: Buffer, changes: list[Edit]) -> Iterator[bytes]:
 
 
 class _Walk:
+    """Every look at octets is a generator that stops after each SLICE of them."""
+
     def __init__(self, buffer: Buffer, eight_bit: bool, found: list[Edit]) -> None:
         self._buffer, self._eight_bit, self._found = buffer, eight_bit, found
 
-    def part(self, part: Part, top: bool) -> None:
+    def part(self, part: Part, top: bool) -> Steps[None]:
         start, count = part.body
         end = start + count
         if part.multipart and part.subtype == "signed":
-            if self._unfit(start, end) or self._any_binary(part):
+            fit = self._eight_bit or (yield from self._ascii(start, end))
+            if not fit or self._any_binary(part):
                 raise CannotConvert(
                     "The message is signed and has 8-bit octets, which the next host "
                     "does not take"
                 )
             return
         if part.children:
-            self._composite(part, start, end)
+            yield from self._composite(part, start, end)
             return
-        how = self._encoding(part, start, end)
+        how = yield from self._encoding(part, start, end)
         if how:
             self._label(part, how, top)
         if how in ("base64", "quoted-printable"):
             self._found.append(Edit(start, end, how))
 
-    def _composite(self, part: Part, start: int, end: int) -> None:
+    def _composite(self, part: Part, start: int, end: int) -> Steps[None]:
         """A multipart or a message in a message: its parts, and what is between."""
         at = start
         for child in part.children:
-            header = child.header[0]
-            self._between(at, header)
-            self.part(child, part.encapsulates)
+            yield from self._between(at, child.header[0])
+            yield from self.part(child, part.encapsulates)
             at = child.body[0] + child.body[1]
-        self._between(at, end)
-        if part.encoding == "binary" or (
-            part.encoding == "8bit" and not self._eight_bit
-        ):
+        yield from self._between(at, end)
+        told = part.encoding
+        if told == "binary" or (told == "8bit" and not self._eight_bit):
             self._label(part, "8bit" if self._eight_bit else "7bit", False)
 
-    def _between(self, start: int, end: int) -> None:
+    def _between(self, start: int, end: int) -> Steps[None]:
         """Preamble, epilogue and boundary lines, which no reader shows."""
-        if start < end and not self._eight_bit and not self._ascii(start, end):
-            self._found.append(Edit(start, end, "ascii"))
+        if start < end and not self._eight_bit:
+            ascii = yield from self._ascii(start, end)
+            if not ascii:
+                self._found.append(Edit(start, end, "ascii"))
 
-    def _encoding(self, part: Part, start: int, end: int) -> str:
+    def _encoding(self, part: Part, start: int, end: int) -> Steps[str]:
         """The new encoding of a part without parts; "" if the old one is fine."""
+        binary = part.encoding == "binary"
+        if self._eight_bit and not binary:
+            return ""
+        ascii = yield from self._ascii(start, end)
         if part.encoding not in _IDENTITY:
-            if not self._eight_bit and not self._ascii(start, end):
+            if not ascii:
                 raise CannotConvert(
                     f"A part is encoded as {part.encoding[:40]} and has 8-bit octets"
                 )
             return ""
-        if self._eight_bit and part.encoding != "binary":
+        if ascii and not binary:
             return ""
-        ascii = self._ascii(start, end)
-        binary = part.encoding == "binary"
-        lines = not (binary or not ascii) or self._lines(start, end)
+        bare = yield from self._bare(start, end)
+        lines = not bare and (yield from self._short_lines(start, end))
         if lines and (ascii or self._eight_bit):
-            return ("7bit" if ascii else "8bit") if binary else ""
+            return "7bit" if ascii else "8bit"
         if part.media_type == "message":
             raise CannotConvert(
                 f"A part of type message/{part.subtype} has 8-bit octets"
             )
-        if part.media_type != "text" or self._bare(start, end):
+        if part.media_type != "text" or bare:
             return "base64"
         return "quoted-printable" if self._mostly_ascii(start, end) else "base64"
 
     # -- looks at octets --------------------------------------------------------------
 
-    def _slices(self, start: int, end: int) -> Iterator[bytes]:
-        for at in range(start, end, 1 << 20):
-            yield self._buffer[at : min(at + (1 << 20), end)]
+    def _ascii(self, start: int, end: int) -> Steps[bool]:
+        for at in range(start, end, SLICE):
+            if not self._buffer[at : min(at + SLICE, end)].isascii():
+                return False
+            yield
+        return True
 
-    def _ascii(self, start: int, end: int) -> bool:
-        return all(octets.isascii() for octets in self._slices(start, end))
+    def _bare(self, start: int, end: int) -> Steps[bool]:
+        """True if there is a CR or LF that is no line end, or a NUL."""
+        at = start
+        while at < end:
+            octets = self._buffer[at : min(at + SLICE, end)]
+            if octets.endswith(b"\r") and at + len(octets) < end:
+                octets = self._buffer[at : at + len(octets) + 1]
+            ends = octets.count(b"\r\n")
+            if octets.count(b"\r") != ends or octets.count(b"\n") != ends:
+                return True
+            if b"\0" in octets:
+                return True
+            at += len(octets)
+            yield
+        return False
 
-    def _bare(self, start: int, end: int) -> bool:
-        return _BINARY.search(self._buffer, start, end) is not None
-
-    def _lines(self, start: int, end: int) -> bool:
-        """True if the octets are lines as SMTP carries them."""
-        return not (
-            self._bare(start, end) or _LONG_LINE.search(self._buffer, start, end)
-        )
+    def _short_lines(self, start: int, end: int) -> Steps[bool]:
+        """True if no line is longer than SMTP carries (RFC 5321 §4.5.3.1.6)."""
+        at, steps = start, 0
+        while end - at > MOST_LINE:
+            at = self._buffer.rfind(b"\n", at, at + MOST_LINE + 2) + 1
+            if not at:
+                return False
+            steps += 1
+            if not steps % 1000:
+                yield
+        return True
 
     def _mostly_ascii(self, start: int, end: int) -> bool:
-        """True if quoted-printable comes out shorter than base64."""
-        eight = sum(len(o.translate(None, _ASCII)) for o in self._slices(start, end))
-        return eight * 6 < end - start
-
-    def _unfit(self, start: int, end: int) -> bool:
-        return not self._eight_bit and not self._ascii(start, end)
+        """True if quoted-printable comes out shorter than base64; by the beginning."""
+        octets = self._buffer[start : min(end, start + SLICE)]
+        return len(octets.translate(None, _ASCII)) * 6 < len(octets)
 
     def _any_binary(self, part: Part) -> bool:
         return part.encoding == "binary" or any(map(self._any_binary, part.children))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+from collections.abc import Generator
 from typing import IO, Any
 
 from twisted.internet.task import deferLater
@@ -15,11 +16,12 @@ from zope.interface import implementer
 
 from ..errors import MailError
 from ..interfaces import IContent
-from ..mime.encode_transfer import edits, rewritten, utf8_headers
+from ..mime.encode_transfer import Edit, edits, rewritten, utf8_headers
 from .convert_plan import Needs
 from .transport_look import PIECE, Look
 
 IN_MEMORY = 1024 * 1024  # octets of a rewritten message that need no file
+STEPS = 8  # looks at a slice of the message before others get their turn
 SLICE = 256 * 1024  # octets written before others get their turn
 
 
@@ -54,7 +56,8 @@ async def converted(
         )
     if needs is Needs.NOTHING:
         return look.content
-    changes = edits(buffer, eight_bit=needs is Needs.NO_BINARY)
+    looking = edits(buffer, eight_bit=needs is Needs.NO_BINARY)
+    changes = await _in_turns(reactor, looking)
     if not changes:
         return look.content
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
@@ -67,6 +70,22 @@ async def converted(
             since = 0
             await deferLater(reactor, 0)
     return Rewritten(file, octets)
+
+
+async def _in_turns(
+    reactor: Any, looking: Generator[None, None, list[Edit]]
+) -> list[Edit]:
+    """What a generator returns, with a turn for others every few steps."""
+    steps = 0
+    while True:
+        try:
+            next(looking)
+        except StopIteration as ended:
+            changes: list[Edit] = ended.value
+            return changes
+        steps += 1
+        if not steps % STEPS:
+            await deferLater(reactor, 0)
 
 
 async def _ascii(look: Look) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.mime.encode_transfer import (
+    SLICE,
     CannotConvert,
     edits,
     rewritten,
@@ -15,8 +16,18 @@ from mailtwist.mime.encode_transfer import (
 from .odd_messages import HOSTILE, MESSAGES
 
 
+def found(octets, *, eight_bit=False):
+    """The edits; what a generator returns."""
+    looking = edits(octets, eight_bit=eight_bit)
+    while True:
+        try:
+            next(looking)
+        except StopIteration as ended:
+            return ended.value
+
+
 def converted(octets, *, eight_bit=False):
-    return b"".join(rewritten(octets, edits(octets, eight_bit=eight_bit)))
+    return b"".join(rewritten(octets, found(octets, eight_bit=eight_bit)))
 
 
 def mail(headers, body):
@@ -140,7 +151,7 @@ class SevenBitTests(SynchronousTestCase):
                 "encoded, and not in ASCII for all that",
             ),
         ):
-            fault = self.assertRaises(CannotConvert, edits, octets, eight_bit=False)
+            fault = self.assertRaises(CannotConvert, found, octets)
             self.assertEqual(fault.status, "5.6.3", why)
 
     def test_a_signed_message_in_ascii_stays(self):
@@ -196,6 +207,23 @@ class NoBinaryTests(SynchronousTestCase):
     def test_a_line_that_is_too_long_becomes_quoted_printable(self):
         out = converted(mail([*TEXT, self.BINARY], b"x" * 2000), eight_bit=True)
         self.assertLessEqual(max(map(len, out.split(b"\r\n"))), 76)
+
+    def test_the_longest_line_that_may_stay(self):
+        for size, stays in ((997, True), (998, True), (999, False)):
+            for before in (b"", b"x\r\n", b"y" * 990 + b"\r\n"):
+                body = before + b"\xc3" * size + b"\r\n" + b"z\r\n" * 600
+                octets = mail([*TEXT, self.BINARY], body)
+                kept = body in converted(octets, eight_bit=True)
+                self.assertIs(kept, stays, (size, before))
+
+    def test_a_line_end_between_two_slices_is_one(self):
+        for size in (SLICE - 2, SLICE - 1, SLICE):
+            body = (b"\xc3" * 500 + b"\r\n") * (SLICE // 502)
+            body += b"x" * (size - len(body)) + b"\r\nend\r\n"
+            octets = mail([*TEXT, self.BINARY], body)
+            self.assertIn(body, converted(octets, eight_bit=True), size)
+            bare = mail([*TEXT, self.BINARY], body.replace(b"\r\nend", b"\rend"))
+            self.assertIn(b"base64", converted(bare, eight_bit=True), size)
 
     def test_eight_bit_parts_are_left_alone(self):
         octets = mail([*TEXT, EIGHT], WORDS)
