@@ -1,6 +1,7 @@
 """The Maildir store keeps every promise of IStore; and its own: what is on disk."""
 
 import os
+import random
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
@@ -11,7 +12,7 @@ from mailtwist.errors import OverQuota, SystemBusy
 from mailtwist.flags import NONE
 from mailtwist.interfaces import IMailbox, IMailboxes, IStore, IUpload
 from mailtwist.mailbox.model import INBOX, Column, Range
-from mailtwist.store.maildir import keywords, mailboxes, store
+from mailtwist.store.maildir import content, keywords, mailboxes, store
 
 from .contract import MESSAGE, StoreContract, StoreWords, add, remove, replace
 from .on_disk import OnDisk
@@ -235,6 +236,56 @@ class UsageTests(OnDisk, StoreWords, TestCase):
         self.assertEqual(self.store.usage_now(self.account).messages, 0)
         await self.deliver(self.account)
         self.assertEqual(self.store.usage_now(self.account).messages, 1)
+
+
+class AheadTests(OnDisk, StoreWords, TestCase):
+    async def fill(self):
+        self.reads = 0
+        letters = [b"%d\r\n" % number * 300 for number in range(1, 41)]
+        await self.put_all(INBOX, [(octets, NONE, None) for octets in letters])
+        read = content.read
+
+        def counted(*arguments):
+            self.reads += 1
+            return read(*arguments)
+
+        self.patch(content, "read", counted)
+        return await self.open(), letters
+
+    async def test_messages_taken_in_order_are_read_several_at_a_time(self):
+        mailbox, letters = await self.fill()
+        for uid, octets in enumerate(letters, 1):
+            count = None if uid % 2 else len(octets)
+            self.assertEqual(await mailbox.octets([Range(uid, 0, count)]), [octets])
+        self.assertLess(self.reads, 8)
+
+    async def test_in_any_order_and_part_it_is_the_same(self):
+        mailbox, letters = await self.fill()
+        chance = random.Random(3)
+        uid = 1
+        for _ in range(200):
+            uid = chance.choice([uid % 40 + 1, uid, chance.randint(1, 40)])
+            start, count = chance.choice([(0, None), (0, 9), (7, 5), (0, 10**9)])
+            found = await mailbox.octets([Range(uid, start, count)])
+            end = None if count is None else start + count
+            self.assertEqual(found, [letters[uid - 1][start:end]])
+
+    async def test_what_was_read_ahead_and_expunged_is_gone(self):
+        mailbox, letters = await self.fill()
+        for uid in (1, 2):
+            await mailbox.octets([Range(uid)])
+        await mailbox.expunge([3])
+        self.assertEqual(await mailbox.octets([Range(3)]), [None])
+        self.assertEqual(await mailbox.octets([Range(4)]), [letters[3]])
+
+    async def test_a_session_that_waits_keeps_nothing(self):
+        mailbox, _ = await self.fill()
+        for uid in (1, 2):
+            await mailbox.octets([Range(uid)])
+        before = self.reads
+        mailbox.watch(lambda modseq: None)
+        await mailbox.octets([Range(3)])
+        self.assertEqual(self.reads, before + 1)
 
 
 class RenderedTests(OnDisk, StoreWords, TestCase):

@@ -26,6 +26,7 @@ from ...mailbox.model import (
 )
 from . import change, content, durable, render, transfer
 from .account import AccountFiles
+from .ahead import Ahead
 from .live import Live
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class MaildirMailbox:
         self._tree, self._live = tree, live
         self._ends: list[Callable[[], None]] = []
         self._closed = False
+        self._ahead = Ahead()
         live.handles += 1
 
     @property
@@ -127,6 +129,10 @@ class MaildirMailbox:
 
     async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
         live = self.readable()
+        if len(ranges) == 1:
+            octets = await self._one(live, ranges[0])
+            if octets is not None:
+                return [octets]
         found = await self._read(live, ranges)
         lost = [
             at
@@ -139,6 +145,23 @@ class MaildirMailbox:
             for at, octets in zip(lost, again, strict=True):
                 found[at] = octets
         return found
+
+    async def _one(self, live: Live, one: Range) -> bytes | None:
+        """The octets if they were read ahead, or now together with what may be next;
+        None if there is nothing to gain from that."""
+        at = live.index(one.uid)
+        if at is None or one.start:
+            return None
+        octets = self._ahead.take(one.uid)
+        if octets is None:
+            uids = self._ahead.wanted(live, at)
+            if len(uids) == 1:
+                return None
+            found = await self._read(live, [Range(uid) for uid in uids])
+            octets = found[0]
+            more = zip(uids[1:], found[1:], strict=True)
+            self._ahead.keep({uid: read for uid, read in more if read is not None})
+        return octets if octets is None or one.count is None else octets[: one.count]
 
     async def _read(self, live: Live, ranges: Sequence[Range]) -> list[bytes | None]:
         wanted = []
@@ -193,6 +216,7 @@ class MaildirMailbox:
 
     def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
         live = self._live
+        self._ahead.clear()  # IDLE may last
         end_watching = live.watch(changed)
 
         def end() -> None:
@@ -211,6 +235,7 @@ class MaildirMailbox:
         for end in self._ends:
             end()
         self._ends.clear()
+        self._ahead.clear()
 
 
 def _storage_fault(failure: Any, path: Path) -> Any:
