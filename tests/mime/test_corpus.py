@@ -1,6 +1,8 @@
-"""Messages nobody here wrote: Python's own odd ones and, where it is, MimeKit's."""
+"""Messages nobody here wrote: Python's own odd ones, where its tests are installed, and
+those of the folder that the environment variable MAILTWIST_CORPUS names."""
 
 import email
+import os
 import sysconfig
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from .odd_messages import crlf
 from .test_structure import read
 
 FOLDERS = [
-    Path(__file__).parents[3] / "shared" / "corpus" / "mimekit",
+    *map(Path, filter(None, [os.environ.get("MAILTWIST_CORPUS")])),
     Path(sysconfig.get_path("stdlib")) / "test" / "test_email" / "data",
 ]
 
