@@ -10,6 +10,8 @@ from ..address import ascii_domain
 from ..auth.checkers.hash_pool import HashPool
 from ..config.model import Config
 from ..config.relaying import Smarthost
+from ..errors import ConfigError
+from ..host_port import host_port
 from ..interfaces import IHosts, ITransport
 from ..lmtp.transport import LmtpTransport
 from ..queue.https import trusted
@@ -23,7 +25,7 @@ from ..smtp.client_pool import Connections, Login
 from ..smtp.client_tls import ClientTls
 from ..smtp.client_token import REQUEST_S, Tokens
 from ..smtp.transport import SmtpTransport
-from ..smtp.transport_smarthost import Exit, SmarthostTransport
+from ..smtp.transport_smarthost import SUBMISSION, Exit, SmarthostTransport
 
 
 class Transports:
@@ -56,6 +58,10 @@ class Transports:
     def _exit(self, config: Smarthost, ca: str) -> Exit:
         login: Login | None = None
         ca = config.ca or ca
+        try:
+            host_port(config.host, SUBMISSION)
+        except ValueError as fault:
+            raise ConfigError(f"smarthost.host: {fault}") from fault
         if config.credentials:
             login = self._login(read_credentials(config.credentials), ca)
         return Exit(config, ClientTls(ca), login)

@@ -48,7 +48,7 @@ def notify_parameters(
         said = original.encode(utf8=not original.ascii).decode()
         orcpt = f"{kind};{said}"
     kind, _, address = orcpt.partition(";")
-    if not address.isascii():
+    if kind.lower() == "utf-8" or not address.isascii():
         yield b"ORCPT=utf-8;" + _utf8_address(address, utf8=utf8)
     else:
         yield b"ORCPT=" + kind.encode() + b";" + xtext(address.encode())

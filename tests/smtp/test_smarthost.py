@@ -87,10 +87,16 @@ class CredentialsTests(SynchronousTestCase):
 
     def test_a_server_is_not_built_on_credentials_that_others_may_read(self):
         path = self.written('user = "a"\npassword = "b"\n', 0o644)
-        config = Config(smarthost=(Smarthost(host="h:587", credentials=path),))
-        self.assertRaises(
-            ConfigError, Transports, Clock(), config, "me.test", FakeHosts()
-        )
+        for smarthost, told in (
+            (Smarthost(host="h:587", credentials=path), "chmod 600"),
+            (Smarthost(host="h:587:1"), "smarthost.host"),
+            (Smarthost(host="h:587", ca=path), "CA file"),
+        ):
+            config = Config(smarthost=(smarthost,))
+            fault = self.assertRaises(
+                ConfigError, Transports, Clock(), config, "me.test", FakeHosts()
+            )
+            self.assertIn(told, str(fault))
 
 
 class Exits:

@@ -1,0 +1,55 @@
+"""Routes to a host, and to Dovecot over LMTP, through the whole server."""
+
+import smtplib
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.bench.peers import DovecotLmtp, SmtpSink
+from tests.integration.daemon import DOMAIN, Daemon
+from tests.integration.next_hops import ANN, BOB, Watch, peer
+from tests.integration.programs import message
+from tests.integration.world import until
+
+NOBODY = f"nobody@{DOMAIN}"
+
+
+class RouteTests(SynchronousTestCase):
+    timeout = 120
+
+    def daemon(self, routes):
+        made = Daemon(
+            routes,
+            'trusted_networks = ["127.0.0.0/8"]\n',
+            hostname="home.test",
+            domains=("home.test",),
+        )
+        self.addCleanup(made.remove)
+        made.start()
+        return made
+
+    def send(self, daemon, *recipients):
+        with smtplib.SMTP("127.0.0.1", daemon.port("smtp")) as client:
+            octets = message(subject="Out", sender="carol@home.test")
+            client.sendmail("carol@home.test", recipients, octets)
+
+    def test_lmtp_over_both_kinds_of_socket(self):
+        dovecot = peer(DovecotLmtp, [ANN, BOB])
+        for place in (f"unix:{dovecot.socket}", f"[127.0.0.1]:{dovecot.port}"):
+            daemon = self.daemon(
+                f'[[route]]\nmatch = "{DOMAIN}"\naction = "lmtp:{place}"\n'
+            )
+            watch = Watch(dovecot.folder / "mail")
+            self.send(daemon, ANN, NOBODY, BOB)
+            got = until(lambda w=watch: len(w.fresh()) == 2 and w.fresh(), "two copies")
+            self.assertTrue(all(b"Subject: Out\r\n" in one for one in got))
+            told = f"<{NOBODY}>"
+            until(lambda d=daemon, t=told: t in d.log.read_text(), "a refusal")
+            self.assertNotIn("Traceback", daemon.log.read_text())
+
+    def test_a_host_without_mx(self):
+        sink = peer(SmtpSink)
+        daemon = self.daemon(f'[[route]]\naction = "smtp:[127.0.0.1]:{sink.port}"\n')
+        before = sink.taken()
+        self.send(daemon, "a@elsewhere.test", "b@elsewhere.test")
+        self.send(daemon, "c@other.test")
+        until(lambda: sink.taken() == before + 2, "two messages")
