@@ -37,6 +37,11 @@ def some_of(choices: Iterable[str]) -> Check:
     return Check("some of " + ", ".join(sorted(words)), words.issuperset)
 
 
+def le(most: float) -> Check:
+    """A number of at most `most`."""
+    return Check(f"{most:g} or less", lambda value: value <= most)
+
+
 def in_(choices: Iterable[str]) -> Check:
     """One of these words."""
     words = tuple(choices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ..delivery import routes
-from .checks import ge, in_, reads
+from .checks import ge, in_, le, reads
 from .option import KIB, option, required
 
 TABLE_KINDS = ("file", "aliases", "regexp", "inline", "sqlite", "mysql", "ldap")
@@ -141,6 +141,7 @@ class Alias:
         50,
         "Aliases behind aliases, at most; Postfix's virtual_alias_recursion_limit.",
         ge(1),
+        le(80),
     )
     most_targets: int = option(
         10_000,
@@ -211,8 +212,11 @@ class Srs:
     )
     enabled: bool = option(True, "Rewrite foreign senders of forwarded mail.")
     hash_length: int = option(
-        6, "Characters of the hash in a rewritten sender, each of 5 bits.", ge(4)
+        6,
+        "Characters of the hash in a rewritten sender, each of 5 bits.",
+        ge(4),
+        le(20),
     )
     valid_days: int = option(
-        21, "Days for which a bounce to a rewritten sender goes back.", ge(1)
+        21, "Days for which a bounce to a rewritten sender goes back.", ge(1), le(500)
     )

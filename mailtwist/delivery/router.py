@@ -91,10 +91,8 @@ class Router:
         """See IRouter.
 
         A sender that may relay may also leave the domain out, as people type it."""
-        address = self._whole(address, may_relay=may_relay)
         walk = Walk(self._rooms, sender=sender, may_relay=may_relay)
-        await walk.go(Branch(address))
-        return await self._recipient(address, walk.leaves, size_octets)
+        return await self._decided(address, walk, may_relay, size_octets)
 
     async def explain(
         self, address: Address, *, may_relay: bool, sender: Address | None = None
@@ -103,12 +101,24 @@ class Router:
         said = str(address)
         walk = Walk(self._rooms, sender=sender, may_relay=may_relay)
         try:
-            address = self._whole(address, may_relay=may_relay)
-            await walk.go(Branch(address))
-            recipient = await self._recipient(address, walk.leaves, None)
+            recipient = await self._decided(address, walk, may_relay, None)
         except MailError as fault:
             return Decision(said, tuple(walk.steps), fault=fault)
         return Decision(said, tuple(walk.steps), recipient)
+
+    async def _decided(
+        self, address: Address, walk: Walk, may_relay: bool, size_octets: int | None
+    ) -> Recipient:
+        address = self._whole(address, may_relay=may_relay)
+        await walk.go(Branch(address))
+        leaves = walk.leaves
+        refused = all(leaf.fault is not None for leaf in leaves)
+        if refused and self._rooms.accounts.is_postmaster(address):
+            # RFC 5321 §4.5.1: also where aliases lead to nobody.
+            found = await self.mailbox(address, size_octets=size_octets)
+            walk.told(address, "postmaster", found.account.name)
+            return found
+        return await self._recipient(address, leaves, size_octets)
 
     async def mailbox(
         self, address: Address, *, size_octets: int | None = None

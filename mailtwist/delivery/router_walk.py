@@ -118,9 +118,13 @@ class Walk:
         return list(self._leaves.values())
 
     def _told(self, branch: Branch, where: str, result: str) -> None:
+        self.told(branch.address, where, result)
+
+    def told(self, address: Address, where: str, result: str) -> None:
+        """One more step."""
         if len(result) > MOST_TOLD:
             result = f"{result[:MOST_TOLD]}..."
-        self.steps.append(Step(str(branch.address), where, result))
+        self.steps.append(Step(str(address), where, result))
 
     def _leaf(self, branch: Branch, route: Route, **more: str) -> None:
         fault = route_fault(route.next_hop) if route.transport == "error" else None

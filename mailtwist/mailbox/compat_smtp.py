@@ -80,10 +80,12 @@ class CompatDelivery:
         return Deferred.fromCoroutine(self._recipient(user))
 
     async def _recipient(self, user: Any) -> Callable[[], CompatMessage]:
-        text = bytes(user.dest)
+        text, sender = bytes(user.dest), bytes(user.orig)
         try:
             recipient = await self._router.resolve(
-                _address(text), may_relay=self._account is not None
+                _address(text),
+                may_relay=self._account is not None,
+                sender=_address(sender) if sender else None,
             )
         except MailError as fault:
             raise SMTPBadRcpt(text, code_for(fault), fault.public) from fault

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -609,6 +611,75 @@ class WalkTests(SynchronousTestCase):
 
     def mailbox(self, text):
         return Deferred.fromCoroutine(self.router().mailbox(Address.parse(text)))
+
+    def test_postmaster_is_somebody_even_if_aliases_lead_to_nobody(self):
+        lost = [InlineTable("/etc/aliases", ["postmaster root"])]
+        found = self.decided("postmaster@example.test", alias_files=lost)
+        self.assertEqual(found, ["box ann@example.test"])
+        found = self.decided("root@example.test", alias_files=lost)
+        self.assertEqual(found, ["5.1.1"])
+
+    def test_the_deepest_aliases_that_are_allowed_can_be_walked(self):
+        alias = evolve(self.config.alias, most_depth=80)
+        self.config = evolve(self.config, alias=alias)
+        for last, expected in [(79, ["x@black.test by discard"]), (99, ["5.4.6"])]:
+            entries = [f"a{n} :include:/deep/{n}" for n in range(last)]
+            entries.append(f"a{last} x@black.test")
+            for n in range(last):
+                INCLUDES[f"/deep/{n}"] = f"a{n + 1}"
+                self.addCleanup(INCLUDES.pop, f"/deep/{n}", None)
+            virtual = [f"b{n}@example.test b{n + 1}@example.test" for n in range(last)]
+            virtual.append(f"b{last}@example.test x@black.test")
+            options = {
+                "alias_files": [InlineTable("/etc/aliases", entries)],
+                "tables": self.tables | {"virtual": InlineTable("v", virtual)},
+            }
+            found = self.decided("b0@example.test", **options)
+            self.assertEqual(found, expected)
+            self.assertEqual(self.decided("a0@example.test", **options), ["5.4.6"])
+            found = self.decided(f"a{last - 30}@example.test", **options)
+            self.assertEqual(found, ["x@black.test by discard"])
+
+    @given(st.data())
+    def test_any_aliases_come_to_an_end(self, data):
+        names = [f"n{number}" for number in range(6)]
+        value = st.sampled_from(
+            [
+                *names,
+                *USERS[:4],
+                "\\ann",
+                "x@far.test",
+                ":include:/i",
+                "|/bin/x",
+                "n1+d",
+            ]
+        )
+        listed = st.lists(value, min_size=1, max_size=3).map(", ".join)
+        aliases = data.draw(st.dictionaries(st.sampled_from(names), listed))
+        virtual = data.draw(
+            st.dictionaries(
+                st.sampled_from([f"{name}@example.test" for name in names]),
+                st.sampled_from(names).map(lambda name: f"{name}@example.test"),
+            )
+        )
+        self.setUp()
+        INCLUDES["/i"] = data.draw(listed)
+        options = {
+            "alias_files": [InlineTable("a", [f"{k} {v}" for k, v in aliases.items()])],
+            "tables": self.tables
+            | {"virtual": InlineTable("v", [f"{k} {v}" for k, v in virtual.items()])},
+        }
+        for name in names:
+            resolved = self.resolve(f"{name}@example.test", "zoe@far.test", **options)
+            fault = self.failure_of(resolved)
+            if fault is not None:
+                self.assertIn(fault.status, ("5.4.6", "5.1.1", "5.7.1"))
+                continue
+            recipient = self.successResultOf(resolved)
+            if isinstance(recipient, LocalRecipient):
+                continue
+            self.assertTrue(targets_of(recipient))
+        INCLUDES.pop("/i")
 
     def test_a_decision_is_explained_step_by_step(self):
         decision = self.successResultOf(

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from .daemon import free_port
 from .programs import run
@@ -179,5 +180,8 @@ class Slapd(Server):
         self.start()
 
     def words(self):
-        url = f"ldap://127.0.0.1:{self.port}"
-        return [SLAPD, "-f", str(self.conf), "-d", "0", "-h", url]
+        urls = f"ldap://127.0.0.1:{self.port} {self.unix_url()}"
+        return [SLAPD, "-f", str(self.conf), "-d", "0", "-h", urls]
+
+    def unix_url(self):
+        return "ldapi://" + quote(f"{self.folder}/ldapi", safe="")

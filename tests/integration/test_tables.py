@@ -230,6 +230,12 @@ class MysqlTests(Furniture, TestCase):
     async def test_a_query_that_cannot_be_run_is_never_unknown(self):
         await self.fails(self.usual("SELECT x FROM nowhere WHERE y = '%s'"))
 
+    async def test_a_unix_socket_is_enough(self):
+        table = self.usual(
+            more=f'socket = "{self.server.folder}/sock"\n', host="x.invalid"
+        )
+        self.assertEqual(await table.find("ann@example.test"), FOUND)
+
     async def test_the_next_server_is_asked(self):
         table = self.usual(more="")
         await self.close()
@@ -326,6 +332,23 @@ class LdapTests(Furniture, TestCase):
             table = self.usual(more=f'scope = "{scope}"\n')
             self.assertEqual(await table.find("ann@example.test"), value)
             await self.close()
+
+    async def test_a_unix_socket_is_enough(self):
+        self.usual()
+        await self.close()
+        text = (self.folder / "settings").read_text()
+        url = f"ldap://127.0.0.1:{self.server.port}"
+        text = text.replace(url, self.server.unix_url())
+        table = self.table("ldap", text, query="(mail=%s)")
+        self.assertEqual(await table.find("ann@example.test"), FOUND)
+
+    async def test_the_next_server_is_asked(self):
+        self.usual()
+        await self.close()
+        text = (self.folder / "settings").read_text()
+        text = text.replace('["ldap', '["ldap://127.0.0.1:1", "ldap')
+        table = self.table("ldap", text, query="(mail=%s)")
+        self.assertEqual(await table.find("ann@example.test"), FOUND)
 
     async def test_without_a_login_nothing_is_read(self):
         table = self.usual()
