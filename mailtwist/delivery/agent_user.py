@@ -57,9 +57,9 @@ def identity(run_as: str, home: str, command_user: str) -> Identity:
         return Identity(run_as.partition("@")[0], home)
     try:
         user = pwd.getpwnam(command_user)
-        if run_as and (owner := os.stat(home)).st_uid != 0:
-            name = run_as.partition("@")[0]
-            return Identity(name, home, owner.st_uid, owner.st_gid)
+        if run_as and (owner := os.stat(home).st_uid) != 0:
+            name, group = run_as.partition("@")[0], pwd.getpwuid(owner).pw_gid
+            return Identity(name, home, owner, group)
     except (KeyError, OSError) as fault:
         raise MailError("User of the command is not known", status="4.3.5") from fault
     if user.pw_uid == 0:

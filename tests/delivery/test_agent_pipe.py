@@ -1,6 +1,7 @@
 """Commands, mbox files and Maildirs, with real programs."""
 
 import os
+import pwd
 import signal
 import stat
 from pathlib import Path
@@ -242,6 +243,29 @@ class AgentTests(TestCase):
         outcome = await self.run_script('id -u > "$PLACE/uid"')
         self.assertIsNone(outcome.fault)
         self.assertNotEqual((self.folder / "uid").read_text(), "0\n")
+
+    async def test_a_user_s_command_runs_as_the_owner_of_the_home(self):
+        owner = os.geteuid()
+        if owner == 0:
+            owner = pwd.getpwnam("games").pw_uid
+            os.chown(self.folder, owner, -1)
+        outcome = await self.run_script(
+            'id -u > "$PLACE/uid"; pwd > "$PLACE/pwd"; id -G > "$PLACE/groups"',
+            run_as="ann@example.test",
+        )
+        self.assertIsNone(outcome.fault)
+        self.assertEqual((self.folder / "uid").read_text(), f"{owner}\n")
+        self.assertEqual((self.folder / "pwd").read_text(), f"{self.folder}\n")
+        if os.geteuid() == 0:
+            self.assertNotIn("0", (self.folder / "groups").read_text().split())
+
+    async def test_an_owner_whom_the_system_does_not_know_runs_nothing(self):
+        if os.geteuid() != 0:
+            self.assertNotEqual(os.geteuid(), 0)
+            return
+        os.chown(self.folder, 54321, -1)
+        outcome = await self.run_script("exit 0", run_as="ann@example.test")
+        self.assertEqual(outcome.fault.status, "4.3.5")
 
     async def test_an_mbox_grows_by_one_message_each_time(self):
         path = self.folder / "mbox"
