@@ -335,6 +335,8 @@ def _reroute(
                     run_as=target.run_as,
                     attempts=0,
                     due_s=now_s,
+                    reply="",
+                    host="",
                 )
             )
     if number is not None and replaced:

@@ -56,6 +56,7 @@ class Pickup:
         self._failed: dict[str, float] = {}  # when the file may be tried again
         self._poll = LoopingCall(self.look)
         self._poll.clock = clock
+        self._looking: Deferred[Any] | None = None
 
     async def start(self) -> None:
         """Have the folder, forget what was taken before, and look from now on.
@@ -67,15 +68,18 @@ class Pickup:
         except MailError as fault:
             log.error("nothing can be dropped: {public}", public=fault.public)
             return
-        self._poll.start(POLL_S).addErrback(_broken)
+        self._looking = self._poll.start(POLL_S).addErrback(_broken)
 
     async def stop(self) -> None:
         """Returns when no file is being taken."""
         if self._poll.running:
-            done = self._poll.deferred
             self._poll.stop()
-            if done is not None:
-                await done
+        if self._looking is not None:
+            await self._looking
+
+    def waits(self, name: str) -> bool:
+        """True if this file could not be taken and is tried again later."""
+        return name in self._failed
 
     async def _remove_taken(self) -> None:
         """Before any message leaves the queue."""

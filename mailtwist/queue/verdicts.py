@@ -135,4 +135,12 @@ def _keep(found: Verdicts, wanted: list[Told], kind: str, again_s: float) -> Non
         else:
             text = outcome.reply or fault.public
             route = Route("error", f"{fault.status} {text}")
-        found.later.append(evolve(recipient, route=route, due_s=again_s))
+        found.later.append(
+            evolve(
+                recipient,
+                route=route,
+                due_s=again_s,
+                host=outcome.host,
+                reply=outcome.reply,
+            )
+        )
