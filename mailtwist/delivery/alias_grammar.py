@@ -130,8 +130,11 @@ def entries(text: str) -> Iterator[Entry | Mistake]:
             yield Mistake(line, '"name: value, value"')
             continue
         name = found[1]
-        if name.startswith('"'):
-            name = unquoted(name)
+        if not name.startswith('"') and "@" in name:  # Postfix ignores it as well
+            expected = "a name without a domain (that is a virtual alias)"
+            yield Mistake(line, expected, harmless=True)
+            continue
+        name = unquoted(name) if name.startswith('"') else _PAIR.sub(r"\1", name)
         listed = logical[found.end() :].strip()
         if not listed or not name.strip():
             yield Mistake(line, "a name, a colon and at least one value")
