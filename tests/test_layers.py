@@ -72,6 +72,7 @@ FLOORS = {
     "sasl": 2,
     "interfaces": 3,
     "log": 3,
+    "eager": 3,
     "log.setup": 4,
     "auth": 3,
     "auth.checkers": 4,

@@ -14,6 +14,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 from twisted.logger import (
@@ -70,11 +71,21 @@ def observer(config: Log) -> ILogObserver:
 
 def text_of(event: dict[str, Any]) -> str:
     """The event as one line of text without time and level."""
-    text = formatEvent(event) or ""
+    text = _formatted(event)
     failure = event.get("log_failure")
     if failure is not None:
         text = f"{text}\n{failure.getTraceback()}".lstrip()
     return _CONTROL.sub(_escaped, text.rstrip())
+
+
+def _formatted(event: dict[str, Any]) -> str:
+    """As formatEvent, which is slow and needed only for what `format_map` cannot do:
+    calls in a field, and values that cannot be shown."""
+    try:
+        text: str = event["log_format"].format_map(event)
+    except Exception:
+        return formatEvent(event) or ""
+    return text
 
 
 def _escaped(control: re.Match[str]) -> str:
@@ -82,10 +93,18 @@ def _escaped(control: re.Match[str]) -> str:
 
 
 def for_people(event: dict[str, Any]) -> str:
-    when = datetime.fromtimestamp(event["log_time"]).astimezone()
+    second, fraction = divmod(event["log_time"], 1)
+    date, zone = _second(int(second))
     level = event["log_level"].name
     mark = "" if level == "info" else f"{level}: "
-    return f"{when:%Y-%m-%dT%H:%M:%S.%f%z} {mark}{text_of(event)}\n"
+    return f"{date}.{int(fraction * 1e6):06d}{zone} {mark}{text_of(event)}\n"
+
+
+@lru_cache(maxsize=2)
+def _second(second: int) -> tuple[str, str]:
+    """(local date and time, offset of its zone); the same for all of a second."""
+    when = datetime.fromtimestamp(second).astimezone()
+    return f"{when:%Y-%m-%dT%H:%M:%S}", f"{when:%z}"
 
 
 def as_json(event: dict[str, Any]) -> str:

@@ -100,6 +100,17 @@ class SMTPEngine:
         self._spoiled = False
         self._forget()
 
+    @property
+    def offer(self) -> Offer:
+        """What the client is offered now."""
+        return self._offer
+
+    @offer.setter
+    def offer(self, offer: Offer) -> None:
+        self._offer = offer
+        self._mail_keywords = mail_keywords(offer)
+        self._rcpt_keywords = rcpt_keywords(offer)
+
     def _forget(self) -> None:
         """As after the greeting (RFC 3207 §4.2)."""
         self._greeted = self._extended = self._authenticated = False
@@ -119,11 +130,8 @@ class SMTPEngine:
     @property
     def in_data(self) -> bool:
         """True while octets are message content."""
-        return self._scanner is not None or self._in_chunk
-
-    @property
-    def _in_chunk(self) -> bool:
-        return self._chunks is not None and self._chunks.open
+        chunks = self._chunks
+        return self._scanner is not None or (chunks is not None and chunks.open)
 
     @property
     def idle(self) -> bool:
@@ -167,8 +175,8 @@ class SMTPEngine:
     def _must_wait(self, event: Event | None) -> bool:
         """True if nothing may follow before the answer (RFC 2920 §3.1)."""
         if self._greeted and not self._extended:
-            return not isinstance(event, Quit)
-        return isinstance(event, Data | Hello | Auth | Etrn)
+            return type(event) is not Quit
+        return type(event) in _LAST_OF_GROUP
 
     def queued_recipients(self, most: int = 100) -> list[Address]:
         """Forward-paths of the RCPT commands that wait next, so that their look-ups may
@@ -239,7 +247,7 @@ class SMTPEngine:
             raise BadSequence(f"Say {'LHLO' if self.offer.lmtp else 'EHLO'} first")
         if self.in_transaction:
             raise BadSequence("A sender was given already")
-        keywords = mail_keywords(self.offer) if self._extended else _NO_KEYWORDS
+        keywords = self._mail_keywords if self._extended else _NO_KEYWORDS
         if self._authenticated:
             keywords |= _AUTH
         mail = grammar.mail(s, keywords=keywords, bare_path=self.bare_paths)
@@ -261,7 +269,7 @@ class SMTPEngine:
     def _rcpt_of(self, s: Scanner) -> Rcpt:
         return grammar.rcpt(
             s,
-            keywords=rcpt_keywords(self.offer) if self._extended else _NO_KEYWORDS,
+            keywords=self._rcpt_keywords if self._extended else _NO_KEYWORDS,
             bare_path=self.bare_paths,
             smtputf8=self._smtputf8,
         )
@@ -463,6 +471,7 @@ class SMTPEngine:
                 self._chunks.refuse(BadSequence("The message was refused, say RSET"))
 
 
+_LAST_OF_GROUP = frozenset((Data, Hello, Auth, Etrn))
 _NO_KEYWORDS: frozenset[str] = frozenset()
 _AUTH = frozenset(("AUTH",))
 

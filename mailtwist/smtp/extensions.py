@@ -182,8 +182,13 @@ def _keywords(parameters: Iterator[tuple[str, ...]]) -> Iterator[str]:
 
 def ehlo_lines(hostname: str, client: str, offer: Offer) -> tuple[str, ...]:
     """The lines of the answer to EHLO."""
+    return (f"{hostname} greets {client}", *_told(offer))
+
+
+@lru_cache(maxsize=64)
+def _told(offer: Offer) -> tuple[str, ...]:
     told = (extension.line(offer) for extension in EXTENSIONS)
-    return (f"{hostname} greets {client}", *(line for line in told if line))
+    return tuple(line for line in told if line)
 
 
 def help_lines(topic: str, offer: Offer) -> tuple[str, ...] | None:

@@ -43,10 +43,10 @@ class Reply:
         last = len(self.lines) - 1
         for number, text in enumerate(self.lines):
             mark = " " if number == last else "-"
-            octets = unsafe.sub("?", text).encode()
-            if len(octets) > MOST_TEXT:
-                octets = octets[:MOST_TEXT].decode(errors="ignore").encode()
-            out.append(f"{self.code}{mark}{status}".encode() + octets + b"\r\n")
+            if not (text.isascii() and text.isprintable() and len(text) <= MOST_TEXT):
+                octets = unsafe.sub("?", text).encode()
+                text = octets[:MOST_TEXT].decode(errors="ignore")
+            out.append(f"{self.code}{mark}{status}{text}\r\n".encode())
         return b"".join(out)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..auth.login import Authenticator, Peer
 from ..config.model import Smtp
@@ -41,6 +41,24 @@ class Rooms:
     policy: Pipeline
     rates: Rates
     flush: Flush | None = None
+    _withheld: frozenset[str] = field(init=False)
+    _limits: str = field(init=False)
+
+    @_withheld.default
+    def _(self) -> frozenset[str]:
+        return frozenset(self.config.withheld)
+
+    @_limits.default
+    def _(self) -> str:
+        """RFC 9422 §4."""
+        config = self.config
+        limits = [
+            f"MAILMAX={min(config.messages, MOST_LIMIT)}",
+            f"RCPTMAX={min(config.recipients, MOST_LIMIT)}",
+        ]
+        if config.recipient_domains:
+            limits.append(f"RCPTDOMAINMAX={min(config.recipient_domains, MOST_LIMIT)}")
+        return " ".join(limits)
 
     def offer(
         self, peer: Peer, *, starttls: bool, login: bool, proxy: bool, etrn: bool
@@ -59,10 +77,10 @@ class Rooms:
             mechanisms,
             tls,
             lmtp,
-            frozenset(config.withheld),
+            self._withheld,
             config.deliver_by_s,
             self._hold() if self.role == "submission" else "",
-            self._limits(),
+            self._limits,
             self._has_etrn()
             and (etrn or in_networks(peer.address, self.restrictions.etrn_networks)),
             proxy,
@@ -75,17 +93,6 @@ class Rooms:
             return ""
         until = datetime.fromtimestamp(int(self.now()) + longest, UTC)
         return f"{longest} {until:%Y-%m-%dT%H:%M:%SZ}"
-
-    def _limits(self) -> str:
-        """RFC 9422 §4."""
-        config = self.config
-        limits = [
-            f"MAILMAX={min(config.messages, MOST_LIMIT)}",
-            f"RCPTMAX={min(config.recipients, MOST_LIMIT)}",
-        ]
-        if config.recipient_domains:
-            limits.append(f"RCPTDOMAINMAX={min(config.recipient_domains, MOST_LIMIT)}")
-        return " ".join(limits)
 
     def _has_etrn(self) -> bool:
         return self.flush is not None and bool(self.restrictions.etrn_domains)

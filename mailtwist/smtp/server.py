@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +26,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..auth.login import Peer
+from ..eager import step
 from ..errors import MailError
 from ..log import mail_log
 from .command import (
@@ -56,7 +58,8 @@ ANSWER_S = 240.0  # for an answer of ours; clients wait 5 min (RFC 5321 §4.5.3.
 DELIVERY_S = 540.0  # the same at the end of data, where they wait 10 min
 CLOSE_S = 10.0  # for the peer to take the last reply
 
-_CHANGING = Hello | StartTls | Auth | Xclient  # what is offered and allowed
+_UNANSWERED = frozenset((Content, Spoiled, Bdat))
+_CHANGING = frozenset((Hello, StartTls, Auth, Xclient))  # what is offered and allowed
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
@@ -216,56 +219,54 @@ class SMTPServer(Protocol):
     def _serve_now(self) -> None:
         """Answer everything that is there."""
         self._running = True
-        serving = Deferred.fromCoroutine(self._serve())
+        try:
+            _, rest = step(self._serve())
+        except Exception:
+            self._served(Failure())
+            return
         self._running = False
-        if not serving.called:
-            self._flush()
-            self._serving = serving
-            self._since = self.factory.reactor.seconds()
-            self._rearm()
-        serving.addBoth(self._served)
+        if rest is None:
+            self._served(None)
+            return
+        self._flush()
+        self._serving = Deferred.fromCoroutine(rest)
+        self._since = self.factory.reactor.seconds()
+        self._rearm()
+        self._serving.addBoth(self._served)
 
     async def _serve(self) -> None:
-        engine, session, factory = self._engine, self._session, self.factory
-        restrictions = factory.rooms.restrictions
+        engine = self._engine
         answered = False
         while not self._clogged and (event := engine.next_event()) is not None:
             self._event = event
-            if isinstance(event, Content):
-                waiting = session.write(event.octets)
+            kind = type(event)
+            if kind in _UNANSWERED:
+                waiting = self._take(event)
                 if waiting is not None:
                     await waiting
                 engine.go_on()
                 continue
-            if isinstance(event, Spoiled):
-                session.spoil()
-                engine.go_on()
-                continue
-            if isinstance(event, Bdat):
-                await session.begin_chunks()
-                engine.go_on()
-                continue
             answer = await self._answer(event)
-            answered = True
-            if answer.code >= 500 and self._slowed():
-                await deferLater(factory.reactor, restrictions.error_delay_s)
+            answered, code = True, answer.code
+            if code >= 500 and self._slowed():
+                await deferLater(self.factory.reactor, self._error_delay_s)
             if self._closing:  # meanwhile
                 return
             self._out.append(engine.reply(answer))
             if not self._running:
                 self._flush()
                 self._since = self.factory.reactor.seconds()
-            if isinstance(event, _CHANGING) and answer.code < 400:
+            if kind in _CHANGING and code < 400:
                 self._changed(event)
             if answer.closes:
                 self._close()
                 return
-            if answer.code >= 500:
+            if code >= 500:
                 self._errors += 1
                 if self._errors >= self.factory.rooms.config.errors:
                     self._say_goodbye(TooManyErrors())
                     return
-            elif isinstance(event, EndOfData) and answer.code == 250:
+            elif kind is EndOfData and code == 250:
                 self._errors = 0
             if self._stopping and not engine.in_data:
                 self._say_goodbye(ShuttingDown())
@@ -275,12 +276,34 @@ class SMTPServer(Protocol):
 
     def _slowed(self) -> bool:
         """True if the errors of this client have become too many to be quick."""
-        restrictions = self.factory.rooms.restrictions
         return (
-            self._errors >= restrictions.soft_errors
-            and restrictions.error_delay_s > 0
+            self._errors >= self.factory.rooms.restrictions.soft_errors
+            and self._error_delay_s > 0
             and not self._session.trusted
         )
+
+    @property
+    def _error_delay_s(self) -> float:
+        delay_s: float = self.factory.rooms.restrictions.error_delay_s
+        return delay_s
+
+    def _take(self, event: Event) -> Awaitable[None] | None:
+        """An event that has no reply; an awaitable asks to wait for it."""
+        if isinstance(event, Content):
+            return self._session.write(event.octets)
+        if isinstance(event, Bdat):
+            return self._begin_chunks()
+        self._session.spoil()
+        return None
+
+    async def _begin_chunks(self) -> None:
+        try:
+            await self._session.begin_chunks()
+        except CancelledError:
+            if not self._late:  # the connection is gone
+                raise
+            self._late = False
+            self._session.spoil(TooLate())
 
     async def _answer(self, event: Event) -> Reply | Replies:
         try:

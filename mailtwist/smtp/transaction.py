@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, cast
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -10,6 +11,7 @@ from twisted.internet.defer import Deferred
 from ..address import Address
 from ..auth.login import Peer
 from ..delivery.model import NOTHING_SAID, Envelope, Recipient, Verdict, Wishes
+from ..eager import step
 from ..errors import AuthUnavailable, MailError, TooManyRecipients
 from ..interfaces import IDelivery, IMessageSink, IRouter
 from ..log import mail_log
@@ -19,6 +21,7 @@ from .header import HeaderLook
 from .reply import Replies, Reply, reply, reply_for
 
 MOST_LOOKUPS = 100  # started ahead at once
+NO_LOOK = HeaderLook()  # until a message begins; holds nothing
 RECIPIENT_OK = reply(250, "2.1.5", "Recipient ok")
 PRDR_FOLLOWS = reply(353, "", "Each recipient's verdict follows, then that of all")
 
@@ -55,7 +58,7 @@ class Transaction:
         self._domains: set[str] = set()
         self._lookups: dict[Address, Deferred[Recipient]] = {}
         self._sink: IMessageSink | None = None
-        self._look = HeaderLook()
+        self._look = NO_LOOK
         self._fault: MailError | None = None
 
     # -- recipients -----------------------------------------------------------------
@@ -73,11 +76,8 @@ class Transaction:
             if len(self._domains) > self._most_domains:
                 self._domains.discard(address.domain)
                 raise TooManyDomains()
-        asked = self._lookups.pop(address, None) or self._look_up(address)
-        if not asked.called:
-            self.look_ahead()
         try:
-            recipient = await asked
+            recipient = await self._resolved(address)
         except AuthUnavailable as fault:
             raise MailError("Cannot look that up now, try again later") from fault
         if judge is not None:
@@ -88,14 +88,25 @@ class Transaction:
         self._said.append(address)
         return RECIPIENT_OK
 
-    def _look_up(self, address: Address) -> Deferred[Recipient]:
-        return Deferred.fromCoroutine(
-            self._router.resolve(
-                address,
-                may_relay=self._may_relay,
-                size_octets=self.mail.size_octets,
-                sender=self.mail.reverse_path,
-            )
+    async def _resolved(self, address: Address) -> Recipient:
+        """The look-up of a recipient; others start if it has to wait."""
+        asked = self._lookups.pop(address, None)
+        if asked is not None:
+            if not asked.called:
+                self.look_ahead()
+            return await asked
+        found, rest = step(self._look_up(address))
+        if rest is not None:
+            self.look_ahead()
+            found = await rest
+        return cast(Recipient, found)
+
+    def _look_up(self, address: Address) -> Coroutine[Any, Any, Recipient]:
+        return self._router.resolve(
+            address,
+            may_relay=self._may_relay,
+            size_octets=self.mail.size_octets,
+            sender=self.mail.reverse_path,
         )
 
     def look_ahead(self) -> None:
@@ -105,7 +116,7 @@ class Transaction:
             if len(self._lookups) >= min(room, MOST_LOOKUPS):
                 return
             if address not in self._lookups and address not in self._recipients:
-                self._lookups[address] = self._look_up(address)
+                self._lookups[address] = Deferred.fromCoroutine(self._look_up(address))
 
     # -- the message ----------------------------------------------------------------
 
