@@ -139,8 +139,10 @@ class SMTPClientEngine:
 
     @property
     def idle(self) -> bool:
-        """True if a transaction can begin."""
-        return not (self._expected or self._transaction or self.closed)
+        """True if a transaction can begin: no reply is awaited, and none is there that
+        the next command could take for its own."""
+        waits = self._expected or self._transaction or self._reader.pending
+        return not (waits or self.closed)
 
     def next_event(self) -> Event | None:
         """The next event, None until more octets come.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from attrs import field, frozen
+from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
     UNIXClientEndpoint,
 )
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
@@ -174,6 +175,8 @@ class Connections:
         factory.noisy = False
         try:
             await endpoint.connect(factory)
+        except ConnectingCancelledError as fault:
+            raise CancelledError from fault
         except (ConnectError, OSError) as fault:
             why = str(fault).rstrip(".")
             raise CannotConnect(

@@ -101,6 +101,7 @@ class Peer(Protocol):
         self.say(self.factory.script.get("greeting", b"220 next.test\r\n"))
 
     secure = False
+    accepted = None  # the recipients so far, where a script keeps them
     lines_to = None  # gives the answer to lines that are no commands
 
     def say(self, what):
@@ -133,6 +134,7 @@ class Peer(Protocol):
                 return False
             else:
                 content, self.rest = self.rest[: end + 2], self.rest[end + 5 :]
+            self.last = content
             self.factory.messages.append(content)
             self.content = None
             self.say(script.get("end", b"250 2.0.0 ok\r\n"))
@@ -141,7 +143,8 @@ class Peer(Protocol):
             size, _ = self.chunk
             if len(self.rest) < size:
                 return False
-            self.factory.chunks.append(self.rest[:size])
+            self.last = self.rest[:size]
+            self.factory.chunks.append(self.last)
             self.rest, self.chunk = self.rest[size:], None
             self.say(script.get("BDAT", b"250 2.0.0 ok\r\n"))
             return True

@@ -235,6 +235,15 @@ class TransactionTests(SynchronousTestCase):
         made.begin(TWO)
         self.assertTrue(made.output().startswith(b"MAIL"))
 
+    def test_a_reply_too_many_is_no_answer_to_the_next_message(self):
+        made = engine("PIPELINING")
+        made.begin(TWO)
+        told(made, b"250 a\r\n250 b\r\n250 c\r\n354 d\r\n")
+        made.content_sent()
+        event = told(made, b"250 ok\r\n250 ok\r\n")
+        self.assertEqual(statuses(event), [None, None])
+        self.assertFalse(made.idle)
+
     def test_nobody_knows_what_a_connection_lost_behind_the_dot_means(self):
         for sent, uncertain in ((False, False), (True, True)):
             made = engine("PIPELINING")
