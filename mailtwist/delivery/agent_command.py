@@ -42,6 +42,8 @@ def words(command: str, values: Mapping[str, str]) -> list[str]:
     """The program and its arguments, `$NAME` and `${name}` filled in.
 
     One word stays one, whatever a value holds.  Raises ValueError with the reason."""
+    if not command.isprintable():
+        raise ValueError("it has control characters")
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     marked = list(lexer)

@@ -199,7 +199,7 @@ def _items(text: str) -> Iterator[tuple[int, str]]:
             item, start = [], at + 1
             at += 1
             continue
-        if not "".join(item).strip() and text[at] == "|":
+        if text[at] == "|" and not "".join(item).strip():
             # An unquoted command: everything up to the comma is part of it.
             end = text.find(",", at)
             end = len(text) if end < 0 else end

@@ -80,7 +80,7 @@ def _command(text: str) -> str:
         words = shlex.split(text)
     except ValueError as fault:
         raise ValueError(f"`pipe:/path/of/command`: {fault}") from fault
-    if not words or not words[0].startswith("/"):
+    if not words or not words[0].startswith("/") or not text.isprintable():
         raise ValueError("`pipe:/path/of/command` with an absolute path")
     return text.strip()
 

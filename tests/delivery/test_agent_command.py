@@ -43,6 +43,7 @@ class WordsTests(SynchronousTestCase):
             ("", "nothing"),
             ("exec", "nothing to run"),
             ("/bin/x 'open", "an open quote"),
+            ("/bin/x \0", "a control character"),
             ("/bin/x $unknown", "an unknown variable"),
             ("/bin/x $USER", "a value that looks like an option"),
         ]:

@@ -49,6 +49,7 @@ class ActionTests(SynchronousTestCase):
             "lmtp:else.test",
             "pipe:",
             "pipe:relative",
+            "pipe:/bin/x\0",
             "pipe:/bin/x 'open",
             "error:5.1.2 l\u00f6schen",
             "error:two\nlines",
