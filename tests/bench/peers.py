@@ -17,12 +17,12 @@ from tests.integration.daemon import DOMAIN, PASSWORD, free_port
 READY_S = 20.0
 
 
-def wait_for(port: int) -> None:
+def wait_for(port: int, address: str = "127.0.0.1") -> None:
     """Until somebody greets on the port."""
     end = time.monotonic() + READY_S
     while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), 1) as probe:
+            with socket.create_connection((address, port), 1) as probe:
                 probe.settimeout(2)
                 if probe.recv(1):
                     return

@@ -59,6 +59,7 @@ class Dns:
             [sys.executable, "-m", "tests.integration.name_server", self._file],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             text=True,
@@ -85,16 +86,25 @@ class World:
 
     def __init__(self, extra: str = "", relay: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-world-"))
+        self.folder.chmod(0o755)
+        self.extra, self.relay = extra, relay
         pid = os.getpid()
         self._network = f"127.{pid >> 8 & 127 | 128}.{pid & 255}"
         self._next = 1
         self._hosts: list[Daemon] = []
-        self._peers: list[SmtpPeer] = []
+        self._ends: list[Callable[[], object]] = []
+
+    def start(self) -> None:
+        """Start everything; `remove` ends it even if this fails."""
         self.dns = Dns(self.folder)
+        self.at_end(self.dns.stop)
         self.port = free_port(f"{self._network}.1")
-        self.extra, self.relay = extra, relay
         self.a = self.host("servidora.test", "a.test", "a2.test")
         self.b = self.host("servidorb.test", "b.test", "b2.test")
+
+    def at_end(self, what: Callable[[], object]) -> None:
+        """Do this when the world ends, last thing first."""
+        self._ends.append(what)
 
     def address(self, name: str, *domains: str) -> str:
         """A new address, the MX of `domains`, by the name of a host in the DNS."""
@@ -123,6 +133,7 @@ class World:
             smtp_port=self.port,
         )
         self._hosts.append(daemon)
+        self.at_end(daemon.remove)
         daemon.start()
         return daemon
 
@@ -130,18 +141,16 @@ class World:
         """A scripted host that is the MX of `domains`."""
         name = f"peer{self._next}.test"
         address = self.address(name, *domains)
-        self._peers.append(SmtpPeer(name, address, self.port, script))
-        return self._peers[-1]
+        peer = SmtpPeer(name, address, self.port, script)
+        self.at_end(peer.stop)
+        return peer
 
     def logs(self) -> str:
         return "".join(daemon.log.read_text() for daemon in self._hosts)
 
     def remove(self) -> None:
-        for daemon in self._hosts:
-            daemon.remove()
-        for peer in self._peers:
-            peer.stop()
-        self.dns.stop()
+        while self._ends:
+            self._ends.pop()()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -151,6 +160,7 @@ class WorldTestCase(SynchronousTestCase):
     A traceback in a host's log fails the test during which it was written.
     """
 
+    kind: type[World] = World
     extra, relay = "", ""
     timeout = 300
     _worlds: dict[type, World] = {}
@@ -159,8 +169,9 @@ class WorldTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         kind = type(self)
         if kind not in self._worlds:
-            world = self._worlds[kind] = World(self.extra, self.relay)
+            world = self._worlds[kind] = self.kind(self.extra, self.relay)
             atexit.register(world.remove)
+            world.start()
         self.world = self._worlds[kind]
         self._told = len(self.world.logs())
 
@@ -178,10 +189,17 @@ class WorldTestCase(SynchronousTestCase):
     ) -> None:
         """Mail by a user of `daemon`, submitted there."""
         with smtplib.SMTP(daemon.address, daemon.port("submission")) as client:
-            client.starttls(context=ways_in.OPEN)
-            client.login(sender, PASSWORD)
+            self.log_in(client, sender)
             octets = message(sender=sender, to=", ".join(recipients), **fields)
             client.sendmail(sender, list(recipients), octets)
+
+    def log_in(self, client: smtplib.SMTP, user: str) -> None:
+        client.starttls(context=ways_in.OPEN)
+        client.login(user, PASSWORD)
+
+    def count(self, daemon: Daemon, user: str) -> int:
+        """Messages a user has now."""
+        return len(ways_in.messages(daemon, user))
 
     def arrived(self, daemon: Daemon, user: str, count: int = 1) -> list[bytes]:
         """The messages of a user, once there are so many, read over POP3."""
