@@ -72,6 +72,12 @@ def _domains(config: Config) -> Iterator[str]:
             yield f"domain {domain.name}: alias_of names no [[domain]]"
         elif other.alias_of:
             yield f"domain {domain.name}: alias_of names a domain that is one itself"
+    tables = config.mailboxes.domains or config.alias.domains
+    rewritten = local.get(config.srs.domain)
+    if config.srs.domain and not tables and rewritten is None:
+        yield f"srs.domain names no [[domain]]: {config.srs.domain} gets no bounces"
+    if rewritten is not None and rewritten.alias_of:
+        yield f"srs.domain names an alias_of: give {rewritten.alias_of}"
     relayed = [one.name for one in config.relay_domain]
     for name in sorted({n for n in relayed if relayed.count(n) > 1 or n in local}):
         yield f"relay_domain {name} is given twice, or is a [[domain]] too"

@@ -82,8 +82,9 @@ def build_routing(
 
 def build_srs(config: Config, derived: Callable[[bytes], Secret]) -> Srs | None:
     """None if it is switched off, or there is no domain for it."""
-    local = [one.name for one in config.domain if not one.name.startswith("[")]
-    domain = config.srs.domain or next(iter(local), "")
+    own = [one.name for one in config.domain if not one.alias_of]
+    local = (name for name in own if not name.startswith("["))
+    domain = config.srs.domain or next(local, "")
     if not config.srs.enabled or not domain:
         return None
 

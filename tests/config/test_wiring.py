@@ -38,6 +38,12 @@ class WiringTests(SynchronousTestCase):
             ),
             (DOMAIN + '[[relay_domain]]\nname = "a.test"', "is a [[domain]] too"),
             (DOMAIN + 'alias_of = "x.test"', "alias_of names no [[domain]]"),
+            (DOMAIN + '[srs]\ndomain = "x.test"', "x.test gets no bounces"),
+            (
+                DOMAIN + '[[domain]]\nname = "b.test"\nalias_of = "a.test"\n'
+                '[srs]\ndomain = "b.test"',
+                "srs.domain names an alias_of: give a.test",
+            ),
             (DOMAIN + 'alias_of = "a.test"', "names a domain that is one itself"),
         ]:
             fault = self.assertRaises(
