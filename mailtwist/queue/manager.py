@@ -72,7 +72,8 @@ class Manager:
         self._beginning = self._filling = self._fill_again = False
         self._more = False  # due messages were left on disk
         self._generation = 0
-        self._ended: set[str] = set()  # unloaded while the spool was asked
+        self._unloaded = 0  # messages since the last look
+        self._ended: set[str] = set()  # their ids, while the spool is asked
 
     def start(self) -> None:
         """Begin with what is due."""
@@ -188,6 +189,7 @@ class Manager:
         if count <= 0:
             self._more = True
             return False
+        self._unloaded = 0
         self._ended.clear()
         generation = self._generation
         sources, places = loaded.crowded()
@@ -269,8 +271,10 @@ class Manager:
         if loaded.left:
             return
         self._loaded.remove(loaded)
-        self._ended.add(loaded.message.queue_id)
-        enough = not self._turns.waiting or len(self._ended) >= CHUNK
+        self._unloaded += 1
+        if self._filling:
+            self._ended.add(loaded.message.queue_id)
+        enough = not self._turns.waiting or self._unloaded >= CHUNK
         if self._more and enough:
             self._more = False
             self._fill()

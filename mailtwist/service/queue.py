@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import time
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from ..queue.spool.disk import DiskSpool
 log = Logger("mailtwist")
 
 FOLDER = "queue"  # in the data folder
+LOCK = "lock"  # in that
 
 
 def build_spool(reactor: Any, config: Config) -> DiskSpool:
@@ -83,15 +85,17 @@ class QueueService(Service):
                 most_octets=config.smtp.message_octets,
             )
         self._opening: Deferred[None] | None = None
+        self._lock: int | None = None
 
     def startService(self) -> None:
         """Raises ConfigError if the folder cannot be had."""
         super().startService()
         try:
             opening = self.spool.start()
+            self._lock = locked(self.spool.folder)
         except OSError as fault:
             raise ConfigError(
-                f"{self.spool.folder}: cannot be made: {fault.strerror}"
+                f"{self.spool.folder}: cannot be used: {fault.strerror}"
             ) from fault
         self._opening = Deferred.fromCoroutine(self._open(opening))
         self._opening.addErrback(lambda fault: log.failure("opening the queue", fault))
@@ -113,6 +117,22 @@ class QueueService(Service):
         if self._pickup is not None:
             await self._pickup.stop()
         await self.manager.stop(self._grace_s)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def locked(folder: str) -> int:
+    """A descriptor that holds the lock of a queue, so that no two servers run it and
+    send its mail twice; raises ConfigError if another has it, OSError."""
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
+    descriptor = os.open(os.path.join(folder, LOCK), flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as fault:
+        os.close(descriptor)
+        raise ConfigError(f"{folder}: another server runs this queue") from fault
+    return descriptor
 
 
 class EpochClock:

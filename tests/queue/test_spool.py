@@ -20,7 +20,7 @@ from mailtwist.delivery.model import (
     Target,
     Wishes,
 )
-from mailtwist.errors import ConfigError, MailError
+from mailtwist.errors import ConfigError, MailError, StorageFull
 from mailtwist.interfaces import IContent, ISpool, ISpoolSink
 from mailtwist.queue.model import QueuedMessage, QueuedRecipient
 from mailtwist.queue.spool import rows
@@ -306,6 +306,28 @@ class SpoolTests(TestCase):
         ((message, _),) = await self.spool.due(9e9, 10)
         self.assertEqual(message.queue_id, "n")
         self.assertTrue((await self.spool.message("m")).held)
+
+    async def test_a_full_disk_is_told_and_hurts_nothing_that_is_there(self):
+        await self.put("m", b"kept")
+
+        def leave_room(connection, pages):
+            (used,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count={used + pages}")
+
+        await self.spool.writer.submit(lambda c: leave_room(c, 8))
+        puts = [
+            Deferred.fromCoroutine(self.put(f"n{number}", b"x" * 20_000))
+            for number in range(6)
+        ]
+        verdicts = await gatherResults(puts)
+        self.assertTrue(any(v != [None] for v in verdicts))
+        for (verdict,) in verdicts:
+            self.assertIsInstance(verdict, StorageFull | None)
+        await self.spool.writer.submit(lambda c: leave_room(c, 10_000))
+        self.assertEqual(await self.put("last"), [None])
+        found = {m.queue_id for m, _ in await self.spool.due(9e9, 100)}
+        taken = {f"n{at}" for at, v in enumerate(verdicts) if v == [None]}
+        self.assertEqual(found, {"m", "last"} | taken)
 
     async def test_a_newer_database_is_not_touched(self):
         await self.put("m")
