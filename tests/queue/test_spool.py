@@ -168,6 +168,14 @@ class SpoolTests(TestCase):
         await self.spool.spooler.close()
         self.assertEqual(os.listdir(self.spool.files), [])
 
+    async def test_one_octet_too_many_for_the_database_makes_a_file(self):
+        await self.put("m", b"x" * (INLINE_OCTETS - 1), b"y")
+        self.assertEqual(os.listdir(self.spool.files), [])
+        await self.put("n", b"x" * INLINE_OCTETS, b"y")
+        self.assertEqual(len(os.listdir(self.spool.files)), 1)
+        message = await self.spool.message("n")
+        self.assertTrue((await self.octets(message)).endswith(b"xy"))
+
     async def test_what_is_aborted_leaves_nothing(self):
         for pieces in ([b"small"], [b"x" * INLINE_OCTETS] * 8):
             recipient = RemoteRecipient(BOB)

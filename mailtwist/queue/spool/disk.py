@@ -28,7 +28,7 @@ from .thread import Runner, SpoolThread
 log = Logger("mailtwist")
 
 DATABASE, FILES = "queue.sqlite", "files"
-INLINE_OCTETS = 64 * 1024  # a message up to this size lies in the database
+INLINE_OCTETS = 32 * 1024  # a message up to this size lies in the database
 KEPT_OCTETS = 16 * 1024  # and up to this one is handed on in memory when new
 
 Arrived = Callable[[QueuedMessage, Sequence[QueuedRecipient], IContent], None]
@@ -57,7 +57,7 @@ class DiskSpool:
         self.files = os.path.join(folder, FILES)
         self.writer = writer or SpoolThread(reactor, path, writes=True)
         self.reader = reader or SpoolThread(reactor, path, writes=False)
-        self.spooler = Spooler(reactor, INLINE_OCTETS)
+        self.spooler = Spooler(reactor, INLINE_OCTETS, INLINE_OCTETS)
         self.arrived: Arrived = lambda message, recipients, content: None
         self._config = config
         self._version: int | None = None

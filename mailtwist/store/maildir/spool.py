@@ -31,8 +31,13 @@ Result = TypeVar("Result")
 class Spooler:
     """Makes spools and owns the threads that write their files."""
 
-    def __init__(self, reactor: Any, memory_octets: int) -> None:
+    def __init__(
+        self, reactor: Any, memory_octets: int, flush_octets: int = FLUSH_OCTETS
+    ) -> None:
+        """A spool over `memory_octets` gets a file, written by `flush_octets` or more
+        at a time."""
         self.reactor, self.memory_octets = reactor, memory_octets
+        self.flush_octets = flush_octets
         self._pool = ThreadPool(0, THREADS, "mailtwist-spool")
         self._open: set[Spool] = set()  # that have a file
         self._closing: Deferred[None] | None = None
@@ -140,7 +145,10 @@ class Spool:
             return None
         self.parts.append(octets)
         self._held += len(octets)
-        if self.octets <= self._owner.memory_octets or self._held < FLUSH_OCTETS:
+        if (
+            self.octets <= self._owner.memory_octets
+            or self._held < self._owner.flush_octets
+        ):
             return None
         if self._writing is None:
             self._flush()
@@ -184,7 +192,7 @@ class Spool:
             self.parts, self._held = [], 0
         if self._aborted:
             self._done()
-        elif self._held >= FLUSH_OCTETS:
+        elif self._held >= self._owner.flush_octets:
             self._flush()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
