@@ -393,8 +393,8 @@ class Walk:
     async def _forward(self, branch: Branch, account: Account, detail: str) -> bool:
         """True if the account's `.forward` was followed.
 
-        One that came back to its account, or that cannot be used, leaves the mail to
-        the mailbox."""
+        One that came back to its account, leads into a loop, or cannot be used, leaves
+        the mail to the mailbox."""
         lists, mark = self._rooms.lists, f"forward {account.name}"
         if lists is None or not self._alias.forward or mark in branch.chain:
             return False
@@ -420,8 +420,11 @@ class Walk:
                 if same(address, own) or same(address, branch.address):
                     self._mailbox(behind, account, detail)
                 else:
-                    exact = value.exact
-                    await self.go(evolve(behind, address=address, exact=exact))
+                    further = evolve(behind, address=address, exact=value.exact)
+                    try:
+                        await self.go(further)
+                    except AliasLoop:  # a user's doing is no fault of a whole list
+                        self._mailbox(behind, account, detail)
         return True
 
     # -- elsewhere ----------------------------------------------------------------

@@ -141,6 +141,7 @@ ALIASES = {
     "gap": "missing, ann",
     "sneaky": ":include:/lists/sneaky",
     "again": ":include:/lists/again",
+    "club": "carl, oz",
     "empty": ":include:/lists/empty",
     "shared": ":include:/lists/shared",
     "many": "ann, ann, Ann@example.test, \\carl",
@@ -163,6 +164,7 @@ FORWARDS = {
     "lea": "",
     "max": "/home/max/mbox",
     "nia": "one@example.test, nia",
+    "oz": "club, bob@else.test",
 }
 USERS = ["ann", "bob", "carl", "owner", *FORWARDS, "gone2", "lmtp"]
 NOW_S = 1_800_000_000.0
@@ -407,6 +409,15 @@ class WalkTests(SynchronousTestCase):
             ("carl", ["box carl@example.test"], "no file"),
             ("carl+away", ["bob@else.test" + mx], "a file for one detail"),
             (
+                "oz",
+                [
+                    "carl@example.test by mailbox",
+                    "oz@example.test by mailbox",
+                    "bob@else.test" + mx,
+                ],
+                "a list that leads back to the mailbox",
+            ),
+            (
                 "nia",
                 [
                     "ann@example.test by mailbox",
@@ -418,6 +429,16 @@ class WalkTests(SynchronousTestCase):
         ]:
             found = self.decided(f"{user}@example.test")
             self.assertEqual(found, expected, f"{user}: {why}")
+
+    def test_a_user_cannot_make_a_list_loop(self):
+        self.assertEqual(
+            self.decided("club@example.test"),
+            [
+                "carl@example.test by mailbox",
+                "oz@example.test by mailbox",
+                "bob@else.test by smtp to the MX of else.test",
+            ],
+        )
 
     def test_forwards_may_be_switched_off(self):
         self.config = evolve(
