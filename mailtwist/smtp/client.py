@@ -293,6 +293,7 @@ class SMTPClient(Protocol):
         """Wait until the other host took what was written."""
         while self._clogged:
             await self._woken(self._config.data_s, "taking the message")
+            self._still_wanted()
         self._still_wanted()
 
     def _still_wanted(self) -> None:

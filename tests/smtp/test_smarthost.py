@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -28,7 +29,7 @@ from mailtwist.smtp.client_login import (
     read_credentials,
 )
 from mailtwist.smtp.client_tls import ClientTls
-from mailtwist.smtp.client_token import NoToken, Tokens
+from mailtwist.smtp.client_token import REQUEST_S, NoToken, Tokens
 from mailtwist.smtp.transport_smarthost import Exit, SmarthostTransport
 
 from ..authority import Authority
@@ -371,6 +372,22 @@ class TokenTests(TestCase):
             self.server.answers = [(code, octets)]
             with self.assertRaises(NoToken):
                 await tokens.token()
+
+    def test_a_server_that_does_not_answer_costs_its_time_limit(self):
+        class Silent:
+            def request(self, *arguments):
+                return Deferred()
+
+        clock = Clock()
+        tokens = Tokens(clock, Silent(), "https://t.test/", {})
+        first = Deferred.fromCoroutine(tokens.token())
+        second = Deferred.fromCoroutine(tokens.token())
+        clock.advance(REQUEST_S - 1)
+        self.assertNoResult(first)
+        clock.advance(1)
+        self.failureResultOf(first, NoToken)
+        self.failureResultOf(second, NoToken)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
     @run
     async def test_xoauth2_asks_for_a_fresh_token_once(self):

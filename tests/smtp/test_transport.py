@@ -265,6 +265,21 @@ class NextHostTests(TestCase):
             await hop.lost()
 
     @run
+    async def test_a_refusal_is_heard_while_nothing_is_taken(self):
+        def stop_reading(peer):
+            peer.transport.pauseProducing()
+            reactor.callLater(0.2, peer.transport.write, b"552 5.3.4 too big\r\n")
+            return b"354 go\r\n"
+
+        world = World(self)  # which waits 3 min for octets to be taken
+        offer = offering("PIPELINING", "8BITMIME")
+        hop = await world.next_hop({"EHLO": offer, "DATA": stop_reading})
+        (outcome,) = await world.send(job(), Content(b"x" * 50_000_000))
+        self.assertEqual(outcome.fault.status, "5.3.4")
+        hop.peers[0].transport.resumeProducing()
+        await hop.lost()
+
+    @run
     async def test_what_is_known_stays_known_whatever_comes_then(self):
         world = World(self)
         first = {"RCPT TO:<b@b.test>": b"450 4.2.0 later\r\n"}
