@@ -61,6 +61,7 @@ class FileTable:
         self._held: Held | None = None
         self._stamp: object = None
         self._looked_at = float("-inf")
+        self._down = False
         self._waiting: list[Deferred[None]] | None = None
 
     async def find(self, key: str) -> str | None:
@@ -78,7 +79,9 @@ class FileTable:
         """Return when memory holds what the file does; raises LookupFailed."""
         if self._waiting is None:
             now = self._reactor.seconds()
-            if self._held is not None and now - self._looked_at < LOOK_S:
+            if now - self._looked_at < LOOK_S:
+                if self._held is None:
+                    raise LookupFailed()
                 return
             self._looked_at = now
             if self._held is not None and stamp_of(self.path) == self._stamp:
@@ -108,15 +111,20 @@ class FileTable:
         self._held, self._stamp = held, stamp
 
     def _done(self, ignored: None) -> None:
+        if self._down:
+            self._down = False
+            log.info("{path} can be read again", path=self.path)
         waiting, self._waiting = self._waiting or [], None
         for one in waiting:
             if not one.called:
                 one.callback(None)
 
     def _failed(self, failure: Any) -> None:
-        """Nothing is known until the file can be read again."""
-        fault = failure.value
-        if isinstance(fault, OSError):
+        """Nothing is known until the file can be read again; told once."""
+        fault, told, self._down = failure.value, self._down, True
+        if isinstance(fault, OSError) and told:
+            log.debug("{path} cannot be read yet", path=self.path)
+        elif isinstance(fault, OSError):
             why = fault.strerror or str(fault)
             log.error("{path} cannot be read: {why}", path=self.path, why=why)
         elif not isinstance(fault, LookupFailed):

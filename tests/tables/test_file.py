@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import evolve
 from twisted.internet import defer, reactor
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
@@ -117,12 +118,25 @@ class FileTests(Furniture, TestCase):
                 await table.find("ann")
             await self.tables.close()
 
-    async def test_a_file_that_comes_back_is_read(self):
+    async def test_a_file_that_comes_back_is_read_at_the_next_look(self):
         table = self.table()
+        events = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        for _ in range(3):
+            self.later(table)
+            with self.assertRaises(LookupFailed):
+                await table.find("ann")
+        self.write("ann x")
         with self.assertRaises(LookupFailed):
             await table.find("ann")
-        self.write("ann x")
+        self.later(table)
         self.assertEqual(await table.find("ann"), "x")
+        told = [e["log_format"] for e in events if e["log_level"].name != "debug"]
+        self.assertEqual(
+            [text for text in told if "{path}" in text],
+            ["{path} cannot be read: {why}", "{path} can be read again"],
+        )
 
     async def test_a_bad_line_leaves_the_others_and_makes_misses_temporary(self):
         table = self.table(text="ann x\nbroken\n")
