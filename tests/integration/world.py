@@ -87,7 +87,7 @@ class World:
     def __init__(self, extra: str = "", relay: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-world-"))
         self.folder.chmod(0o755)
-        self.extra, self.relay = extra, relay
+        self.extra, self.relay, self.dns_options = extra, relay, ""
         pid = os.getpid()
         self._network = f"127.{pid >> 8 & 127 | 128}.{pid & 255}"
         self._next = 1
@@ -98,9 +98,14 @@ class World:
         """Start everything; `remove` ends it even if this fails."""
         self.dns = Dns(self.folder)
         self.at_end(self.dns.stop)
+        self.start_hosts()
+
+    def start_hosts(self, *more: str, extra_b: str = "") -> None:
+        """servidorA and servidorB, that one with `more` domains."""
         self.port = free_port(f"{self._network}.1")
         self.a = self.host("servidora.test", "a.test", "a2.test")
-        self.b = self.host("servidorb.test", "b.test", "b2.test")
+        domains = ("b.test", "b2.test", *more)
+        self.b = self.host("servidorb.test", *domains, extra=extra_b)
 
     def at_end(self, what: Callable[[], object]) -> None:
         """Do this when the world ends, last thing first."""
@@ -119,7 +124,7 @@ class World:
     def configuration(self) -> str:
         return (
             f"[relay]\nport = {self.port}\nloopback_hosts = true\n{self.relay}"
-            f'[dns]\nservers = ["{self.dns.address}"]\n'
+            f'[dns]\nservers = ["{self.dns.address}"]\n{self.dns_options}'
             "[queue]\nfirst_retry_s = 0.5\nmost_retry_s = 1\n"
         )
 
@@ -169,9 +174,10 @@ class WorldTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         kind = type(self)
         if kind not in self._worlds:
-            world = self._worlds[kind] = self.kind(self.extra, self.relay)
+            world = self.kind(self.extra, self.relay)
             atexit.register(world.remove)
             world.start()
+            self._worlds[kind] = world
         self.world = self._worlds[kind]
         self._told = len(self.world.logs())
 
