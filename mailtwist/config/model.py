@@ -25,6 +25,7 @@ from .queueing import Queue
 from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
+from .source import Master, Source
 
 PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4")
 EHLO_KEYWORDS = (  # that a server can do without
@@ -75,6 +76,7 @@ class Listener:
     proxy_protocol: bool = option(
         False, "The peer is a proxy that sends a PROXY header (version 1 or 2) first."
     )
+    name: str = option("", "Its name in `source.listeners`.")
 
 
 @frozen(kw_only=True)
@@ -345,6 +347,14 @@ class Config:
     pop3: Pop3 = section(Pop3, "POP3.")
     imap4: Imap4 = section(Imap4, "IMAP4.")
     auth: Auth = section(Auth, "Logging in.")
+    source: tuple[Source, ...] = listing(
+        Source,
+        "Where accounts and passwords come from, asked in this order; the user "
+        "database alone if there is none.",
+    )
+    master: tuple[Master, ...] = listing(
+        Master, "Accounts that may log in as others, `user*master`."
+    )
     delivery: Delivery = section(Delivery, "Local delivery.")
     table: tuple[Table, ...] = listing(
         Table, "Lookup tables that other options name as `table:NAME`."

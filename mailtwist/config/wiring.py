@@ -12,6 +12,7 @@ def faults(config: Config) -> Iterator[str]:
     """A sentence for each thing that several options together get wrong."""
     yield from _tables(config)
     yield from _domains(config)
+    yield from _sources(config)
     for number, route in enumerate(config.route, 1):
         if bool(route.action) == bool(route.table):
             yield f"route[{number}] needs either action or table, and not both"
@@ -81,3 +82,35 @@ def _domains(config: Config) -> Iterator[str]:
     relayed = [one.name for one in config.relay_domain]
     for name in sorted({n for n in relayed if relayed.count(n) > 1 or n in local}):
         yield f"relay_domain {name} is given twice, or is a [[domain]] too"
+
+
+def _sources(config: Config) -> Iterator[str]:
+    local = {domain.name for domain in config.domain}
+    listeners = {one.name for one in config.listener if one.name}
+    names = [source.called for source in config.source]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f"source {name} is given twice: give each its own name"
+    for source in config.source:
+        at = f"source {source.called}"
+        if source.kind in ("mysql", "ldap") and not source.settings:
+            yield f"{at}: settings is missing"
+        if source.kind == "passwd_file" and not source.path:
+            yield f"{at}: path is missing"
+        if source.names == "local" and not source.domains:
+            yield f'{at}: names = "local" needs domains: say whose they are'
+        yield from (
+            f'{at}: domains: "{name}" is no [[domain]]'
+            for name in source.domains
+            if name not in local
+        )
+        yield from (
+            f'{at}: listeners: "{name}" is the name of no [[listener]]'
+            for name in source.listeners
+            if name not in listeners
+        )
+    for number, master in enumerate(config.master, 1):
+        yield from (
+            f'master[{number}]: domains: "{name}" is no [[domain]]'
+            for name in master.domains
+            if name not in local
+        )

@@ -62,7 +62,7 @@ class MailboxTables:
             )
             raise LookupFailed() from fault
         name = str(Address(address.local_part.lower(), address.domain))
-        return Account(name, path, maildir=path)
+        return Account(name, path, mailbox=f"{path}/")
 
 
 def parts_of(value: str) -> list[str]:

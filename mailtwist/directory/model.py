@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from posixpath import join
+
 from attrs import frozen
+
+USES = ("send", "receive", "pop3", "imap4", "manage_sieve", "web")
+_USE_OF = {"smtp": "send", "submission": "send"}  # protocols that are called otherwise
 
 
 @frozen
@@ -11,8 +16,9 @@ class Account:
 
     `name` is the login and main address, "ann@example.test"; `home` the absolute path
     of the account's folder (the Maildir lies in it as `Maildir`, state and cache beside
-    it).  `storage_limit_octets` None is no limit; `maildir` the absolute path of the
-    Maildir where it lies elsewhere.
+    it).  Limits that are None are none; `uses` None allows everything in `USES`.
+    `mailbox` is where mail lies if not in `Maildir/`: relative to the home or absolute,
+    with "/" at its end for a Maildir, else an mbox.
     """
 
     name: str
@@ -20,4 +26,29 @@ class Account:
     storage_limit_octets: int | None = None
     enabled: bool = True
     send_as: frozenset[str] = frozenset()  # further addresses it may send from
-    maildir: str = ""
+    mailbox: str = ""
+    uid: int | None = None  # who owns its files; None for the server's own user
+    gid: int | None = None
+    uses: frozenset[str] | None = None
+    message_limit: int | None = None
+    login_until_s: float | None = None  # Unix time at which account or password expires
+    source: str = ""  # name of the source that has it
+
+    @property
+    def mailbox_path(self) -> str:
+        """Absolute; it ends in "/" for a Maildir."""
+        return join(self.home, self.mailbox or "Maildir/")
+
+    def may(self, protocol: str, now_s: float) -> bool:
+        """True if it may log in over `protocol` at `now_s`, as Unix time."""
+        if not self.enabled or self.expired(now_s):
+            return False
+        return self.uses is None or _USE_OF.get(protocol, protocol) in self.uses
+
+    def expired(self, now_s: float) -> bool:
+        return self.login_until_s is not None and now_s >= self.login_until_s
+
+    @property
+    def receives(self) -> bool:
+        """True if mail for it is taken."""
+        return self.enabled and (self.uses is None or "receive" in self.uses)

@@ -93,7 +93,7 @@ class AccountFiles:
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
         self.names, self._used = names, used
-        self.maildir = account.maildir or os.path.join(account.home, "Maildir")
+        self.maildir = account.mailbox_path.rstrip("/")
         self.state = State(os.path.join(account.home, "state.sqlite"))
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
         self.live: dict[Path, Live] = {}
