@@ -43,9 +43,9 @@ class Relay:
     )
     tls: str = option(
         "may",
-        "TLS where no `[[tls_policy]]` matches: `none`, `may` (if offered, "
-        "unverified), `encrypt` (needed, unverified), `dane` (by TLSA if there are, "
-        "else `may`), `verify` (needed, certificate and name checked).",
+        "TLS where no `[[tls_policy]]`, DANE or MTA-STS says more: `none`, `may` (if "
+        "offered, unverified), `encrypt` (needed, unverified), `dane` (by TLSA if "
+        "there are, else `may`), `verify` (needed, certificate and name checked).",
         in_(TLS_LEVELS),
     )
     ca: str = option("", "PEM file of trusted CAs; the system's if empty.", path=True)
@@ -84,7 +84,9 @@ class TlsPolicy:
     """TLS asked of a destination."""
 
     destination: str = required("Domain, `.domain` with all below, or `[host]:port`.")
-    tls: str = required("As `relay.tls`.", in_(TLS_LEVELS))
+    tls: str = required(
+        "As `relay.tls`; goes before DANE and MTA-STS.", in_(TLS_LEVELS)
+    )
     names: tuple[str, ...] = option(
         (), "Names the certificate may have; the host's if empty.", texts=True
     )
