@@ -75,8 +75,12 @@ class Connection:
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
         connection.set_verify(SSL.VERIFY_PEER, self._noted)
-        if not _address(self._host.name):  # RFC 6066 §3: no addresses in SNI
-            connection.set_tlsext_host_name(self._host.name.encode("ascii"))
+        host = self._host
+        # With DANE the name at which the records are (RFC 7672 §8.1), the first asked.
+        base = host.rule.names[:1] if host.rule.level == "dane" else ()
+        name = base[0] if base else host.name
+        if not _address(name):  # RFC 6066 §3: no addresses in SNI
+            connection.set_tlsext_host_name(name.encode("ascii"))
         return connection
 
     def _noted(

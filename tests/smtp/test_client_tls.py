@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.config.relaying import Relay
 from mailtwist.delivery.model import Wishes
 from mailtwist.errors import ConfigError
-from mailtwist.queue.model import TlsRule
+from mailtwist.queue.model import Host, TlsRule
 from mailtwist.smtp.client_tls import ClientTls
 
 from ..authority import Authority
@@ -135,6 +135,18 @@ class RuleTests(TlsTestCase):
         got, _, hop = await self.sent(TlsRule("encrypt"), script=script)
         self.assertEqual(got, ["4.7.5"])
         self.assertEqual(hop.messages, [])
+
+    def test_the_name_that_is_asked_for(self):
+        dane = TlsRule("dane", ("end.test", "mx.test", "b.test"), ((3, 1, 1, b"x"),))
+        for name, rule, asked in (
+            ("mx.test", TlsRule(), b"mx.test"),
+            ("mx.test", TlsRule("verify", ("other.test",)), b"mx.test"),
+            ("mx.test", dane, b"end.test"),
+            ("192.0.2.1", TlsRule(), None),
+        ):
+            connection = ClientTls().connection(Host(name, 25, (), rule))
+            begun = connection.clientConnectionForTLS(None)
+            self.assertEqual(begun.get_servername(), asked, (name, rule))
 
     def test_a_ca_file_that_is_none_is_told_at_once(self):
         self.assertRaises(ConfigError, ClientTls, self.mktemp())
