@@ -93,6 +93,9 @@ class Restrictions:
     login_recipients_per_hour: int = option(
         0, "Recipients of one login in an hour; 0 for no limit.", ge(0)
     )
+    login_connections: int = option(
+        0, "Connections of one login at once, by SMTP; 0 for no limit.", ge(0)
+    )
     soft_errors: int = option(
         10, "Wrong commands in one connection before its errors are slowed.", ge(0)
     )
@@ -107,8 +110,8 @@ class Restrictions:
     )
     etrn_domains: tuple[str, ...] = option(
         (),
-        "Domains whose mail waits here until their host asks for it by ETRN "
-        "(RFC 1985); domains below them count too.",
+        "Domains whose host may ask for the mail that waits here by ETRN (RFC 1985); "
+        "domains below them count too. Those of `[[relay_domain]]` if empty.",
         texts=True,
     )
     etrn_networks: tuple[Network, ...] = option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -52,6 +53,8 @@ class Rates:
         self._recipients = per_minute(config.recipients_per_minute)
         self._login_messages = Rate(config.login_messages_per_hour, HOUR_S, now)
         self._login_recipients = Rate(config.login_recipients_per_hour, HOUR_S, now)
+        self._login_connections = config.login_connections
+        self._entered = Counter[str]()
 
     def connection(self, address: str) -> None:
         """A client connected."""
@@ -65,6 +68,20 @@ class Rates:
     def recipient(self, address: str, login: str) -> None:
         """RCPT."""
         self._count(self._recipients, self._login_recipients, address, login)
+
+    def enter(self, login: str) -> None:
+        """A connection logged in; `leave` when that ends."""
+        if self._login_connections:
+            if self._entered[login] >= self._login_connections:
+                raise TooFast("Too many connections of this login", status="4.7.0")
+            self._entered[login] += 1
+
+    def leave(self, login: str) -> None:
+        """A login of `enter` ended."""
+        if self._entered[login] <= 1:
+            del self._entered[login]
+        else:
+            self._entered[login] -= 1
 
     def _count(self, client: Rate, account: Rate, address: str, login: str) -> None:
         rate = account if login else client

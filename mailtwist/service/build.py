@@ -12,6 +12,7 @@ import os
 import socket
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -111,7 +112,11 @@ class MailService(MultiService):
             router=self.router,
             tables=self.routing.tables.by_name,
         )
-        rates = Rates(config.restrictions, self._reactor.seconds)
+        restrictions = config.restrictions
+        if not restrictions.etrn_domains:
+            kept = tuple(domain.name.lstrip(".") for domain in config.relay_domain)
+            restrictions = evolve(restrictions, etrn_domains=kept)
+        rates = Rates(restrictions, self._reactor.seconds)
         for mode in ("starttls", "implicit", "none"):
             shared: dict[str, Any] = {
                 "reactor": self._reactor,
@@ -124,7 +129,7 @@ class MailService(MultiService):
                 "router": self.router,
                 "delivery": self.delivery,
                 "trusted_networks": config.trusted_networks,
-                "restrictions": config.restrictions,
+                "restrictions": restrictions,
                 "policy": policy,
                 "rates": rates,
                 "flush": self.queue.manager.flush,

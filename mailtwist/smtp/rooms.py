@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from attrs import field, frozen
 
@@ -96,6 +96,19 @@ class Rooms:
 
     def _has_etrn(self) -> bool:
         return self.flush is not None and bool(self.restrictions.etrn_domains)
+
+
+def plain_address(address: object) -> str:
+    """A transport's address as text, IPv4 in IPv6 as IPv4; "local" for none."""
+    if not isinstance(address, str):
+        return "local"
+    if address[:7].lower() == "::ffff:":
+        try:
+            mapped = IPv6Address(address).ipv4_mapped
+        except ValueError:
+            return address
+        return str(mapped) if mapped is not None else address
+    return address
 
 
 def in_networks(address: str, networks: Sequence[Network]) -> bool:

@@ -47,7 +47,7 @@ from .command import (
 from .engine import SMTPEngine
 from .faults import ShuttingDown, TimedOut, TooLate, TooManyErrors
 from .reply import Replies, Reply, reply_for
-from .rooms import in_networks
+from .rooms import in_networks, plain_address
 from .session import Session
 
 log = Logger()
@@ -95,7 +95,7 @@ class SMTPServer(Protocol):
         address = getattr(transport.getPeer(), "host", None)
         tls = self._handshaking = ISSLTransport.providedBy(transport)
         peer = Peer(
-            address if isinstance(address, str) else "local",
+            plain_address(address),
             tls,
             base64.b32encode(os.urandom(10))[:14].decode().lower(),
             factory.rooms.role,
@@ -261,7 +261,7 @@ class SMTPServer(Protocol):
             if answer.closes:
                 self._close()
                 return
-            if code >= 500:
+            if code >= 500 and not self._session.lmtp:
                 self._errors += 1
                 if self._errors >= self.factory.rooms.config.errors:
                     self._say_goodbye(TooManyErrors())

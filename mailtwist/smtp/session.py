@@ -224,13 +224,23 @@ class Session:
         if self.lmtp or not mechanisms(tls=self.peer.tls) and not mechanisms(tls=True):
             raise CommandNotImplemented("AUTH is not offered here")
         try:
-            self.login = await self._rooms.authenticator.login_sasl(
+            login = await self._rooms.authenticator.login_sasl(
                 event.mechanism, event.initial, converse, self.peer
             )
         except EncryptionNeeded as fault:
             raise TlsNeededForMechanism() from fault
+        self._log_in(login)
         self._hop = None
         return reply(235, "2.7.0", "Authentication successful")
+
+    def _log_in(self, login: Login) -> None:
+        """Raises TooFast for one connection too many."""
+        try:
+            self._rooms.rates.enter(login.name)
+        except MailError:
+            login.logout()
+            raise
+        self.login = login
 
     def tls_started(self) -> None:
         """RFC 3207 §4.2: what the client said before is forgotten."""
@@ -242,6 +252,7 @@ class Session:
     def log_out(self) -> None:
         login, self.login = self.login, None
         if login is not None:
+            self._rooms.rates.leave(login.name)
             login.logout()
 
     # -- proxies ------------------------------------------------------------------
@@ -257,7 +268,9 @@ class Session:
             login = await self._rooms.authenticator.login_proxied(name, peer)
         self.reset()
         self.log_out()
-        self.login, self.peer = login, peer
+        if login is not None:
+            self._log_in(login)
+        self.peer = peer
         self._in_trusted_network = in_networks(
             peer.address, self._rooms.trusted_networks
         )
@@ -291,7 +304,7 @@ class Session:
         if event.size_octets is not None and event.size_octets > config.message_octets:
             raise MessageTooBig()
         self._count(rooms.rates.message)
-        wishes = absolute(event, config, rooms.now(), trusted=self.trusted)
+        wishes = absolute(event, config, rooms.now(), trusted=self.trusted or self.lmtp)
         transaction = self._transaction = Transaction(
             event,
             wishes,

@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.config.restricting import Restrictions
 from mailtwist.errors import NoSuchUser, OverQuota
 
 from ..smtp.rooms import House
@@ -86,6 +87,12 @@ class LmtpTests(SynchronousTestCase):
         self.assertEqual(
             self.client.codes(), ["554 5.6.0", "503 5.5.1", "503 5.5.1", "250 2.0.0"]
         )
+
+    def test_a_neighbour_may_ask_for_priority_and_be_wrong_often(self):
+        client = House(role="lmtp", errors=3, restrictions=Restrictions()).connect()
+        client.ask("LHLO me", f"{FROM} MT-PRIORITY=3")
+        told = client.codes(*["RCPT TO:<nobody@example.test>"] * 20, "NOOP")
+        self.assertEqual(told, ["550 5.1.1"] * 20 + ["250 2.0.0"])
 
     def test_it_relays_for_nobody_and_knows_no_AUTH(self):
         client = House(role="lmtp", trusted=["192.0.2.0/24"]).connect()

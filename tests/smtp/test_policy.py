@@ -7,7 +7,7 @@ from mailtwist.config.restricting import Restrictions
 from mailtwist.policy.restrictions import pipeline
 
 from ..policy.rooms import MemoryResolver, MemoryTable
-from .rooms import House, MemoryRouter
+from .rooms import PLAIN, House, MemoryRouter
 
 FROM, ANN, BOB = (
     "MAIL FROM:<c@client.test>",
@@ -206,6 +206,21 @@ class RateTests(PolicyTestCase):
         mail = "MAIL FROM:<ann@example.test>"
         told = client.codes(*(mail, "RSET") * 4)
         self.assertEqual(told[::2], ["250 2.1.0"] * 3 + ["451 4.7.1"])
+
+    def test_a_login_has_so_many_connections_at_once(self):
+        house = self.house(login_connections=1)
+        first = house.connect().begin(tls=True, login=True)
+        second = house.connect().begin(tls=True)
+        self.assertEqual(second.codes(f"AUTH PLAIN {PLAIN}"), ["454 4.7.0"])
+        self.assertEqual(house.authenticator.logged_out, 1)
+        first.close()
+        self.assertEqual(second.codes(f"AUTH PLAIN {PLAIN}"), ["235 2.7.0"])
+
+    def test_IPv4_in_IPv6_is_the_same_client(self):
+        house = self.house(["192.0.2.0/24"], client=("permit_mynetworks", "reject"))
+        client = house.connect("::ffff:192.0.2.9").begin()
+        client.ask(FROM, ANN, "DATA", "x: y", ".")
+        self.assertIn(b"[192.0.2.9]", house.delivery.messages[0][0].trace)
 
 
 class SlowTests(PolicyTestCase):

@@ -2,8 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.config.model import EHLO_KEYWORDS
 from mailtwist.delivery.model import DeliverBy, Notify
 from mailtwist.errors import NoSuchUser, OverQuota
+from mailtwist.smtp import engine
+from mailtwist.smtp.extensions import BY_KEYWORD, COMMANDS
 
 from .rooms import House
 
@@ -178,3 +181,13 @@ class PrdrTests(SynchronousTestCase):
         self.assertEqual(
             self.client.codes(), ["353", "250 2.0.0", "250 2.0.0", "250 2.0.0"]
         )
+
+
+class TableTests(SynchronousTestCase):
+    def test_what_can_be_withheld_are_keywords_of_EHLO(self):
+        always = {"SIZE", "STARTTLS", "AUTH", "ENHANCEDSTATUSCODES"}
+        self.assertEqual(set(EHLO_KEYWORDS), set(BY_KEYWORD) - always)
+
+    def test_every_verb_of_the_engine_is_one_of_HELP(self):
+        verbs = {known.verb for known in COMMANDS}
+        self.assertEqual({verb.decode() for verb in engine._PARSERS}, verbs)
