@@ -70,7 +70,7 @@ class RoutingTests(SynchronousTestCase):
         resolved = routing.router.resolve(Address("eve", "b.test"), may_relay=False)
         recipient = self.successResultOf(Deferred.fromCoroutine(resolved))
         self.assertIsInstance(recipient, LocalRecipient)
-        self.assertEqual(recipient.account.maildir, "/etc/vmail/b.test/eve")
+        self.assertEqual(recipient.account.mailbox_path, "/etc/vmail/b.test/eve/")
 
     def test_it_has_ways_into_commands_and_files_and_ends(self):
         routing = self.built()
