@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
+from .address import ascii_domain, normal_domain
+from .errors import BadAddress
+
 _HOST_PORT = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::(\d{1,5}))?")
 MOST_PORT = 65535
 
@@ -27,6 +30,27 @@ def host_port(text: str, port: int) -> tuple[str, int]:
     if not 0 < number <= MOST_PORT:
         raise ValueError(f"{number} is no port")
     return host, number
+
+
+def address_port(text: str, port: int) -> tuple[str, int]:
+    """As host_port, for an IP address only."""
+    address, number = host_port(text, port)
+    if not is_address(address):
+        raise ValueError(f"{text!r} is no address, address:port or [address]:port")
+    return address, number
+
+
+def destination(text: str, port: int) -> str:
+    """A destination of mail in one spelling: "domain", ".domain" (A-labels) or
+    "[host]:port".  Raises ValueError."""
+    if text.startswith("["):
+        host, number = host_port(text, port)
+        return f"[{host.lower()}]:{number}"
+    try:
+        domain = ascii_domain(normal_domain(text.removeprefix(".")))
+    except BadAddress as fault:
+        raise ValueError(f"{text!r} is no domain and no [host]:port") from fault
+    return f".{domain}" if text.startswith(".") else domain
 
 
 def is_address(text: str) -> bool:

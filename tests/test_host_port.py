@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.host_port import host_port
+from mailtwist.host_port import address_port, destination, host_port
 
 
 class HostPortTests(SynchronousTestCase):
@@ -25,3 +25,22 @@ class HostPortTests(SynchronousTestCase):
         for text in ("", "a:b", "[a", "a]:1", "a:0", "a:65536", "[]:1", "a:1:2"):
             with self.assertRaises(ValueError, msg=text):
                 host_port(text, 25)
+
+    def test_an_address_is_no_name(self):
+        self.assertEqual(address_port("[::1]:54", 53), ("::1", 54))
+        for text in ("dns.test", "dns.test:53", "192.0.2.1:x", ""):
+            with self.assertRaises(ValueError, msg=text):
+                address_port(text, 53)
+
+    def test_a_destination_has_one_spelling(self):
+        for text, one in (
+            ("D.Test.", "d.test"),
+            (".d.test", ".d.test"),
+            ("m\xfcller.test", "xn--mller-kva.test"),
+            ("[H.test]", "[h.test]:25"),
+            ("[192.0.2.1]:26", "[192.0.2.1]:26"),
+        ):
+            self.assertEqual(destination(text, 25), one)
+        for text in ("a b", "[h", ""):
+            with self.assertRaises(ValueError, msg=text):
+                destination(text, 25)

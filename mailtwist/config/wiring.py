@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..host_port import address_port, destination
 from .model import Config
 from .restricting import word_and_table
+
+DNS_PORT = 53
 
 
 def faults(config: Config) -> Iterator[str]:
@@ -13,6 +16,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _tables(config)
     yield from _domains(config)
     yield from _sources(config)
+    yield from _sending(config)
     for number, route in enumerate(config.route, 1):
         if bool(route.action) == bool(route.table):
             yield f"route[{number}] needs either action or table, and not both"
@@ -20,6 +24,25 @@ def faults(config: Config) -> Iterator[str]:
         yield "mailboxes.tables needs mailboxes.folder: name where they lie"
     if not config.smarthost and any(r.action == "smarthost:" for r in config.route):
         yield 'route action "smarthost:" needs a [[smarthost]]'
+
+
+def _sending(config: Config) -> Iterator[str]:
+    """Resolvers, and TLS with other hosts."""
+    for server in config.dns.servers:
+        try:
+            address_port(server, DNS_PORT)
+        except ValueError as fault:
+            yield f"dns.servers: {fault}"
+    levels = [("relay.tls", config.relay.tls)]
+    for number, policy in enumerate(config.tls_policy, 1):
+        levels.append((f"tls_policy[{number}].tls", policy.tls))
+        try:
+            destination(policy.destination, config.relay.port)
+        except ValueError as fault:
+            yield f"tls_policy[{number}].destination: {fault}"
+    for at, level in levels:
+        if level == "dane" and not config.dns.validating:
+            yield f'{at} = "dane" needs dns.validating = true, or it does nothing'
 
 
 def _tables(config: Config) -> Iterator[str]:

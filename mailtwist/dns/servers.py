@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from ..host_port import host_port, is_address
+from ..host_port import address_port, is_address
 
 log = Logger()
 
@@ -27,7 +27,7 @@ class Servers:
         self, configured: Sequence[str], *, reactor: Any, path: str = "/etc/resolv.conf"
     ) -> None:
         """Raises ValueError for one that is no address."""
-        self._configured = tuple(_server(text) for text in configured)
+        self._configured = tuple(address_port(text, PORT) for text in configured)
         self._reactor, self._path = reactor, path
         self._read: tuple[Server, ...] = NOBODY_NAMED
         self._stamp: object = None
@@ -59,13 +59,6 @@ class Servers:
             return
         self._stamp = stamp
         self._read = nameservers(octets.decode("latin-1")) or NOBODY_NAMED
-
-
-def _server(text: str) -> Server:
-    address, port = host_port(text, PORT)
-    if not is_address(address):
-        raise ValueError(f"{text!r} is no address, address:port or [address]:port")
-    return address, port
 
 
 def nameservers(text: str) -> tuple[Server, ...]:

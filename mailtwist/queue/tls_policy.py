@@ -11,12 +11,11 @@ from typing import Protocol
 
 from attrs import evolve, frozen
 
-from ..address import ascii_domain, normal_domain
 from ..config.model import Config
 from ..config.relaying import TlsPolicy
 from ..dns.model import Answer
-from ..errors import BadAddress, NoSuchDomain
-from ..host_port import host_port
+from ..errors import NoSuchDomain
+from ..host_port import destination
 from ..interfaces import IResolver
 from .model import TlsRule
 from .mta_sts import StsPolicy
@@ -38,7 +37,7 @@ class TlsPolicies:
         """Raises ValueError for a destination in `config` that cannot be one."""
         relay = config.relay
         self._configured = [
-            (_destination(policy.destination, relay.port), policy)
+            (destination(policy.destination, relay.port), policy)
             for policy in config.tls_policy
         ]
         self._resolver, self._port = resolver, relay.port
@@ -63,10 +62,10 @@ class TlsPolicies:
         return DomainPolicy(next_hop, self._resolver, self._default, self._dane, sts)
 
     def _find(self, next_hop: str) -> TlsPolicy | None:
-        wanted = _destination(next_hop, self._port)
-        for destination, policy in self._configured:
-            below = destination.startswith(".") and wanted.endswith(destination)
-            if below or destination == wanted:
+        wanted = destination(next_hop, self._port)
+        for place, policy in self._configured:
+            below = place.startswith(".") and wanted.endswith(place)
+            if below or place == wanted:
                 return policy
         return None
 
@@ -118,15 +117,3 @@ class DomainPolicy:
                     "dane", tuple(dict.fromkeys(names)), answer.records, "tlsa"
                 )
         return None
-
-
-def _destination(text: str, port: int) -> str:
-    """A destination in one spelling; raises ValueError."""
-    if text.startswith("["):
-        host, number = host_port(text, port)
-        return f"[{host.lower()}]:{number}"
-    try:
-        domain = ascii_domain(normal_domain(text.removeprefix(".")))
-    except BadAddress as fault:
-        raise ValueError(f"{text!r} is no domain and no [host]:port") from fault
-    return f".{domain}" if text.startswith(".") else domain

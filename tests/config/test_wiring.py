@@ -45,6 +45,16 @@ class WiringTests(SynchronousTestCase):
                 "srs.domain names an alias_of: give a.test",
             ),
             (DOMAIN + 'alias_of = "a.test"', "names a domain that is one itself"),
+            ('[dns]\nservers = ["dns.test:53"]', "dns.servers: 'dns.test:53' is no"),
+            (
+                '[[tls_policy]]\ndestination = "a b"\ntls = "may"',
+                "tls_policy[1].destination: 'a b' is no domain",
+            ),
+            ('[relay]\ntls = "dane"', 'relay.tls = "dane" needs dns.validating'),
+            (
+                '[[tls_policy]]\ndestination = "a.test"\ntls = "dane"',
+                'tls_policy[1].tls = "dane" needs dns.validating',
+            ),
         ]:
             fault = self.assertRaises(
                 ConfigError, loads, text.encode(), Path("/x.toml")
