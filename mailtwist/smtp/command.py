@@ -149,7 +149,7 @@ class AuthResponse:
 
 @frozen
 class Etrn:
-    """ETRN (RFC 1985 §5): mail for `domain` is asked for."""
+    """ETRN (RFC 1985): mail for `domain` is asked for."""
 
     domain: str
 

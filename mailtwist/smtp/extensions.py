@@ -145,7 +145,7 @@ COMMANDS = (
     Known("HELP", "HELP [command]", "RFC 5321 §4.1.1.8"),
     Known("STARTTLS", "STARTTLS", "RFC 3207 §4", "STARTTLS"),
     Known("AUTH", "AUTH mechanism [initial-response]", "RFC 4954 §4", "AUTH"),
-    Known("ETRN", "ETRN domain", "RFC 1985 §5", "ETRN"),
+    Known("ETRN", "ETRN domain", "RFC 1985", "ETRN"),
     Known("XCLIENT", "XCLIENT name=value ...", "", "XCLIENT"),
     Known("XFORWARD", "XFORWARD name=value ...", "", "XFORWARD"),
 )

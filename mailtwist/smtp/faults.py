@@ -100,14 +100,14 @@ class DeadlineTooSoon(SMTPFault):
 
 
 class HoldTooLong(SMTPFault):
-    """RFC 4865 §4."""
+    """RFC 4865."""
 
     code = 501
     status, public = "5.5.4", "Messages are not held that long"
 
 
 class EtrnRefused(SMTPFault):
-    """RFC 1985 §5.2."""
+    """RFC 1985."""
 
     code = 459
     status, public = "4.7.1", "Mail for that domain is not kept here for you"

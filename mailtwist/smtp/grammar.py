@@ -1,6 +1,6 @@
 """Command arguments of SMTP as functions named for their ABNF rules.
 
-RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 4954 §4 and §8, RFC 1985 §5.  A Scanner stands
+RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 4954 §4 and §8, RFC 1985.  A Scanner stands
 behind the verb; every function raises a MailError that says what was expected.  The
 values of the parameters of MAIL and RCPT are in `parameters`.
 """
@@ -165,7 +165,7 @@ def esmtp_parameters(s: Scanner, keywords: Set[str]) -> Parameters:
 
 
 def etrn(s: Scanner) -> Etrn:
-    """SP domain (RFC 1985 §5.1).
+    """SP domain (RFC 1985).
 
     The option characters are not known: "@" would be many domains, "#" some queue."""
     try:

@@ -1,7 +1,7 @@
 """The values of the parameters of MAIL and RCPT, one function each.
 
 RFC 1870 §4, RFC 6152 §2, RFC 3030 §3, RFC 6531 §3.4, RFC 4954 §5, RFC 3461 §4,
-RFC 6533 §3, RFC 8689 §2, RFC 2852 §4, RFC 4865 §4, RFC 6710 §4.  They raise
+RFC 6533 §3, RFC 8689 §2, RFC 2852 §4, RFC 4865, RFC 6710.  They raise
 BadArgument.
 """
 
@@ -25,7 +25,7 @@ Parameters = dict[str, str | None]
 
 MOST_ENVID = 100  # characters, RFC 3461 §4.4
 MOST_ORCPT = 500  # characters, RFC 3461 §4.2
-PRIORITIES = range(-9, 10)  # RFC 6710 §3
+PRIORITIES = range(-9, 10)  # RFC 6710
 
 _NUMBER = re.compile(r"[0-9]{1,20}\Z")
 _INTERVAL = re.compile(r"[1-9][0-9]{0,8}\Z")
@@ -153,14 +153,14 @@ def by_value(value: str | None) -> By:
 
 
 def hold_for_value(value: str | None) -> int:
-    """HOLDFOR, seconds (RFC 4865 §4)."""
+    """HOLDFOR, seconds (RFC 4865)."""
     if value is None or not _INTERVAL.match(value):
         raise BadArgument("HOLDFOR is a number of seconds")
     return int(value)
 
 
 def hold_until_value(value: str | None) -> float:
-    """HOLDUNTIL, a date-time of RFC 3339 (RFC 4865 §4): seconds of the epoch."""
+    """HOLDUNTIL, a date-time of RFC 3339 (RFC 4865): seconds of the epoch."""
     text = (value or "").upper()
     try:
         if not _DATE_TIME.match(text):
@@ -172,7 +172,7 @@ def hold_until_value(value: str | None) -> float:
 
 
 def priority_value(value: str | None) -> int:
-    """priority-value, -9 to 9 (RFC 6710 §4)."""
+    """priority-value, -9 to 9 (RFC 6710)."""
     if value is None or not _PRIORITY.match(value) or int(value) not in PRIORITIES:
         raise BadArgument("MT-PRIORITY is a number from -9 to 9")
     return int(value)

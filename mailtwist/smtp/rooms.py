@@ -87,7 +87,7 @@ class Rooms:
         )
 
     def _hold(self) -> str:
-        """max-future-release-interval and -date-time (RFC 4865 §3)."""
+        """max-future-release-interval and -date-time (RFC 4865)."""
         longest = self.config.hold_s
         if not longest:
             return ""

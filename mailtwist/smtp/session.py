@@ -333,7 +333,7 @@ class Session:
             except MailError:
                 self.reset()
                 raise
-        if wishes.priority != event.wishes.priority:  # RFC 6710 §5
+        if wishes.priority != event.wishes.priority:  # RFC 6710
             text = f"{wishes.priority} is the priority that the message gets"
             return reply(250, "2.3.6", text)
         return SENDER_OK
@@ -468,7 +468,7 @@ class Session:
         return reply(250, "2.1.5", f"<{recipient.address}>")
 
     async def _etrn(self, event: Etrn) -> Reply:
-        """RFC 1985 §5.2: only for domains whose mail is kept for them."""
+        """RFC 1985: only for domains whose mail is kept for them."""
         rooms, domain = self._rooms, event.domain
         known = rooms.restrictions.etrn_domains
         if rooms.flush is None or not any(

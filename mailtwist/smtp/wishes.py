@@ -14,7 +14,7 @@ def absolute(mail: Mail, config: Smtp, now_s: float, *, trusted: bool) -> Wishes
     """The wishes of a message that is taken at `now_s`.
 
     Raises DeadlineTooSoon, HoldTooLong.  A priority over what the client may ask is
-    lowered (RFC 6710 §5); who is not `trusted` says nothing of logins (RFC 4954 §5).
+    lowered (RFC 6710); who is not `trusted` says nothing of logins (RFC 4954 §5).
     """
     wishes = mail.wishes
     if wishes is not NO_WISHES:

@@ -227,6 +227,11 @@ class LoginTests(RoomTestCase):
                 told.add((await self.refused(AuthFailed, login)).public)
         self.assertEqual(told, {AuthFailed.public})
 
+    async def test_a_proxy_vouches_for_accounts_that_are_there_alone(self):
+        await self.assert_ann(self.door.login_proxied(ANN, CLEAR), "XCLIENT")
+        nobody = self.door.login_proxied("nobody@example.test", CLEAR)
+        await self.refused(AuthFailed, nobody)
+
     async def test_a_disabled_account_is_refused_like_a_wrong_password(self):
         UserDb(self.config).change(
             evolve(UserDb(self.config).account(ANN).account, enabled=False)
@@ -236,6 +241,7 @@ class LoginTests(RoomTestCase):
             self.door.login_password(ANN, Secret(PASSWORD), TLS),
             self.door.login_sasl("CRAM-MD5", None, cram(PASSWORD), TLS),
             self.door.login_sasl("SCRAM-SHA-256", first, rest, TLS),
+            self.door.login_proxied(ANN, CLEAR),
         ]:
             await self.refused(AuthFailed, login)
 
