@@ -21,6 +21,17 @@ from ..secret import Secret
 Converse = Callable[[bytes], Awaitable[bytes]]
 
 
+@frozen
+class Door:
+    """Where somebody knocks: sources and accounts may be for some doors only.
+
+    `listener` is the name of the listener in the configuration, if it has one.
+    """
+
+    protocol: str = ""
+    listener: str = ""
+
+
 @implementer(IUsernamePassword)
 @frozen
 class PasswordCredentials:
@@ -28,6 +39,7 @@ class PasswordCredentials:
 
     username: bytes
     secret: Secret
+    door: Door = Door()
 
     @property
     def password(self) -> bytes:
@@ -44,6 +56,7 @@ class CramMd5Credentials:
 
     username: bytes
     proof: DigestProof
+    door: Door = Door()
 
     def checkPassword(self, password: bytes) -> bool:
         want = hmac.digest(password, self.proof.challenge, "md5").hex().encode()
@@ -58,6 +71,7 @@ class DigestMd5Credentials:
     username: bytes
     server: DigestMd5Server
     converse: Converse
+    door: Door = Door()
     rspauth: bytes | None = field(default=None, repr=False)
 
     def checkPassword(self, password: bytes) -> bool:
@@ -80,6 +94,7 @@ class ApopCredentials:
     username: bytes
     timestamp: bytes
     digest: bytes
+    door: Door = Door()
 
     def checkPassword(self, password: bytes) -> bool:
         want = hashlib.md5(self.timestamp + password, usedforsecurity=False)
@@ -95,6 +110,7 @@ class ScramCredentials:
     username: str
     server: ScramServer
     converse: Converse
+    door: Door = Door()
 
     async def prove(self, keys: ScramKeys) -> bool:
         """True if the client's proof fits; it was then told ours and agreed.

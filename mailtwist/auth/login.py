@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
@@ -39,6 +39,7 @@ from .credentials import (
     Converse,
     CramMd5Credentials,
     DigestMd5Credentials,
+    Door,
     PasswordCredentials,
     ScramCredentials,
 )
@@ -56,6 +57,7 @@ class Peer:
     tls: bool
     session: str
     protocol: str
+    listener: str = ""
 
 
 @frozen
@@ -245,7 +247,8 @@ class Authenticator:
         `exchange` gives the credentials; `user` is the name for the log until then.
         """
         try:
-            credentials = await exchange()
+            door = Door(peer.protocol, peer.listener)
+            credentials = evolve(await exchange(), door=door)
             name = credentials.username
             user = name.decode() if isinstance(name, bytes) else name
             key = login_key(user)

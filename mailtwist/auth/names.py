@@ -9,8 +9,13 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from precis_i18n import get_profile
+
 from ..address import Address
 from ..errors import BadAddress
+
+_USERNAME = get_profile("UsernameCaseMapped")
+MASTER_MARK = "*"  # of `user*master`
 
 
 def account_key(address: Address) -> str:
@@ -44,3 +49,24 @@ def folded(text: str) -> str:
     for _ in range(2):
         text = unicodedata.normalize("NFKC", text.casefold())
     return text
+
+
+def address_of(name: str, default_domain: str = "") -> Address | None:
+    """The address that a login name stands for, as other sources are asked for it:
+    by PRECIS UsernameCaseMapped (RFC 8265 §3.3), with the default domain.
+
+    None for what PRECIS does not let be a user name, or is no address.  A source is
+    never asked for two spellings that its own comparison might take for one.
+    """
+    try:
+        address = Address.parse(name)
+        local_part = _USERNAME.enforce(address.local_part)
+    except (BadAddress, UnicodeEncodeError):
+        return None
+    return Address(local_part, address.domain or default_domain)
+
+
+def master_of(name: str) -> tuple[str, str] | None:
+    """(user, master) of `user*master`; None for a name without the mark."""
+    user, mark, master = name.rpartition(MASTER_MARK)
+    return (user, master) if mark and user and master else None

@@ -46,6 +46,7 @@ class IMAP4Server(Protocol):
     """
 
     transport: Any
+    listener = ""  # its name in the configuration
     factory: IMAP4Factory
     _serving: Deferred[None] | None = None
     _running: Any = None  # its coroutine
@@ -68,6 +69,7 @@ class IMAP4Server(Protocol):
             tls,
             secrets.token_hex(6),
             "imap4",
+            self.listener,
         )
         self._engine = IMAP4Engine(factory.config, tls=tls)
         self._session = Session(

@@ -44,6 +44,7 @@ class POP3Server(Protocol):
     """One POP3 connection."""
 
     transport: Any
+    listener = ""  # its name in the configuration
 
     def __init__(self, factory: POP3Factory) -> None:
         self._factory, self._reactor = factory, factory.reactor
@@ -70,6 +71,7 @@ class POP3Server(Protocol):
             tls,
             secrets.token_hex(6),
             "pop3",
+            self.listener,
         )
         timestamp = self._factory.timestamp()
         stalled_s = min(STALLED_S, self._config.idle_s)

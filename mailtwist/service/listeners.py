@@ -8,6 +8,7 @@ from typing import Any
 from twisted.application.internet import StreamServerEndpointService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..config.listener import translated
@@ -46,6 +47,27 @@ class ListenerService(StreamServerEndpointService):
             ) from fault
 
 
+class NamedFactory(Factory):
+    """Tells each protocol of `core` the name of the listener it came through."""
+
+    noisy = False
+
+    def __init__(self, core: Any, name: str) -> None:
+        self._core, self._name = core, name
+
+    def doStart(self) -> None:
+        self._core.doStart()
+
+    def doStop(self) -> None:
+        self._core.doStop()
+
+    def buildProtocol(self, addr: Any) -> Any:
+        protocol = self._core.buildProtocol(addr)
+        if protocol is not None:
+            protocol.listener = self._name
+        return protocol
+
+
 def with_backlog(endpoint: str) -> str:
     kind = endpoint.partition(":")[0]
     if kind in ("tcp", "tcp6", "unix") and ":backlog=" not in endpoint:
@@ -65,8 +87,9 @@ def listener_services(
     for given in listeners:
         listener = translated(given)
         core = factories[listener.protocol, listener.tls]
+        named = NamedFactory(core, listener.name) if listener.name else core
         implicit = listener.tls == "implicit"
-        inner = TLSMemoryBIOFactory(tls, False, core) if implicit else core
+        inner = TLSMemoryBIOFactory(tls, False, named) if implicit else named
         line = b"" if implicit else core.too_many
         name = f"{listener.protocol} (TLS {listener.tls})"
         outer: Any = GatedFactory(reactor, gate, inner, line, name)

@@ -68,6 +68,7 @@ class SMTPServer(Protocol):
 
     transport: Any  # ITCPTransport, ISSLTransport or a Unix socket; all push producers
     factory: Any  # SMTPFactory: reactor, rooms, sessions, tls
+    listener = ""  # its name in the configuration
 
     def __init__(self) -> None:
         self._serving: Deferred[None] | None = None  # while an answer is awaited
@@ -99,6 +100,7 @@ class SMTPServer(Protocol):
             tls,
             base64.b32encode(os.urandom(10))[:14].decode().lower(),
             factory.rooms.role,
+            self.listener,
         )
         self._peer = peer
         config = factory.rooms.config

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
-from mailtwist.auth.names import account_key, folded, login_key
+from mailtwist.auth.names import (
+    account_key,
+    address_of,
+    folded,
+    login_key,
+    master_of,
+)
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
@@ -53,3 +59,30 @@ class NamesTests(SynchronousTestCase):
     def test_the_key_of_a_name_is_the_key_of_its_address(self, local_part):
         address = Address(local_part, "x.test")
         self.assertEqual(login_key(str(address)), account_key(address))
+
+    def test_what_other_sources_are_asked_for(self):
+        for name, asked, why in [
+            ("Ann@Example.Test", "ann@example.test", "case"),
+            ("\uff21nn@x.test", "ann@x.test", "full width"),
+            ("cafe\u0301@x.test", "caf\u00e9@x.test", "composed"),
+            ("ann", "ann@default.test", "the default domain"),
+        ]:
+            self.assertEqual(str(address_of(name, "default.test")), asked, why)
+        for name, why in [
+            ("\ufb01n@x.test", "a ligature"),
+            ('"a b"@x.test', "a space"),
+            ("a\u200bb@x.test", "a zero width space"),
+            ("\u05d0a@x.test", "both directions"),
+            ("a*b@c@d", "no address"),
+        ]:
+            self.assertIsNone(address_of(name, "default.test"), why)
+
+    def test_a_master_is_named_behind_the_mark(self):
+        for name, found in [
+            ("ann@x.test*root@x.test", ("ann@x.test", "root@x.test")),
+            ("ann*root", ("ann", "root")),
+            ("ann", None),
+            ("*root", None),
+            ("ann*", None),
+        ]:
+            self.assertEqual(master_of(name), found)

@@ -47,7 +47,7 @@ class MailboxTablesTests(SynchronousTestCase):
         ]:
             asked = self.ask(self.directory.account_for(Address.parse(address)))
             account = self.successResultOf(asked)
-            self.assertEqual(account, Account(name, maildir, maildir=maildir))
+            self.assertEqual(account, Account(name, maildir, mailbox=f"{maildir}/"))
             asked = self.ask(self.directory.account(name))
             self.assertEqual(self.successResultOf(asked), account)
 
