@@ -139,6 +139,23 @@ class LookUpTests(PolicyTestCase):
         self.assertEqual(client.codes(BOB), ["451 4.3.0", "451 4.3.0"])
         self.assertEqual(client.codes("RSET"), ["250 2.0.0"])
 
+    def test_a_chunk_waits_for_its_checks_and_is_refused_if_they_take_too_long(self):
+        house = self.house(data=("reject_unknown_client_hostname",))
+        waiting = self.resolver.wait_for("192.0.2.7")
+        client = house.connect().begin()
+        client.ask(FROM, ANN)
+        client.send(b"BDAT 6 LAST\r\nx: y\r\n")
+        self.assertEqual(client.codes(), [])
+        waiting.callback(None)
+        self.assertEqual(client.codes(), ["250 2.0.0"])
+        late = house.connect("192.0.2.66").begin()
+        self.resolver.wait_for("192.0.2.66")
+        late.ask(FROM, ANN)
+        late.send(b"BDAT 6 LAST\r\nx: y\r\n")
+        house.clock.advance(241)
+        self.assertEqual(late.codes("NOOP"), ["451 4.3.0", "250 2.0.0"])
+        self.assertEqual(len(house.delivery.messages), 1)
+
     def test_a_client_that_leaves_ends_its_look_ups(self):
         house = self.house(client=("reject_unknown_client_hostname",))
         waiting = self.resolver.wait_for("192.0.2.7")
