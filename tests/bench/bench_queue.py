@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import smtplib
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -26,8 +25,10 @@ from mailtwist.queue.admin import QueueAdmin
 from mailtwist.queue.spool import statements
 from mailtwist.queue.spool.disk import DATABASE, DiskSpool
 from mailtwist.queue.spool.thread import Work, batch, connect
-from tests.bench.__main__ import BODY, cpu_s
-from tests.integration.daemon import Daemon, free_port
+from tests.bench.__main__ import cpu_s
+from tests.bench.mail import BODY
+from tests.bench.peers import SmtpSink
+from tests.integration.daemon import Daemon
 
 CONFIG = """
 [dns]
@@ -96,26 +97,22 @@ def wait(what: Callable[[], bool], most_s: float = 60.0) -> float:
 
 
 def main(messages: int) -> None:
-    port = free_port()
-    daemon = Daemon(CONFIG)
+    sink, daemon = SmtpSink(), Daemon(CONFIG)
     folder = daemon.folder / "data" / "queue"
     ready = started(daemon)
     print(f"empty queue: ready in {ready:.2f} s, {memory_mb(daemon):.0f} MB")
     daemon.stop()
     shutil.rmtree(folder)
-    filled, size = fill(folder, messages, port), os.path.getsize(folder / DATABASE)
+    filled, size = fill(folder, messages, sink.port), os.path.getsize(folder / DATABASE)
     print(f"filled with {messages} in {filled:.1f} s, {size / 1e6:.0f} MB")
     admin = QueueAdmin(str(folder), time.time)
-    with subprocess.Popen(
-        ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "512"]
-    ) as sink:
-        try:
-            held(daemon, admin)
-            due(daemon, admin)
-        finally:
-            sink.kill()
-            admin.close()
-            daemon.remove()
+    try:
+        held(daemon, admin)
+        due(daemon, admin, sink)
+    finally:
+        admin.close()
+        daemon.remove()
+        sink.stop()
 
 
 def held(daemon: Daemon, admin: QueueAdmin) -> None:
@@ -134,21 +131,19 @@ def held(daemon: Daemon, admin: QueueAdmin) -> None:
     admin.release()
 
 
-def due(daemon: Daemon, admin: QueueAdmin) -> None:
+def due(daemon: Daemon, admin: QueueAdmin, sink: SmtpSink) -> None:
     """A queue of which everything is due."""
-    before, ready = admin.count(), started(daemon)
-    first = wait(lambda: admin.count() < before)
-    left, used = admin.count(), cpu_s(pid(daemon))
+    ready = started(daemon)
+    first = wait(lambda: sink.taken() > 0)
+    sent, used = sink.taken(), cpu_s(pid(daemon))
     peak, began = 0.0, time.perf_counter()
     while time.perf_counter() - began < SENDING_S and admin.count():
         peak = max(peak, memory_mb(daemon))
         time.sleep(0.5)
-    sent, used = left - admin.count(), cpu_s(pid(daemon)) - used
+    sent, used = sink.taken() - sent, cpu_s(pid(daemon)) - used
     rate = sent / (time.perf_counter() - began)
-    print(f"all due: ready in {ready:.2f} s, first gone {first:.2f} s later")
-    print(
-        f"{rate:.0f} sent a second, {1000 * used / max(sent, 1):.2f} ms of CPU each, "
-    )
+    print(f"all due: ready in {ready:.2f} s, first sent {first:.2f} s later")
+    print(f"{rate:.0f} sent a second, {1000 * used / max(sent, 1):.2f} ms of CPU each")
     print(f"{peak:.0f} MB at most")
 
 
