@@ -86,6 +86,10 @@ class AuthUnavailable(MailError):
     status, public = "4.7.0", "Cannot check the password now, try again later"
 
 
+class SourceDown(AuthUnavailable):
+    """A source did not answer at all: it is left alone for a while."""
+
+
 class AuthThrottled(MailError):
     """Too many failures from this address or network."""
 

@@ -2,112 +2,221 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from attrs import evolve
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.error import LoginFailed, UnauthorizedLogin
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..errors import AuthFailed, AuthUnavailable, MailError
-from ..interfaces import IScramCredentials, IScramSource
+from ..config.source import Master
+from ..directory.model import Account
+from ..errors import AuthUnavailable, MailError
+from ..interfaces import IDirectory, IScramCredentials
 from ..sasl.model import ScramKeys
+from .chain_source import SourceChecker
+from .credentials import Door
 from .fake import FakeKeys
+from .names import login_key, master_of
 
-log = Logger()
+log = Logger("mailtwist")
 
-AvatarId = bytes | tuple[()]
+
+class AvatarId(bytes):
+    """The name of an account, with the account: the realm need not ask for it again,
+    whether other sources are up or not."""
+
+    account: Account
+
+    def __new__(cls, account: Account) -> AvatarId:
+        made = super().__new__(cls, account.name.encode())
+        made.account = account
+        return made
 
 
 @implementer(ICredentialsChecker)
 class CheckerChain:
-    """The first checker that accepts wins; one that is down never means "wrong".
+    """The first source that accepts wins; one that is down never means "wrong".
 
     SCRAM is asked of every source for keys first: only one conversation with the client
     is possible, and an unknown user gets one with `fake` keys that look like any.
+
+    `directory` has the accounts of sources that have none themselves.
     """
 
-    def __init__(self, checkers: Sequence[ICredentialsChecker], fake: FakeKeys) -> None:
-        self.checkers, self._fake = tuple(checkers), fake
+    def __init__(
+        self,
+        sources: Sequence[SourceChecker],
+        fake: FakeKeys,
+        directory: IDirectory,
+        *,
+        masters: Sequence[Master] = (),
+        default_domain: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.sources, self._fake, self._directory = tuple(sources), fake, directory
+        self._default, self._now = default_domain, now
+        self._masters = {self._key(master.account): master for master in masters}
 
     @property
     def credentialInterfaces(self) -> tuple[Any, ...]:
-        known = {i: None for c in self.checkers for i in c.credentialInterfaces}
-        if any(IScramSource.providedBy(checker) for checker in self.checkers):
-            known[IScramCredentials] = None
+        known = {i: None for s in self.sources for i in s.credential_interfaces}
         return tuple(known)
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[AvatarId]:
+    def requestAvatarId(self, credentials: Any) -> Deferred[bytes | tuple[()]]:
         """The avatar ID.  Fails with UnauthorizedLogin if all said no, AuthUnavailable
         if one of them could not say."""
-        if IScramCredentials.providedBy(credentials):
-            return Deferred.fromCoroutine(self._scram(credentials))
-        return Deferred.fromCoroutine(self._first(credentials))
+        return Deferred.fromCoroutine(self._avatar_id(credentials))
 
-    async def _first(self, credentials: Any) -> AvatarId:
+    def scram_everywhere(self, door: Door) -> bool:
+        """True if every source that a login at this door may need has keys.
+
+        A client takes the strongest mechanism that is offered: one that cannot judge
+        half of the accounts would lock them out."""
+        return all(
+            IScramCredentials in source.credential_interfaces
+            for source in self.sources
+            if source.open_to(door)
+        )
+
+    # -- who is it ------------------------------------------------------------
+
+    async def _avatar_id(self, credentials: Any) -> bytes | tuple[()]:
+        door = getattr(credentials, "door", Door())
+        name = text_of(credentials.username)
+        split = master_of(name) if self._masters else None
+        if split is None or self._key(split[1]) not in self._masters:
+            return await self._known(credentials, name, door)
+        user, name = split
+        master = self._masters[self._key(name)]
+        as_master = self._renamed(credentials, name)
+        vouched = await self._known(as_master, name, door)
+        if not vouched or self._key(text_of(vouched)) != self._key(master.account):
+            raise UnauthorizedLogin()
+        return await self._as_other(user, master, door)
+
+    async def _known(
+        self, credentials: Any, name: str, door: Door
+    ) -> bytes | tuple[()]:
+        """The avatar ID of somebody who may log in at this door."""
+        open_ = [s for s in self.sources if s.open_to(door) and s.has_domain_of(name)]
+        avatar_id: bytes | tuple[()]
+        if IScramCredentials.providedBy(credentials):
+            avatar_id, source = await self._scram(open_, credentials, name)
+        else:
+            avatar_id, source = await self._first(open_, credentials)
+        if not avatar_id:
+            return ()
+        return await self._allowed(avatar_id, source, door)
+
+    async def _allowed(
+        self, avatar_id: bytes, source: SourceChecker, door: Door
+    ) -> AvatarId:
+        """Raises UnauthorizedLogin for an account that may not come in here."""
+        directory = source.directory or self._directory
+        account = await directory.account(text_of(avatar_id))
+        if account is None or not account.may(door.protocol, self._now()):
+            raise UnauthorizedLogin()
+        return AvatarId(account)
+
+    async def _as_other(self, user: str, master: Master, door: Door) -> AvatarId:
+        """Raises UnauthorizedLogin, as for a wrong password: nobody learns of users."""
+        account = await self._directory.account(self._key(user))
+        if (
+            account is None
+            or not account.enabled
+            or account.name.rpartition("@")[2] not in master.domains
+            or door.protocol not in master.protocols
+        ):
+            raise UnauthorizedLogin()
+        log.info(
+            "{master} logs in as {login} over {protocol}",
+            master=master.account,
+            login=account.name,
+            protocol=door.protocol,
+        )
+        return AvatarId(account)
+
+    def _key(self, name: str) -> str:
+        return login_key(name, self._default)
+
+    def _renamed(self, credentials: Any, name: str) -> Any:
+        """The same credentials under the master's own name."""
+        if "@" not in name and self._default:
+            name = f"{name}@{self._default}"
+        as_text = isinstance(credentials.username, str)
+        return evolve(credentials, username=name if as_text else name.encode())
+
+    async def _first(
+        self, sources: Sequence[SourceChecker], credentials: Any
+    ) -> tuple[bytes | tuple[()], SourceChecker]:
         down: Exception | None = None
-        for checker in self.checkers:
-            if not any(i.providedBy(credentials) for i in checker.credentialInterfaces):
+        for source in sources:
+            if not source.judges(credentials):
                 continue
             try:
-                ask: Any = checker.requestAvatarId
-                avatar_id: AvatarId = await maybeDeferred(ask, credentials)
-                return avatar_id
-            except (LoginFailed, AuthFailed):
+                return await source.check(credentials), source
+            except UnauthorizedLogin:
                 continue
-            except CancelledError:  # the client is gone
-                raise
-            except Exception as fault:
-                down = self._down(checker, fault)
+            except AuthUnavailable as fault:
+                down = fault
         if down is not None:
             raise AuthUnavailable() from down
         raise UnauthorizedLogin()
 
-    async def _scram(self, credentials: IScramCredentials) -> AvatarId:
-        found = await self._keys(credentials.username, credentials.mechanism)
+    # -- SCRAM ----------------------------------------------------------------
+
+    async def _scram(
+        self,
+        sources: Sequence[SourceChecker],
+        credentials: IScramCredentials,
+        name: str,
+    ) -> tuple[bytes, SourceChecker]:
+        found = await self._keys(sources, name, credentials.mechanism)
+        keys: ScramKeys
         try:
-            fake = self._fake.keys(credentials.username, credentials.mechanism)
+            keys = self._fake.keys(credentials.username, credentials.mechanism)
         except Exception as fault:
             if found is None:
-                raise AuthUnavailable() from self._down(self._fake, fault)
-        else:
-            found = found or (b"", fake)
-        avatar_id, keys = found
-        # An empty avatar ID is nobody: the proof of fake keys counts for nothing.
-        if await credentials.prove(keys) and avatar_id:
-            return avatar_id
+                self._no_fakes(fault)
+                raise AuthUnavailable() from fault
+        if found is not None:
+            keys = found[1]
+        # Without an avatar ID it is nobody: the proof of fake keys counts for nothing.
+        if await credentials.prove(keys) and found is not None and found[0]:
+            return found[0], found[2]
         raise UnauthorizedLogin()
 
+    @staticmethod
+    def _no_fakes(fault: Exception) -> None:
+        if isinstance(fault, MailError):
+            log.warn("no keys for unknown users: {why}", why=fault.public)
+        else:
+            log.failure("no keys for unknown users")
+
     async def _keys(
-        self, username: str, mechanism: str
-    ) -> tuple[bytes, ScramKeys] | None:
+        self, sources: Sequence[SourceChecker], username: str, mechanism: str
+    ) -> tuple[bytes, ScramKeys, SourceChecker] | None:
         """From the first source that has some; raises AuthUnavailable."""
         down: Exception | None = None
-        for checker in self.checkers:
-            if not IScramSource.providedBy(checker):
-                continue
+        for source in sources:
             try:
-                found: tuple[bytes, ScramKeys] | None = await checker.scram_keys(
-                    username, mechanism
-                )
+                found = await source.scram_keys(username, mechanism)
             except CancelledError:
                 raise
-            except Exception as fault:
-                down = self._down(checker, fault)
+            except AuthUnavailable as fault:
+                down = fault
                 continue
             if found is not None:
-                return found
+                return *found, source
         if down is not None:
             raise AuthUnavailable() from down
         return None
 
-    @staticmethod
-    def _down(asked: object, fault: Exception) -> Exception:
-        name = type(asked).__name__
-        if isinstance(fault, MailError):  # it said why by itself
-            log.warn("{name} cannot be asked: {why}", name=name, why=fault.public)
-        else:
-            log.failure("{name} cannot be asked", name=name)
-        return fault
+
+def text_of(name: Any) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

@@ -10,6 +10,7 @@ from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, maybeDeferred
 from zope.interface import Interface, implementer
 
+from ..directory.model import Account
 from ..interfaces import IDirectory, IMailAccount, IStore
 from .account import MailAccount
 
@@ -70,7 +71,9 @@ class MailRealm:
             if wanted in self.open_to_all:
                 return None
             raise UnauthorizedLogin()
-        account = await self._directory.account(avatar_id.decode())
+        account: Account | None = getattr(avatar_id, "account", None)
+        if account is None:
+            account = await self._directory.account(avatar_id.decode())
         if account is None or not account.enabled:
             raise UnauthorizedLogin()
         return MailAccount(account, self._store, self._directory, self._separator)

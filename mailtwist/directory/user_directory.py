@@ -148,6 +148,14 @@ class UserDirectory:
                 log.debug("{path} cannot be read now", path=self._thread.path)
         return self._keeps_secrets
 
+    def stamp(self) -> object:
+        """Another value after somebody wrote to the file, however lately."""
+        path = self._thread.path
+        stamps = [stamp_of(path), stamp_of(f"{path}-wal")]
+        youngest = max(written_ns for _, written_ns, _ in stamps)
+        fresh = time.time_ns() - youngest < JUST_NOW_NS
+        return [*stamps, object()] if fresh else stamps
+
     def _look(self) -> None:
         """Forget what was known if somebody wrote to the file."""
         now = self._reactor.seconds()

@@ -18,15 +18,17 @@ from twisted.mail.interfaces import (
 from zope.interface import implementer
 
 from ..auth.chain import CheckerChain
-from ..auth.checkers.userdb import UserDbChecker
+from ..auth.credentials import Door
 from ..auth.fake import FakeKeys
 from ..auth.login import Authenticator
 from ..auth.realm import MailRealm
 from ..auth.throttle import Throttle
 from ..config.model import Config
-from ..directory.user_directory import UserDbThread, UserDirectory
+from ..directory.union import UnionDirectory
+from ..directory.user_directory import UserDbThread
 from ..interfaces import IDelivery, IMailAccount, IRouter, IStore
 from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
+from .sources import BuiltSource, build_sources, union_of
 
 
 @frozen
@@ -36,9 +38,10 @@ class Auth:
     authenticator: Authenticator
     portal: Portal
     realm: MailRealm
-    directory: UserDirectory
+    directory: UnionDirectory
     thread: UserDbThread
-    checker: UserDbChecker
+    chain: CheckerChain
+    sources: tuple[BuiltSource, ...]
 
     def give_avatars(self, router: IRouter, delivery: IDelivery) -> None:
         """Let the portal serve Twisted's own protocols too.
@@ -61,7 +64,8 @@ class Auth:
 
     async def close(self) -> None:
         """Ends the threads; logins on their way fail with AuthUnavailable."""
-        await self.checker.close()
+        for source in self.sources:
+            await source.parts.close()
         await self.thread.close()
 
 
@@ -77,19 +81,30 @@ class WaysIn:
 
 
 def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:
-    """Opens nothing: files are read when the first client asks."""
+    """Opens nothing but settings files: others are read when the first client asks.
+
+    Raises ConfigError."""
     thread = UserDbThread(reactor, config)
-    directory = UserDirectory(reactor, config, thread)
-    checker = UserDbChecker(reactor, config, thread)
+    sources = build_sources(reactor, config, thread)
+    directory = union_of(sources)
     fake = FakeKeys(thread.key_file, config.auth.scram_iterations)
     realm = MailRealm(directory, store, config.delivery.subaddress_separator)
-    portal = Portal(realm, [CheckerChain([checker], fake)])
+    chain = CheckerChain(
+        [one.checker for one in sources if one.checker is not None],
+        fake,
+        directory,
+        masters=config.master,
+        default_domain=config.auth.default_domain,
+    )
+    portal = Portal(realm, [chain])
 
     def offers(what: str) -> bool:
         if what == "secret":
-            return directory.keeps_secrets()
+            return any(one.parts.keeps_secrets() for one in sources)
         if what == "DIGEST-MD5":
             return config.auth.digest_md5
+        if what.startswith("SCRAM-") and not chain.scram_everywhere(Door()):
+            return False
         return what != "SCRAM-SHA-1" or config.auth.scram_sha1
 
     authenticator = Authenticator(
@@ -100,4 +115,4 @@ def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:
         config.server.hostname or socket.getfqdn(),
         offers,
     )
-    return Auth(authenticator, portal, realm, directory, thread, checker)
+    return Auth(authenticator, portal, realm, directory, thread, chain, tuple(sources))

@@ -126,7 +126,9 @@ class NoSecretOfferTests(TestCase):
         self.assertFalse(auth.authenticator.apop())
         self.assertNotIn("CRAM-MD5", auth.authenticator.mechanisms(tls=True))
         added(config, ANN, keep_secret=True)
-        auth.directory._looked_at = float("-inf")  # a quarter of a second later
+        auth.sources[0].parts.directory._looked_at = float(
+            "-inf"
+        )  # a quarter of a second later
         self.assertTrue(auth.authenticator.apop())
         self.assertIn("CRAM-MD5", auth.authenticator.mechanisms(tls=True))
 
@@ -435,11 +437,10 @@ class RenewTests(RoomTestCase):
         login = Deferred.fromCoroutine(
             auth.authenticator.login_password(ANN, Secret(PASSWORD), TLS)
         )
-        while not auth.checker._pool._waiting:  # the check stands in the queue
+        pool = auth.sources[0].parts.checker._pool
+        while not pool._waiting:  # the check stands in the queue
             await deferLater(reactor, 0)
-        busy = auth.checker._pool.run(
-            lambda: go.wait(10)
-        )  # and this in front of the renewal
+        busy = pool.run(lambda: go.wait(10))  # and this in front of the renewal
         await login
         closed = Deferred.fromCoroutine(auth.close())
         go.set()
@@ -474,7 +475,7 @@ class HangUpTests(RoomTestCase):
         login = Deferred.fromCoroutine(
             self.door.login_password(ANN, Secret(PASSWORD), TLS)
         )
-        await self.auth.checker.close()
+        await self.auth.sources[0].parts.close()
         with contextlib.suppress(AuthUnavailable):  # or it was quicker
             self.assertEqual((await login).name, ANN)
         await self.refused(

@@ -104,7 +104,7 @@ class SchemeTests(SynchronousTestCase):
         self.assertTrue(fits("s3cret", PASSWORD, "PLAIN"))
 
     def test_what_cannot_be_judged_is_no_wrong_password(self):
-        for stored, why in [
+        for stored, _why in [
             ("{NEW}x", "unknown"),
             ("{SSHA}!!!", "no base64"),
             ("{SSHA}YWJj", "too short"),

@@ -1,0 +1,134 @@
+"""From `[[source]]` to checkers and directories."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.cred.checkers import ICredentialsChecker
+
+from ..auth.chain_source import Health, SourceChecker
+from ..auth.checkers.userdb import UserDbChecker
+from ..config.model import Config
+from ..config.source import Source
+from ..directory.union import Named, SourceDirectory, UnionDirectory
+from ..directory.user_directory import UserDbThread, UserDirectory
+from ..errors import ConfigError
+from ..interfaces import IDirectory
+
+
+async def nothing() -> None:
+    """What has no threads and no files closes so."""
+
+
+@frozen
+class Parts:
+    """What a kind of source is made of.
+
+    A source without a `checker` has accounts only, one without a `directory` passwords
+    only.  `stamp` gives something that changes when its content does, where that can be
+    seen; `remembers` tells that its directory answers from memory.  Checkers and
+    directories raise SourceDown if there is no answer at all.
+    """
+
+    checker: ICredentialsChecker | None
+    directory: IDirectory | None
+    close: Callable[[], Awaitable[None]] = nothing
+    keeps_secrets: Callable[[], bool] = lambda: False
+    stamp: Callable[[], object] = lambda: None
+    remembers: bool = False
+
+
+@frozen
+class BuiltSource:
+    """One source, as the chain and the directory ask it."""
+
+    source: Source
+    parts: Parts
+    health: Health
+    checker: SourceChecker | None
+    directory: SourceDirectory | None
+
+
+Builder = Callable[[Any, Config, Source], Parts]
+
+BUILDERS: dict[str, Builder] = {}
+
+
+def build_sources(
+    reactor: Any, config: Config, thread: UserDbThread
+) -> list[BuiltSource]:
+    """All of them, in order.  Raises ConfigError for settings that cannot be used."""
+    sources = config.source or (Source(kind="userdb"),)
+    return [build_source(reactor, config, source, thread) for source in sources]
+
+
+def build_source(
+    reactor: Any, config: Config, source: Source, thread: UserDbThread
+) -> BuiltSource:
+    """Raises ConfigError, as `build_sources`."""
+    try:
+        if source.kind == "userdb":
+            parts = userdb_parts(reactor, config, thread)
+        else:
+            parts = builder_of(source)(reactor, config, source)
+    except ValueError as fault:
+        raise ConfigError(f"source {source.called}: {fault}") from fault
+    health = Health(reactor, source)
+    default = config.auth.default_domain
+    directory = None
+    if parts.directory is not None:
+        directory = SourceDirectory(
+            source,
+            parts.directory,
+            health,
+            reactor.seconds,
+            domains=[domain.name for domain in config.domain],
+            default_domain=default,
+            remembers=parts.remembers,
+        )
+    checker = None
+    if parts.checker is not None:
+        checker = SourceChecker(
+            reactor,
+            source,
+            parts.checker,
+            directory,
+            health,
+            default_domain=default,
+            stamp=parts.stamp,
+        )
+    return BuiltSource(source, parts, health, checker, directory)
+
+
+def builder_of(source: Source) -> Builder:
+    try:
+        return BUILDERS[source.kind]
+    except KeyError:
+        raise ConfigError(
+            f"source {source.called}: kind {source.kind} is not in this build"
+        ) from None
+
+
+def userdb_parts(reactor: Any, config: Config, thread: UserDbThread) -> Parts:
+    directory = UserDirectory(reactor, config, thread)
+    checker = UserDbChecker(reactor, config, thread)
+    return Parts(
+        checker,
+        directory,
+        checker.close,
+        directory.keeps_secrets,
+        directory.stamp,
+        remembers=True,
+    )
+
+
+def union_of(sources: list[BuiltSource]) -> UnionDirectory:
+    return UnionDirectory(
+        [
+            Named(one.source.called, one.directory)
+            for one in sources
+            if one.directory is not None
+        ]
+    )
