@@ -7,7 +7,7 @@ host may have the message (RFC 1047).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from attrs import evolve, frozen
@@ -243,14 +243,15 @@ def _batch(recipients: Sequence[_Asked], offer: PeerOffer) -> Sequence[_Asked]:
     return batch
 
 
-def _doors(
-    hosts: Sequence[tuple[Host, Way]],
-) -> Iterator[tuple[Host, Way, str]]:
-    """Every address in order, not too many; each host gets its turn."""
-    count = 0
+def _doors(hosts: Sequence[tuple[Host, Way]]) -> list[tuple[Host, Way, str]]:
+    """The addresses to try: two of each host in order, one of each family if it has
+    both, so that a dead host with many does not hide the next; then what is left."""
+    first: list[tuple[Host, Way, str]] = []
+    rest: list[tuple[Host, Way, str]] = []
     for host, way in hosts:
-        for address in host.addresses:
-            if count >= MOST_ADDRESSES:
-                return
-            count += 1
-            yield host, way, address
+        families = [":" in address for address in host.addresses]
+        other = families.index(not families[0]) if len(set(families)) == 2 else 1
+        for number, address in enumerate(host.addresses):
+            doors = first if number in (0, other) else rest
+            doors.append((host, way, address))
+    return (first + rest)[:MOST_ADDRESSES]

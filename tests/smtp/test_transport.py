@@ -195,6 +195,18 @@ class NextHostTests(TestCase):
         self.assertEqual(len(hop.messages), 1)
 
     @run
+    async def test_a_dead_host_with_many_addresses_does_not_hide_the_next(self):
+        world = World(self)
+        hop = await world.next_hop()
+        (host,) = world.hosts.answer
+        many = tuple(f"127.0.0.{n}" for n in range(2, 10))
+        for addresses in (many, ("::1", *many), (*many, "::1")):
+            dead = evolve(host, name="dead.test", addresses=addresses)
+            world.hosts.answer = (dead, host)
+            self.assertEqual(statuses(await world.send(job())), [None])
+        self.assertEqual(len(hop.messages), 3)
+
+    @run
     async def test_it_sends_from_the_address_it_is_told(self):
         world = World(self, relay=Relay(source_ipv4="127.0.0.7"))
         hop = await world.next_hop()
