@@ -9,9 +9,11 @@ from attrs import frozen
 from twisted.cred.checkers import ICredentialsChecker
 
 from ..auth.chain_source import Health, SourceChecker
+from ..auth.checkers.stored import StoredChecker
 from ..auth.checkers.userdb import UserDbChecker
 from ..config.model import Config
 from ..config.source import Source
+from ..directory.mysql import MysqlDirectory
 from ..directory.union import Named, SourceDirectory, UnionDirectory
 from ..directory.user_directory import UserDbThread, UserDirectory
 from ..errors import ConfigError
@@ -53,7 +55,25 @@ class BuiltSource:
 
 Builder = Callable[[Any, Config, Source], Parts]
 
-BUILDERS: dict[str, Builder] = {}
+
+def mysql_parts(reactor: Any, config: Config, source: Source) -> Parts:
+    directory = MysqlDirectory(reactor, config, source)
+    checker = StoredChecker(
+        reactor,
+        source.called,
+        directory,
+        directory.settings.scheme,
+        config.auth.threads,
+    )
+
+    async def close() -> None:
+        await checker.close()
+        await directory.close()
+
+    return Parts(checker, directory, close)
+
+
+BUILDERS: dict[str, Builder] = {"mysql": mysql_parts}
 
 
 def build_sources(

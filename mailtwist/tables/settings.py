@@ -9,8 +9,8 @@ from ..config.option import option, required
 
 
 @frozen(kw_only=True)
-class MysqlSettings:
-    """The file that `source` of a `mysql` table names."""
+class MysqlServer:
+    """How a database is reached."""
 
     host: str = option("127.0.0.1", "Server; several with commas, tried in order.")
     port: int = option(3306, "Its port.", ge(1))
@@ -18,6 +18,16 @@ class MysqlSettings:
     user: str = required("Login.")
     password: str = option("", "Its password.", secret=True)
     database: str = required("Database.")
+    ca: str = option("", "PEM file of CAs: the server must speak TLS.", path=True)
+    timeout_s: float = option(
+        10.0, "Wait for a connection, and for an answer.", ge(0.1)
+    )
+
+
+@frozen(kw_only=True)
+class MysqlSettings(MysqlServer):
+    """The file that `source` of a `mysql` table names."""
+
     query: str = option(
         "",
         "The query, if the table has none: `SELECT goto FROM alias WHERE name='%s'`.",
@@ -25,11 +35,23 @@ class MysqlSettings:
     format: str = option(
         "%s", "What becomes of each value: `%s` itself, `%u`, `%d` its parts."
     )
-    ca: str = option("", "PEM file of CAs: the server must speak TLS.", path=True)
     threads: int = option(2, "Connections at once, at most.", ge(1))
-    timeout_s: float = option(
-        10.0, "Wait for a connection, and for an answer.", ge(0.1)
+
+
+@frozen(kw_only=True)
+class MysqlAccounts(MysqlServer):
+    """The file that `settings` of a `mysql` source names.
+
+    Columns count by their names: `name`, `password`, `home`, `mailbox`, `uid`, `gid`,
+    `quota`, `messages`, `enabled`, `uses`, `send_as`.
+    """
+
+    account: str = required(
+        "The query for a login name, one row: `SELECT username AS name, password FROM "
+        "mailbox WHERE username = '%s'`; `%u` and `%d` are its parts."
     )
+    address: str = option("", "The query for a recipient; `account` if empty.")
+    scheme: str = option("CRYPT", "Of hashes that name none.")
 
 
 @frozen(kw_only=True)
