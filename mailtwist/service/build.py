@@ -147,6 +147,7 @@ class MailService(MultiService):
 
     def privilegedStartService(self) -> None:
         """Keys are read and ports bound before an unprivileged user takes over."""
+        check_folder(self.config.server.data)
         if self.config.tls.certificate:
             self.tls.load()
         super().privilegedStartService()
@@ -185,6 +186,20 @@ class MailService(MultiService):
         await self.spool.close()
         await self.store.close()
         await self.auth.close()
+
+
+def check_folder(data: str) -> None:
+    """Raises ConfigError if the data folder is there or could be made by nobody who
+    starts the server: what is wrong is told before any port opens."""
+    place = os.path.abspath(data)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise ConfigError(f'server.data = "{data}": {place} is not a folder')
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f'server.data = "{data}": uid {os.geteuid()} may not write in {place}'
+        )
 
 
 def make_folder(data: str) -> None:

@@ -10,7 +10,14 @@ from twisted.internet.defer import Deferred
 
 from ..address import Address
 from ..auth.login import Peer
-from ..delivery.model import NOTHING_SAID, Envelope, Recipient, Verdict, Wishes
+from ..delivery.model import (
+    NOTHING_SAID,
+    Envelope,
+    LocalRecipient,
+    Recipient,
+    Verdict,
+    Wishes,
+)
 from ..eager import step
 from ..errors import AuthUnavailable, MailError, TooManyRecipients
 from ..interfaces import IDelivery, IMessageSink, IRouter
@@ -230,7 +237,9 @@ class Transaction:
             )
         if refused and (self.committed or self._each_told):
             for address, verdict in by_address.items():
-                if verdict is not None:
+                # Of a mailbox here the store has told already.
+                local = isinstance(self._recipients[address], LocalRecipient)
+                if verdict is not None and not local:
                     mail_log.not_delivered(self.message_id, str(address), verdict)
         return by_address
 

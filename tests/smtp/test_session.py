@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.errors import AuthUnavailable, NoSuchUser, OverQuota, StorageFull
@@ -183,6 +184,13 @@ class MessageTests(SynchronousTestCase):
         ):
             self.delivery.verdicts = verdicts
             self.assertIn(code, self.send("x: y", to=(ANN, BOB)), verdicts)
+
+    def test_a_mailbox_that_refused_is_told_of_once_and_by_its_store(self):
+        self.delivery.verdicts = [None, OverQuota()]
+        with capturedLogs() as events:
+            self.assertIn("250 2.0.0", self.send("x: y", to=(ANN, BOB)))
+        said = [formatEvent(event) for event in events]
+        self.assertEqual([line for line in said if "not delivered" in line], [])
 
     def test_a_delivery_that_fails_is_451_and_the_log_knows_why(self):
         self.delivery.commit = Deferred()
