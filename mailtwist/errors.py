@@ -207,6 +207,12 @@ class StorageFull(MailError):
     status, public = "4.3.1", "Out of storage, try again later"
 
 
+class MailboxUnreachable(MailError):
+    """The process that reaches this mailbox is not there now."""
+
+    public = "Mailbox cannot be reached now, try again later"
+
+
 class SystemBusy(MailError):
     status, public = "4.3.2", "Too busy, try again later"
 

@@ -1,0 +1,182 @@
+"""The agents of all active uids: started when wanted, ended when idle."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from ...directory.model import Account
+from ...errors import MailboxUnreachable, MailError, SystemBusy
+from .connection import Connection
+
+log = Logger("mailtwist")
+
+LOOK_S = 5.0  # how often idle ones are looked for
+SHORT_S = 10.0  # an agent that lived no longer than this failed to start
+FIRST_PAUSE_S, MOST_PAUSE_S = 0.25, 30.0  # between starts that fail
+CLOSE_S = 10.0  # for an agent to end its work when the server stops
+
+# Starts an agent for (uid, gid); gives the descriptor of our end of its socket.
+Spawn = Callable[[int, int], Deferred[int]]
+
+
+@define
+class Failed:
+    """Starts that failed one after another, and when the next may be."""
+
+    times: int = 0
+    next_s: float = 0.0
+
+
+class Agents:
+    """`most` at once; one that is idle for `idle_s`, or in another's way, ends."""
+
+    def __init__(self, reactor: Any, spawn: Spawn, *, most: int, idle_s: float) -> None:
+        self._reactor, self._spawn = reactor, spawn
+        self._most, self._idle_s = most, idle_s
+        self._known: dict[int, Agent] = {}
+        self._failed: dict[int, Failed] = {}
+        self._looking: Any = None
+        self._closed = False
+
+    def connection(self, account: Account) -> Connection:
+        """See Reaches."""
+        uid, gid = account.uid, account.gid
+        if uid is None or gid is None or self._closed:
+            raise MailboxUnreachable()
+        agent = self._known.get(uid)
+        if agent is not None:
+            return agent
+        self._may_start(uid)
+        agent = Agent(self._reactor, uid)
+        self._known[uid] = agent
+        started = self._reactor.seconds()
+        agent.when_lost.append(lambda: self._gone(agent, started))
+        self._spawn(uid, gid).addCallbacks(
+            self._adopt, self._not_started, (agent,), None, (agent,)
+        )
+        if self._looking is None:
+            self._looking = self._reactor.callLater(LOOK_S, self._look)
+        return agent
+
+    def _may_start(self, uid: int) -> None:
+        failed = self._failed.get(uid)
+        if failed is not None and self._reactor.seconds() < failed.next_s:
+            raise MailboxUnreachable()
+        if len(self._known) < self._most:
+            return
+        idle = [agent for agent in self._known.values() if not agent.busy]
+        if not idle:
+            log.warn("{count} store agents are busy: no more", count=len(self._known))
+            raise SystemBusy()
+        min(idle, key=lambda agent: agent.used_s).end()
+
+    # -- one starts -----------------------------------------------------------
+
+    def _adopt(self, descriptor: int, agent: Agent) -> None:
+        try:
+            if not agent.lost:
+                factory = Factory.forProtocol(lambda: agent)
+                factory.noisy = False
+                self._reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)
+        finally:
+            os.close(descriptor)
+
+    def _not_started(self, failure: Failure, agent: Agent) -> None:
+        if not failure.check(MailError):
+            log.failure("starting a store agent", failure)
+        agent.give_up()
+
+    def _gone(self, agent: Agent, started_s: float) -> None:
+        if self._known.get(agent.uid) is agent:
+            del self._known[agent.uid]
+        now = self._reactor.seconds()
+        if agent.ending or now - started_s > SHORT_S:
+            self._failed.pop(agent.uid, None)
+        else:
+            failed = self._failed.setdefault(agent.uid, Failed())
+            pause_s = min(MOST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failed.times, 16))
+            failed.times, failed.next_s = failed.times + 1, now + pause_s
+        if not agent.ending and not self._closed:
+            log.error("the store agent of uid {uid} is gone", uid=agent.uid)
+
+    # -- some end -------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._looking = None
+        now = self._reactor.seconds()
+        for agent in list(self._known.values()):
+            if not agent.busy and now - agent.used_s >= self._idle_s:
+                agent.end()
+        for uid, failed in list(self._failed.items()):
+            if now > failed.next_s + MOST_PAUSE_S:
+                del self._failed[uid]
+        if self._known or self._failed:
+            self._looking = self._reactor.callLater(LOOK_S, self._look)
+
+    async def close(self) -> None:
+        """They end what they began."""
+        self._closed = True
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        ended = [agent.ended() for agent in list(self._known.values())]
+        for wait in ended:
+            await wait
+        self._failed.clear()
+
+
+class Agent(Connection):
+    """The connection to one, and its word in our log."""
+
+    ending = False
+
+    def end(self) -> None:
+        """It ends when it sees that nobody is there any more."""
+        self.ending = True
+        if self.up:
+            self.transport.loseConnection()
+        self.connectionLost()
+
+    def ended(self) -> Deferred[None]:
+        """Fires when it closed its store; or soon, if it does not."""
+        self.ending = True
+        done: Deferred[None] = Deferred()
+        if not self.up:
+            self.give_up()
+            done.callback(None)
+            return done
+
+        def closed() -> None:
+            if not done.called:
+                done.callback(None)
+            if timer.active():
+                timer.cancel()
+
+        def too_late() -> None:
+            self.give_up()
+
+        timer = self._reactor.callLater(CLOSE_S, too_late)
+        self.when_lost.append(closed)
+        self.tell("end")
+        return done
+
+    def received(self, value: Any) -> None:
+        """[0, "log", [level, text]] is a line for the log."""
+        if isinstance(value, list) and value[:2] == [0, "log"] and len(value) == 3:
+            self._log(*value[2])
+            return
+        super().received(value)
+
+    def _log(self, level: str, text: str) -> None:
+        known = {"debug", "info", "warn", "error", "critical"}
+        level = level if level in known else "info"
+        log.emit(LogLevel.lookupByName(level), "{text}", text=text, uid=self.uid)

@@ -1,0 +1,418 @@
+"""The mailboxes of an account whose agent does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ...delivery.model import Envelope, Verdict
+from ...directory.model import Account
+from ...errors import MailboxUnreachable, MailError, NoSuchMailbox
+from ...flags import Flags
+from ...interfaces import IMailbox, IMailboxes, IMessageSink, IUpload
+from ...mailbox.model import (
+    Appended,
+    Changes,
+    Column,
+    Copied,
+    Expunged,
+    FlagChange,
+    MailboxInfo,
+    MailboxStatus,
+    MessageRows,
+    Path,
+    Range,
+    Stored,
+    Usage,
+)
+from .connection import Connection
+
+log = Logger("mailtwist")
+
+WINDOW_OCTETS = 512 * 1024  # of a message on the way to the agent
+PIECE_OCTETS = 1024 * 1024  # of one frame
+
+
+class Reaches(Protocol):
+    """What finds the agent of an account."""
+
+    def connection(self, account: Account) -> Connection:
+        """To its agent, which may be started only now.  Raises SystemBusy if there are
+        too many, MailboxUnreachable."""
+
+
+class Writer:
+    """What an upload and a message have in common: octets in flight, and an end."""
+
+    def __init__(self, reach: Callable[[], Connection], begin: str, *what: Any) -> None:
+        self.octets, self.number = 0, 0
+        self._unacknowledged = 0
+        self._waiting: list[Deferred[None]] = []
+        self._ended = False
+        self.connection: Connection | None = None
+        self.fault: MailError | None = None  # that its end will tell
+        try:
+            self.connection = connection = reach()
+        except MailError as fault:
+            self.fault = fault
+            return
+        connection.held += 1
+        self.number = next(connection.numbers)
+        begun = connection.call(begin, *self.arguments(*what))
+        begun.addErrback(self._failed)
+
+    def arguments(self, *what: Any) -> tuple[Any, ...]:
+        """Of the request that begins it."""
+        raise AssertionError("override arguments")
+
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """As IMessageSink.write."""
+        self.octets += len(octets)
+        if self.connection is None or self.fault is not None or self._ended:
+            return None
+        for start in range(0, len(octets), PIECE_OCTETS):
+            piece = octets[start : start + PIECE_OCTETS]
+            self._unacknowledged += len(piece)
+            sent = self.connection.call("write", self.number, piece)
+            sent.addErrback(self._failed).addCallback(self._taken, len(piece))
+        if self._unacknowledged <= WINDOW_OCTETS:
+            return None
+        wait: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(wait)
+        return wait
+
+    def _taken(self, _: object, octets: int) -> None:
+        self._unacknowledged -= octets
+        if self._unacknowledged <= WINDOW_OCTETS // 2:
+            waiting, self._waiting = self._waiting, []
+            for wait in waiting:
+                wait.callback(None)
+
+    def _failed(self, failure: Any) -> None:
+        fault = failure.value
+        self.fault = fault if isinstance(fault, MailError) else MailError()
+
+    def end(self) -> None:
+        """The connection may go idle."""
+        if not self._ended:
+            self._ended = True
+            if self.connection is not None:
+                self.connection.held -= 1
+
+    def abort(self) -> None:
+        if not self._ended:
+            self.end()
+            if self.connection is not None:
+                self.connection.tell("abort", self.number)
+
+
+@implementer(IUpload)
+class RemoteUpload(Writer):
+    """See IUpload."""
+
+    def arguments(self, *what: Any) -> tuple[Any, ...]:
+        (account,) = what
+        return account, self.number
+
+
+@implementer(IMessageSink)
+class RemoteSink(Writer):
+    """See IMessageSink."""
+
+    def __init__(self, reach: Callable[[], Connection], envelope: Envelope) -> None:
+        self._recipients = len(envelope.recipients)
+        super().__init__(reach, "begin", envelope)
+
+    def arguments(self, *what: Any) -> tuple[Any, ...]:
+        (envelope,) = what
+        return self.number, envelope
+
+    async def commit(self) -> list[Verdict]:
+        """An agent that dies now may have delivered: then better twice than never."""
+        if self._ended:
+            raise MailError("The message was given up")
+        if self.connection is None or self.fault is not None:
+            self.abort()
+            raise self.fault or MailError()
+        try:
+            verdicts = await self.connection.call("commit", self.number)
+        finally:
+            self.end()
+        if not isinstance(verdicts, list) or len(verdicts) != self._recipients:
+            raise MailError()
+        return [_verdict(each) for each in verdicts]
+
+
+def _verdict(said: object) -> Verdict:
+    return said if said is None or isinstance(said, MailError) else MailError()
+
+
+@implementer(IMailboxes)
+class RemoteMailboxes:
+    """See IMailboxes.  Nothing at the other end belongs to it: an agent that was
+    started anew is as good as the one before."""
+
+    def __init__(self, agents: Reaches, account: Account) -> None:
+        self._agents, self.account = agents, account
+
+    def reach(self) -> Connection:
+        return self._agents.connection(self.account)
+
+    async def _ask(self, method: str, *arguments: Any) -> Any:
+        return await self.reach().call("tree", self.account, method, *arguments)
+
+    async def listed(self) -> list[MailboxInfo]:
+        listed: list[MailboxInfo] = await self._ask("listed")
+        return listed
+
+    async def create(
+        self, path: Path, special_uses: frozenset[str] = frozenset()
+    ) -> str:
+        object_id: str = await self._ask("create", path, special_uses)
+        return object_id
+
+    async def delete(self, path: Path) -> None:
+        await self._ask("delete", path)
+
+    async def rename(self, old: Path, new: Path) -> None:
+        await self._ask("rename", old, new)
+
+    async def subscribe(self, path: Path) -> None:
+        await self._ask("subscribe", path)
+
+    async def unsubscribe(self, path: Path) -> None:
+        await self._ask("unsubscribe", path)
+
+    async def status(self, path: Path) -> MailboxStatus:
+        status: MailboxStatus = await self._ask("status", path)
+        return status
+
+    async def usage(self) -> Usage:
+        usage: Usage = await self._ask("usage")
+        return usage
+
+    async def open(self, path: Path, *, read_only: bool = False) -> RemoteMailbox:
+        mailbox = RemoteMailbox(self, path, read_only)
+        await mailbox.opened()
+        return mailbox
+
+    def upload(self) -> RemoteUpload:
+        return RemoteUpload(self.reach, "upload", self.account)
+
+    async def append(
+        self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
+    ) -> Appended:
+        told, uploads = [], []
+        try:
+            for upload, flags, date in messages:
+                if not isinstance(upload, RemoteUpload):
+                    raise MailError("The octets were uploaded to another store")
+                if upload.connection is None or upload.fault is not None:
+                    raise upload.fault or MailError()
+                uploads.append(upload)
+                told.append((upload.number, flags, date))
+            connections = {upload.connection for upload in uploads}
+            if len(connections) > 1:  # it was started anew in the middle
+                raise MailboxUnreachable()
+            connection = connections.pop() if connections else self.reach()
+            asked = connection.call("append", self.account, path, told)
+            appended: Appended = await asked
+        except BaseException:
+            for upload, _, _ in messages:
+                upload.abort()
+            raise
+        for upload in uploads:
+            upload.end()
+        return appended
+
+
+@implementer(IMailbox)
+class RemoteMailbox:
+    """See IMailbox.  When its agent was lost it is opened again at the next request:
+    UIDs and MODSEQs are durable, so nobody but those who waited notices."""
+
+    def __init__(self, tree: RemoteMailboxes, path: Path, read_only: bool) -> None:
+        self.path, self.read_only = path, read_only
+        self.object_id, self.uid_validity = "", 0
+        self._tree, self._number = tree, 0
+        self._connection: Connection | None = None
+        self._opening: Deferred[None] | None = None
+        self._watchers: dict[int, Callable[[int], None]] = {}  # by our own number
+        self._watches: dict[int, int] = {}  # ... the number at the connection
+        self._closed = False
+
+    # -- its agent ------------------------------------------------------------
+
+    async def opened(self) -> Connection:
+        """The connection on which it is open."""
+        while self._connection is None or self._connection.lost:
+            if self._closed:
+                raise NoSuchMailbox()
+            if self._opening is None:
+                self._opening = Deferred.fromCoroutine(self._open())
+                self._opening.addBoth(self._was_opened)
+            waiter: Deferred[None] = Deferred()
+            self._opening.addBoth(_both, waiter)
+            await waiter
+        return self._connection
+
+    def _was_opened(self, result: Any) -> Any:
+        self._opening = None
+        return result
+
+    async def _open(self) -> None:
+        connection = self._tree.reach()
+        number = next(connection.numbers)
+        connection.held += 1
+        try:
+            told = await connection.call(
+                "open", self._tree.account, number, self.path, self.read_only
+            )
+            path, object_id, uid_validity, read_only = told
+            if self.object_id and (object_id, uid_validity) != (
+                self.object_id,
+                self.uid_validity,
+            ):
+                connection.tell("close", number)
+                raise NoSuchMailbox()  # another of the same name
+        except BaseException:
+            connection.held -= 1
+            raise
+        self.path, self.read_only = path, read_only
+        self.object_id, self.uid_validity = object_id, uid_validity
+        self._connection, self._number = connection, number
+        connection.when_lost.append(self._lost)
+        self._watches = {
+            watcher: connection.watch(number, changed)
+            for watcher, changed in self._watchers.items()
+        }
+        if self._closed:
+            self._let_go()
+
+    def _lost(self) -> None:
+        """Who watches is to look, which opens it again."""
+        self._connection = None
+        self._watches.clear()
+        for changed in list(self._watchers.values()):
+            changed(0)
+
+    def _let_go(self) -> Deferred[Any] | None:
+        connection, self._connection = self._connection, None
+        if connection is None or connection.lost:
+            return None
+        connection.when_lost.remove(self._lost)
+        connection.held -= 1
+        return connection.call("close", self._number)
+
+    async def _ask(self, method: str, *arguments: Any, **named: Any) -> Any:
+        connection = await self.opened()
+        return await connection.call(
+            "mailbox", self._number, method, *arguments, **named
+        )
+
+    # -- reading --------------------------------------------------------------
+
+    async def status(self) -> MailboxStatus:
+        status: MailboxStatus = await self._ask("status")
+        return status
+
+    async def rows(self, uids: Sequence[int] | None = None) -> MessageRows:
+        rows: MessageRows = await self._ask("rows", _list(uids))
+        return rows
+
+    async def changes(self, modseq: int) -> Changes:
+        changes: Changes = await self._ask("changes", modseq)
+        return changes
+
+    async def take_recent(self) -> int:
+        first: int = await self._ask("take_recent")
+        return first
+
+    async def rendered(
+        self, uids: Sequence[int], columns: Sequence[Column]
+    ) -> list[tuple[bytes, ...] | None]:
+        rendered: list[tuple[bytes, ...] | None] = await self._ask(
+            "rendered", _list(uids), list(columns)
+        )
+        return rendered
+
+    async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        octets: list[bytes | None] = await self._ask("octets", list(ranges))
+        return octets
+
+    # -- changing -------------------------------------------------------------
+
+    async def store_flags(
+        self,
+        uids: Sequence[int],
+        change: FlagChange,
+        *,
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        stored: Stored = await self._ask(
+            "store_flags", _list(uids), change, unchanged_since=unchanged_since
+        )
+        return stored
+
+    async def copy(self, uids: Sequence[int], target: Path) -> Copied:
+        copied: Copied = await self._ask("copy", _list(uids), target)
+        return copied
+
+    async def move(self, uids: Sequence[int], target: Path) -> Copied:
+        moved: Copied = await self._ask("move", _list(uids), target)
+        return moved
+
+    async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
+        expunged: Expunged = await self._ask("expunge", _list(uids))
+        return expunged
+
+    # -- watching -------------------------------------------------------------
+
+    def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
+        watcher = max(self._watchers, default=0) + 1
+        self._watchers[watcher] = changed
+        if self._connection is not None:
+            self._watches[watcher] = self._connection.watch(self._number, changed)
+        else:
+            changed(0)
+
+        def end() -> None:
+            self._watchers.pop(watcher, None)
+            watch = self._watches.pop(watcher, None)
+            if watch is not None and self._connection is not None:
+                self._connection.end_watch(watch)
+
+        return end
+
+    async def close(self) -> None:
+        """An agent that is gone has nothing open any more."""
+        if self._closed:
+            return
+        self._closed = True
+        for watch in self._watches.values():
+            if self._connection is not None:
+                self._connection.end_watch(watch)
+        self._watchers.clear()
+        self._watches.clear()
+        closing = self._let_go()
+        if closing is not None:
+            try:
+                await closing
+            except MailError as fault:
+                log.debug("closing a mailbox: {why}", why=fault.public)
+
+
+def _list(uids: Sequence[int] | None) -> list[int] | None:
+    return None if uids is None else list(uids)
+
+
+def _both(result: Any, waiter: Deferred[None]) -> Any:
+    """Give `waiter` the result too, and leave a fault to it."""
+    if not waiter.called:
+        waiter.callback(result)
+        return None
+    return None

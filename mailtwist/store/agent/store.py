@@ -1,0 +1,134 @@
+"""The store of a server whose accounts may have uids of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from weakref import WeakValueDictionary
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ...delivery.model import Envelope, LocalRecipient, Verdict
+from ...directory.model import Account
+from ...errors import MailError, NoRoute
+from ...interfaces import IDelivery, IMailboxes, IMessageSink, IStore
+from .remote import Reaches, RemoteMailboxes, RemoteSink
+
+log = Logger("mailtwist")
+
+
+@implementer(IStore)
+class AgentStore:
+    """Accounts without a uid, or with `own_uid`, in `local`; others by agents."""
+
+    def __init__(self, local: IStore, agents: Reaches, own_uid: int) -> None:
+        self._local, self._agents, self._own_uid = local, agents, own_uid
+        self._trees: WeakValueDictionary[tuple[str, str], RemoteMailboxes]
+        self._trees = WeakValueDictionary()
+        self._delivery = AgentDelivery(self)
+
+    def uid_of(self, account: Account) -> int | None:
+        """None for an account whose mail is here."""
+        return None if account.uid == self._own_uid else account.uid
+
+    def mailboxes(self, account: Account) -> IMailboxes:
+        """See IStore."""
+        if self.uid_of(account) is None:
+            return self._local.mailboxes(account)
+        key = account.name, account.mailbox_path
+        tree = self._trees.get(key)
+        if tree is None:
+            tree = self._trees[key] = RemoteMailboxes(self._agents, account)
+        tree.account = account  # its limits may be newer
+        return tree
+
+    def delivery(self) -> IDelivery:
+        """See IStore."""
+        return self._delivery
+
+    def sink(self, envelope: Envelope) -> IMessageSink:
+        """For recipients that are all here, or all of one uid."""
+        account = _local(envelope)[0].account
+        if self.uid_of(account) is None:
+            return self._local.delivery().begin(envelope)
+        return RemoteSink(lambda: self._agents.connection(account), envelope)
+
+
+@implementer(IDelivery)
+class AgentDelivery:
+    """The octets once to each uid."""
+
+    def __init__(self, store: AgentStore) -> None:
+        self._store = store
+
+    def begin(self, envelope: Envelope) -> IMessageSink:
+        """See IDelivery; recipients elsewhere get NoRoute."""
+        places: dict[int | None, list[int]] = {}
+        for at, each in enumerate(envelope.recipients):
+            if isinstance(each, LocalRecipient):
+                uid = self._store.uid_of(each.account)
+                places.setdefault(uid, []).append(at)
+        if len(places) == 1 and len(_local(envelope)) == len(envelope.recipients):
+            return self._store.sink(envelope)
+        return SharedSink(self._store, envelope, list(places.values()))
+
+
+@implementer(IMessageSink)
+class SharedSink:
+    """One message to several uids; each has its own fate."""
+
+    def __init__(
+        self, store: AgentStore, envelope: Envelope, places: Sequence[list[int]]
+    ) -> None:
+        self.octets = 0
+        self._envelope, self._places, self._sinks = envelope, places, []
+        for some in places:
+            recipients = tuple(envelope.recipients[at] for at in some)
+            self._sinks.append(store.sink(evolve(envelope, recipients=recipients)))
+
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """The slowest sets the pace."""
+        self.octets += len(octets)
+        waits = [sink.write(octets) for sink in self._sinks]
+        slow = [wait for wait in waits if wait is not None]
+        if len(slow) < 2:
+            return slow[0] if slow else None
+        return Deferred.fromCoroutine(_all(slow))
+
+    def abort(self) -> None:
+        for sink in self._sinks:
+            sink.abort()
+
+    async def commit(self) -> list[Verdict]:
+        """All at once: a slow one holds nobody else."""
+        verdicts: list[Verdict] = [NoRoute() for _ in self._envelope.recipients]
+        begun = [
+            Deferred.fromCoroutine(_verdicts(sink, len(some)))
+            for sink, some in zip(self._sinks, self._places, strict=True)
+        ]
+        for some, done in zip(self._places, begun, strict=True):
+            for at, verdict in zip(some, await done, strict=True):
+                verdicts[at] = verdict
+        return verdicts
+
+
+def _local(envelope: Envelope) -> list[LocalRecipient]:
+    return [each for each in envelope.recipients if isinstance(each, LocalRecipient)]
+
+
+async def _all(waits: Sequence[Awaitable[None]]) -> None:
+    for wait in waits:
+        await wait
+
+
+async def _verdicts(sink: IMessageSink, recipients: int) -> list[Verdict]:
+    """A sink that breaks takes only its own recipients with it."""
+    try:
+        return list(await sink.commit())
+    except MailError as fault:
+        return [fault] * recipients
+    except Exception:
+        log.failure("delivering to {sink}", sink=type(sink).__name__)
+        return [MailError()] * recipients
