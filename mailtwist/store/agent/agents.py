@@ -61,7 +61,8 @@ class Agents:
         started = self._reactor.seconds()
         agent.when_lost.append(lambda: self._gone(agent, started))
         self._spawn(uid, gid).addCallbacks(
-            self._adopt, self._not_started, (agent,), None, (agent,)
+            lambda descriptor: self._adopt(descriptor, agent),
+            lambda failure: self._not_started(failure, agent),
         )
         if self._looking is None:
             self._looking = self._reactor.callLater(LOOK_S, self._look)
@@ -169,14 +170,12 @@ class Agent(Connection):
         self.tell("end")
         return done
 
-    def received(self, value: Any) -> None:
+    def hinted(self, watch: Any, modseq: Any) -> None:
         """[0, "log", [level, text]] is a line for the log."""
-        if isinstance(value, list) and value[:2] == [0, "log"] and len(value) == 3:
-            self._log(*value[2])
+        if watch != "log":
+            super().hinted(watch, modseq)
             return
-        super().received(value)
-
-    def _log(self, level: str, text: str) -> None:
+        level, text = modseq
         known = {"debug", "info", "warn", "error", "critical"}
-        level = level if level in known else "info"
-        log.emit(LogLevel.lookupByName(level), "{text}", text=text, uid=self.uid)
+        named = LogLevel.lookupByName(level if level in known else "info")
+        log.emit(named, "{text}", text=str(text), uid=self.uid)

@@ -40,6 +40,7 @@ _FIELDS = {
     for kind in _NAMES
     if attrs.has(kind)
 }
+_ENUMS = {n: kind for n, kind in _VALUES.items() if issubclass(kind, Enum)}
 _FAULTS = {
     name: kind
     for name, kind in vars(errors).items()
@@ -197,7 +198,7 @@ class _Reader:
                 return self._rows(*content)
             case "enum":
                 name, member = content
-                return _VALUES[name][member]
+                return _ENUMS[name][member]
             case "fault":
                 return _fault(*content)
             case "value":

@@ -65,7 +65,7 @@ class Connection(Frames):
         if self.lost:
             return fail(MailboxUnreachable())
         number = next(self.numbers)
-        call = Call(Deferred(lambda _: self._forget(number)))
+        call = Call(Deferred(lambda _: self._give_up(number)))
         call.timer = self._reactor.callLater(CALL_S, self._too_late, number)
         self._calls[number] = call
         try:
@@ -104,16 +104,18 @@ class Connection(Frames):
         """What is no answer that we wait for is ignored: the wait was given up."""
         try:
             number, good, result = value
-            number, good = int(number), bool(good)
+            if number:
+                self._answered(int(number), bool(good), result)
+            else:
+                self.hinted(good, result)
         except (TypeError, ValueError):
             self._cut_off("it is no answer")
-            return
-        if number:
-            self._answered(number, good, result)
-            return
-        changed = self._watches.get(int(value[1]))
-        if changed is not None and isinstance(result, int):
-            changed(result)
+
+    def hinted(self, watch: Any, modseq: Any) -> None:
+        """Something changed; raises TypeError, ValueError for what is no hint."""
+        changed = self._watches.get(watch)
+        if changed is not None:
+            changed(int(modseq))
 
     def _answered(self, number: int, good: bool, result: Any) -> None:
         call = self._forget(number)
@@ -131,6 +133,9 @@ class Connection(Frames):
             call.timer.cancel()
         self.used_s = self._reactor.seconds()
         return call
+
+    def _give_up(self, number: int) -> None:
+        self._forget(number)
 
     def _too_late(self, number: int) -> None:
         """It hangs, or was stopped by its user: another one may do better."""

@@ -215,10 +215,10 @@ class RemoteMailboxes:
                     raise upload.fault or MailError()
                 uploads.append(upload)
                 told.append((upload.number, flags, date))
-            connections = {upload.connection for upload in uploads}
-            if len(connections) > 1:  # it was started anew in the middle
-                raise MailboxUnreachable()
-            connection = connections.pop() if connections else self.reach()
+            connection = uploads[0].connection if uploads else None
+            if any(upload.connection is not connection for upload in uploads):
+                raise MailboxUnreachable()  # it was started anew in the middle
+            connection = connection or self.reach()
             asked = connection.call("append", self.account, path, told)
             appended: Appended = await asked
         except BaseException:

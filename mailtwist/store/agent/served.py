@@ -153,7 +153,7 @@ class StoreServer(Frames):
         messages: list[tuple[int, Flags, int | None]],
     ) -> Appended:
         tree = self._store.mailboxes(self._place(account))
-        uploads = [
+        uploads: list[tuple[Any, Flags, int | None]] = [
             (self._writers.pop(number), flags, date) for number, flags, date in messages
         ]
         return await tree.append(path, uploads)
