@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..address import Address
 from ..config.load import load
+from ..config.model import Config
 from ..delivery.explain import Decision, target_text, targets_of
 from ..delivery.model import LocalRecipient, RemoteRecipient
 from ..errors import ConfigError, MailError
@@ -94,13 +95,19 @@ def named(tables: Tables, name: str) -> ITable:
 
 def run_check(options: argparse.Namespace) -> int:
     """Print every line that cannot be used; 1 if there is one."""
-    found = [
-        finding
-        for path, make in text_files(load(options.config))
-        for finding in mistakes(path, make)
-    ]
-    for _, line in found:
+    config = load(options.config)
+    wrong, lines = checked(config)
+    for line in lines:
         print(line, file=sys.stderr)
-    if not found:
+    if not lines:
         print("every alias and table file can be used")
-    return int(any(wrong for wrong, _ in found))
+    return int(wrong)
+
+
+def checked(config: Config) -> tuple[bool, list[str]]:
+    """Whether a line of an alias or table file cannot be used, and what there is to
+    tell."""
+    found = [
+        finding for path, make in text_files(config) for finding in mistakes(path, make)
+    ]
+    return any(wrong for wrong, _ in found), [line for _, line in found]

@@ -101,7 +101,13 @@ def _run(options: Options, config_file: str) -> int:
 
             return print_mailq(config)
         case "i":
-            return 0  # tables are read anew when they change
+            from .alias import checked
+
+            # Nothing to rebuild: files are read anew when they change.
+            wrong, lines = checked(config)
+            for line in lines:
+                print(f"newaliases: {line}", file=sys.stderr)
+            return EX_DATAERR if wrong else 0
         case "s":
             from twisted.internet import reactor
 

@@ -41,7 +41,7 @@ class Dispatch:
             if kinds <= {LocalRecipient}:
                 return self._local.begin(envelope)
             return DispatchSink(self._local, None, envelope)
-        if envelope.wishes.hold_until_s > self._now():  # RFC 4865 §4.2
+        if self._through_queue(envelope):
             return queue.begin(
                 evolve(
                     envelope,
@@ -58,6 +58,12 @@ class Dispatch:
         if kinds <= {LocalRecipient} and plain:
             return self._local.begin(envelope)
         return DispatchSink(self._local, queue, envelope)
+
+    def _through_queue(self, envelope: Envelope) -> bool:
+        """True if mailboxes get it from the queue: later (RFC 4865 §4.2), or once its
+        binary octets are lines, for clients that know nothing else (RFC 3030 §3)."""
+        wishes = envelope.wishes
+        return wishes.body == "BINARYMIME" or wishes.hold_until_s > self._now()
 
 
 @implementer(IMessageSink)
@@ -153,11 +159,6 @@ class DispatchSink:
             public=fault.public,
         )
         return verdicts
-
-
-def _places(envelope: Envelope, kind: type) -> list[int]:
-    recipients = enumerate(envelope.recipients)
-    return [at for at, recipient in recipients if isinstance(recipient, kind)]
 
 
 def _put(

@@ -26,6 +26,7 @@ PIECE = 57 * 1024  # octets encoded at once; a multiple of 57, a line of base64
 SLICE = 256 * 1024  # octets looked at in one go
 MOST_LINE = 998  # octets without CRLF
 
+_LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")  # no octets of lines
 _BASE64_LINE = re.compile(rb".{76}")
 _SOFT_BREAK = re.compile(rb"(?<!\r)\n")  # as b2a_qp makes it where no CRLF is near
 _ASCII = bytes(range(128))
@@ -45,7 +46,8 @@ class CannotConvert(MailError):
 @frozen
 class Edit:
     """Octets [start, end) of the message become `text`, if not None, or themselves
-    "base64", "quoted-printable" or "ascii" (with "?" for what is not)."""
+    "base64", "quoted-printable", "lines" (with "?" for octets of none), or "ascii"
+    (and with "?" for what is not)."""
 
     start: int
     end: int
@@ -89,8 +91,9 @@ def rewritten(buffer: Buffer, changes: list[Edit]) -> Iterator[bytes]:
             yield edit.text
         elif edit.how == "base64":
             yield from _base64(buffer, edit.start, edit.end)
-        elif edit.how == "ascii":
-            yield buffer[edit.start : edit.end].translate(_TO_ASCII)
+        elif edit.how in ("ascii", "lines"):
+            octets = _LONE.sub(b"?", buffer[edit.start : edit.end])
+            yield octets.translate(_TO_ASCII) if edit.how == "ascii" else octets
         else:
             yield from _quoted_printable(buffer, edit.start, edit.end)
         at = edit.end
@@ -103,14 +106,18 @@ class _Walk:
         self._buffer, self._eight_bit, self._found = buffer, eight_bit, found
 
     def part(self, part: Part, top: bool) -> Steps[None]:
+        start, count = part.header
+        if _LONE.search(self._buffer[start : start + count]):
+            raise CannotConvert("The message has binary octets in a header")
         start, count = part.body
         end = start + count
         if part.multipart and part.subtype == "signed":
             fit = self._eight_bit or (yield from self._ascii(start, end))
-            if not fit or self._any_binary(part):
+            bare = yield from self._bare(start, end)
+            if not fit or bare or self._any_binary(part):
                 raise CannotConvert(
-                    "The message is signed and has 8-bit octets, which the next host "
-                    "does not take"
+                    "The message is signed and has octets that the next host does not "
+                    "take"
                 )
             return
         if part.children:
@@ -136,32 +143,31 @@ class _Walk:
 
     def _between(self, start: int, end: int) -> Steps[None]:
         """Preamble, epilogue and boundary lines, which no reader shows."""
-        if start < end and not self._eight_bit:
-            ascii = yield from self._ascii(start, end)
-            if not ascii:
-                self._found.append(Edit(start, end, "ascii"))
+        ascii = self._eight_bit or (yield from self._ascii(start, end))
+        if not ascii or (yield from self._bare(start, end)):
+            how = "lines" if self._eight_bit else "ascii"
+            self._found.append(Edit(start, end, how))
 
     def _encoding(self, part: Part, start: int, end: int) -> Steps[str]:
         """The new encoding of a part without parts; "" if the old one is fine."""
         binary = part.encoding == "binary"
-        if self._eight_bit and not binary:
-            return ""
-        ascii = yield from self._ascii(start, end)
+        bare = yield from self._bare(start, end)
+        fit = self._eight_bit or (yield from self._ascii(start, end))
         if part.encoding not in _IDENTITY:
-            if not ascii:
+            if bare or not fit:
                 raise CannotConvert(
-                    f"A part is encoded as {part.encoding[:40]} and has 8-bit octets"
+                    f"A part is encoded as {part.encoding[:40]} and has other octets"
                 )
             return ""
-        if ascii and not binary:
+        if fit and not bare and not binary:
             return ""
-        bare = yield from self._bare(start, end)
+        ascii = yield from self._ascii(start, end)
         lines = not bare and (yield from self._short_lines(start, end))
         if lines and (ascii or self._eight_bit):
             return "7bit" if ascii else "8bit"
         if part.media_type == "message":
             raise CannotConvert(
-                f"A part of type message/{part.subtype} has 8-bit octets"
+                f"A part of type message/{part.subtype} has octets that are no text"
             )
         if part.media_type != "text" or bare:
             return "base64"

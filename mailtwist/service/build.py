@@ -31,7 +31,7 @@ from ..store.maildir.store import MaildirStore
 from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
-from .queue import QueueService, build_spool, local_transports
+from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
 from .tls import renewal_watch, server_tls
@@ -87,9 +87,12 @@ class MailService(MultiService):
             self.hostname,
             self.spool,
             self.router,
-            local_transports(self.router, local)
-            | self.relaying.transports
-            | self.routing.transports,
+            reading_lines(
+                reactor,
+                local_transports(self.router, local)
+                | self.relaying.transports
+                | self.routing.transports,
+            ),
         )
         self.queue.setServiceParent(self)
         self.auth.give_avatars(self.router, self.delivery)

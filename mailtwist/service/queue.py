@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -18,10 +19,12 @@ from ..errors import ConfigError
 from ..interfaces import IDelivery, IRouter, ITransport
 from ..queue.bounce import Reporter
 from ..queue.ends import DiscardTransport, DoneTransport, ErrorTransport
+from ..queue.lines_only import LinesOnly
 from ..queue.mailbox import MailboxTransport
 from ..queue.manager import Manager
 from ..queue.pickup import Pickup
 from ..queue.spool.disk import DiskSpool
+from ..smtp.convert import lines_only
 
 log = Logger("mailtwist")
 
@@ -43,6 +46,17 @@ def local_transports(router: IRouter, local: IDelivery) -> dict[str, ITransport]
         "discard": DiscardTransport(),
         "done": DoneTransport(),
     }
+
+
+def reading_lines(
+    reactor: Any, transports: Mapping[str, ITransport]
+) -> dict[str, ITransport]:
+    """The same ways out, with mailboxes, files and commands given lines only."""
+    readers = {
+        name: LinesOnly(transports[name], partial(lines_only, reactor))
+        for name in ("mailbox", "file", "pipe")
+    }
+    return {**transports, **readers}
 
 
 def new_id() -> str:

@@ -18,7 +18,7 @@ from ..errors import MailError
 from ..interfaces import IContent
 from ..mime.encode_transfer import Edit, edits, rewritten, utf8_headers
 from .convert_plan import Needs
-from .transport_look import PIECE, Look
+from .transport_look import PIECE, Look, look
 
 IN_MEMORY = 1024 * 1024  # octets of a rewritten message that need no file
 STEPS = 8  # looks at a slice of the message before others get their turn
@@ -70,6 +70,11 @@ async def converted(
             since = 0
             await deferLater(reactor, 0)
     return Rewritten(file, octets)
+
+
+async def lines_only(reactor: Any, content: IContent) -> IContent:
+    """The content without octets that are no lines, for mailboxes (RFC 3030 §3)."""
+    return await converted(reactor, await look(content), Needs.NO_BINARY)
 
 
 async def _in_turns(

@@ -177,6 +177,12 @@ class DispatchTests(DispatchTestCase):
         past = self.begin(local("a"), wishes=Wishes(hold_until_s=999.0))
         self.assertIs(past, self.local.sinks[0])
 
+    def test_binary_mail_goes_through_the_queue_whoever_it_is_for(self):
+        self.begin(local("a"), wishes=Wishes("BINARYMIME"))
+        self.assertEqual(self.queue.queued, {"a": Route("mailbox")})
+        self.begin(local("a"), wishes=Wishes("BINARYMIME"), queue=False)
+        self.assertEqual(len(self.local.sinks), 1)
+
 
 class LeftOverTests(DispatchTestCase):
     """Some have their copy, so that the client hears 250; the rest is ours."""

@@ -2,6 +2,7 @@
 
 import poplib
 import pwd
+import subprocess
 import sys
 import time
 
@@ -160,3 +161,18 @@ class SendmailTests(DaemonTestCase):
 
     def test_newaliases_has_nothing_to_rebuild(self):
         self.assertEqual(self.command("newaliases")[0], 0)
+
+    def test_newaliases_tells_lines_that_are_no_aliases(self):
+        aliases, config = self.folder / "aliases", self.folder / "aliases.toml"
+        config.write_text(
+            self.daemon.config.read_text() + f'[alias]\nfiles = ["{aliases}"]\n'
+        )
+        aliases.write_text("ann: bob\nno alias\n")
+        done = subprocess.run(
+            [self.folder / "newaliases", f"-C{config}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 65)
+        self.assertIn(f"newaliases: {aliases}:2: ", done.stderr)

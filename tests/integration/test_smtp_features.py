@@ -217,6 +217,8 @@ endpoint = "tcp:{port}:interface=127.0.0.1"
             client.send(message("Big", body="z" * 76 + "\n" * 30_000) + b".\r\n")
             codes = [client.getreply()[0] for _ in range(2)]
         self.assertEqual(codes, [452, 250])
+        log = self.daemon.log.read_text()
+        self.assertEqual(log.count(f"not delivered to <{ann}>"), 1)
 
     def test_swaks_speaks_LMTP(self):
         ann = self.user()

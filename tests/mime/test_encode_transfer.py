@@ -51,6 +51,33 @@ def multipart(subtype, *parts, encoding=b"8bit", parameters=b""):
     )
 
 
+class LinesTests(SynchronousTestCase):
+    def test_what_a_part_says_of_itself_is_not_believed(self):
+        picture = [b"Content-Type: image/x", b"Content-Transfer-Encoding: "]
+        for said in (b"binary", b"8bit", b"7bit"):
+            body = b"a\0b\rc\nd\xff"
+            octets = mail([picture[0], picture[1] + said], body)
+            out = converted(octets, eight_bit=True)
+            told = message_from_bytes(out, policy=SMTP)
+            self.assertEqual(told["Content-Transfer-Encoding"], "base64")
+            self.assertEqual(told.get_payload(decode=True), body)
+
+    def test_octets_around_parts_are_lines(self):
+        part = mail([b"Content-Transfer-Encoding: binary"], b"\xff\r\n")
+        octets = multipart(b"mixed", part) + b"a\0b\rc\nd\xff"
+        out = converted(octets, eight_bit=True)
+        self.assertTrue(out.endswith(b"a?b?c?d\xff"), out)
+
+    def test_what_nobody_may_change_is_a_fault(self):
+        signed = mail([EIGHT], b"a\0b\r\n")
+        for octets in (
+            mail([b"Subject: a\0b"], b""),
+            mail([b"Content-Transfer-Encoding: base64"], b"YQ==\nYQ=="),
+            multipart(b"signed", signed),
+        ):
+            self.assertRaises(CannotConvert, converted, octets, eight_bit=True)
+
+
 class SevenBitTests(SynchronousTestCase):
     def test_what_is_ascii_stays_octet_for_octet(self):
         for octets in (
