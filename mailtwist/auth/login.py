@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
@@ -32,8 +32,9 @@ from ..sasl.login import login as login_proof
 from ..sasl.mechanisms import BY_NAME, MECHANISMS, Mechanism
 from ..sasl.plain import plain
 from ..sasl.proof import PasswordProof
-from ..sasl.scram import ScramServer
+from ..sasl.scram import PLUS, Bindings, ScramServer
 from ..secret import Secret
+from .channel import TlsChannel
 from .credentials import (
     ApopCredentials,
     Converse,
@@ -51,13 +52,17 @@ SERVICES = {"submission": "smtp", "pop3": "pop", "imap4": "imap"}  # RFC 2831's 
 
 @frozen
 class Peer:
-    """Who is asking: `address` is an IP address, or "local" for a Unix socket."""
+    """Who is asking: `address` is an IP address, or "local" for a Unix socket.
+
+    `channel` is the TLS connection, for mechanisms that bind a login to it.
+    """
 
     address: str
     tls: bool
     session: str
     protocol: str
     listener: str = ""
+    channel: TlsChannel | None = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -102,16 +107,25 @@ class Authenticator:
         """True if any account could answer APOP."""
         return self._listed(IUsernameHashedPassword) and self._offers("secret")
 
-    def mechanisms(self, *, tls: bool) -> tuple[str, ...]:
+    def mechanisms(self, peer: Peer) -> tuple[str, ...]:
         """SASL mechanisms for a connection in this state, strongest first."""
-        return tuple(m.name for m in MECHANISMS if self._offered(m, tls))
+        return tuple(m.name for m in MECHANISMS if self._offered(m, peer))
 
-    def _offered(self, mechanism: Mechanism, tls: bool) -> bool:
+    def _offered(self, mechanism: Mechanism, peer: Peer) -> bool:
         if mechanism.plaintext:
-            return self.plaintext(tls=tls) and self._listed(IUsernamePassword)
+            return self.plaintext(tls=peer.tls) and self._listed(IUsernamePassword)
         if mechanism.needs == "scram":
-            return self._listed(IScramCredentials) and self._offers(mechanism.name)
+            if mechanism.name.endswith(PLUS) and self._bindings(peer) is None:
+                return False
+            keys = mechanism.name.removesuffix(PLUS)
+            return self._listed(IScramCredentials) and self._offers(keys)
         return self.apop() and self._offers(mechanism.name)
+
+    def _bindings(self, peer: Peer) -> Bindings | None:
+        """The channel bindings of this connection, if they are offered."""
+        if peer.channel is None or not self._config.channel_binding:
+            return None
+        return peer.channel.binding
 
     def _listed(self, interface: Any) -> bool:
         return interface in self._portal.checkers
@@ -160,7 +174,7 @@ class Authenticator:
             raise UnknownMechanism()
         if known.plaintext and not self.plaintext(tls=peer.tls):
             raise EncryptionNeeded()
-        if not self._offered(known, peer.tls):
+        if not self._offered(known, peer):
             raise UnknownMechanism()
 
         async def exchange() -> Any:
@@ -175,7 +189,9 @@ class Authenticator:
                     service = SERVICES.get(peer.protocol, peer.protocol)
                     return await self._digest_md5(service, initial, converse)
                 case scram:
-                    return await self._scram(scram, initial, converse)
+                    return await self._scram(
+                        scram, initial, converse, self._bindings(peer)
+                    )
 
         return await self._login(exchange, "", known.name, peer)
 
@@ -220,12 +236,16 @@ class Authenticator:
         return DigestMd5Credentials(user.encode(), server, converse)
 
     async def _scram(
-        self, name: str, initial: bytes | None, converse: Converse
+        self,
+        name: str,
+        initial: bytes | None,
+        converse: Converse,
+        bindings: Bindings | None,
     ) -> ScramCredentials:
-        server = ScramServer(name, secrets.token_urlsafe(18).encode())
+        server = ScramServer(name, secrets.token_urlsafe(18).encode(), bindings)
         first = await converse(b"") if initial is None else initial
         user = self._full(server.client_first(first))
-        return ScramCredentials(name, user, server, converse)
+        return ScramCredentials(name.removesuffix(PLUS), user, server, converse)
 
     def _password(self, proof: PasswordProof) -> PasswordCredentials:
         return PasswordCredentials(self._full(proof.username).encode(), proof.password)

@@ -263,6 +263,11 @@ class Auth:
         120_000, "Iterations of SCRAM-SHA-256 keys made from now on.", ge(100_000)
     )
     scram_sha1: bool = option(False, "Keep SCRAM-SHA-1 keys too (old clients).")
+    channel_binding: bool = option(
+        False,
+        "Offer SCRAM over TLS also with channel binding (SCRAM-...-PLUS). Programs on "
+        "Cyrus SASL without channel binding, such as mutt, choose it and then fail.",
+    )
     digest_md5: bool = option(
         False,
         "Offer DIGEST-MD5 to accounts whose password is kept (old clients; RFC 6331 "

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Peer
 from ..config.model import Imap4
 from ..log import mail_log
@@ -70,6 +71,7 @@ class IMAP4Server(Protocol):
             secrets.token_hex(6),
             "imap4",
             self.listener,
+            TlsChannel(transport) if tls else None,
         )
         self._engine = IMAP4Engine(factory.config, tls=tls)
         self._session = Session(
@@ -315,7 +317,9 @@ class IMAP4Server(Protocol):
     def _start_tls(self) -> None:
         session = self._session
         session.flush()
-        session.peer = evolve(session.peer, tls=True)
+        session.peer = evolve(
+            session.peer, tls=True, channel=TlsChannel(self.transport)
+        )
         self.transport.startTLS(self.factory.tls)
 
     def _late(self) -> None:

@@ -132,7 +132,7 @@ class Session:
             tls,
             self.starttls,
             self.authenticator.plaintext(tls=tls),
-            self.authenticator.mechanisms(tls=tls),
+            self.authenticator.mechanisms(self.peer),
         )
 
     def capabilities(self) -> bytes:

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Peer
 from ..config.model import Pop3
 from ..errors import MailError, MessageGone
@@ -72,6 +73,7 @@ class POP3Server(Protocol):
             secrets.token_hex(6),
             "pop3",
             self.listener,
+            TlsChannel(self.transport) if tls else None,
         )
         timestamp = self._factory.timestamp()
         stalled_s = min(STALLED_S, self._config.idle_s)
@@ -225,7 +227,7 @@ class POP3Server(Protocol):
         if isinstance(event, Stls) and answer.ok:
             self._out.flush()
             self.transport.startTLS(self._factory.tls)
-            self._session.started_tls()
+            self._session.started_tls(TlsChannel(self.transport))
 
     async def _answer_to(self, event: Event) -> Answer:
         try:

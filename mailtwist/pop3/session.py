@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
+from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Pop3
 from ..errors import BadParameter, EncryptionNeeded, MailError, UnknownCommand
@@ -170,8 +171,8 @@ class Session:
             raise BadParameter("No such language here")
         return Reply(True, f"{chosen} {LANGUAGES[chosen]} it is")
 
-    def started_tls(self) -> None:
-        self.peer = evolve(self.peer, tls=True)
+    def started_tls(self, channel: TlsChannel) -> None:
+        self.peer = evolve(self.peer, tls=True, channel=channel)
 
     def _circumstances(self) -> capability.Circumstances:
         tls = self.peer.tls
@@ -179,14 +180,14 @@ class Session:
             logged_in=self._drop is not None,
             tls_possible=self._tls_possible and not tls and not self._engine.utf8,
             plaintext=self._authenticator.plaintext(tls=tls),
-            mechanisms=self._authenticator.mechanisms(tls=tls),
+            mechanisms=self._authenticator.mechanisms(self.peer),
             expire=self._config.expire,
             login_delay_s=self._config.login_delay_s,
         )
 
     def _mechanisms(self) -> Answer:
         """AUTH alone (RFC 1734's habit; old clients look there)."""
-        names = self._authenticator.mechanisms(tls=self.peer.tls)
+        names = self._authenticator.mechanisms(self.peer)
         return Multi(
             Reply(True, "mechanisms follow"), lines([name.encode() for name in names])
         )

@@ -16,6 +16,8 @@ class Mechanism:
 
 
 MECHANISMS = (
+    Mechanism("SCRAM-SHA-256-PLUS", "RFC 7677", "scram"),
+    Mechanism("SCRAM-SHA-1-PLUS", "RFC 5802", "scram"),
     Mechanism("SCRAM-SHA-256", "RFC 7677", "scram"),
     Mechanism("SCRAM-SHA-1", "RFC 5802", "scram"),
     Mechanism("DIGEST-MD5", "RFC 2831", "secret"),

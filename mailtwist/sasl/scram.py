@@ -1,4 +1,4 @@
-"""SCRAM (RFC 5802, RFC 7677), the server's half, without channel binding."""
+"""SCRAM and SCRAM-PLUS (RFC 5802, RFC 7677), the server's half."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Callable
 
 from ..errors import AuthFailed, SyntaxFault
 from . import text
@@ -14,6 +15,11 @@ from .model import ScramKeys
 from .plain import OTHER_USER
 
 HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
+PLUS = "-PLUS"  # behind the name: with channel binding
+
+Bindings = Callable[[str], bytes | None]  # the data of a type of channel binding
+
+DOWNGRADE = "Channel binding is offered here, and the client was not told so"
 
 # client-first-message (RFC 5802 §7): gs2-header, then the bare message.
 _CLIENT_FIRST = re.compile(
@@ -47,29 +53,46 @@ class ScramServer:
     """One exchange: client_first(), server_first(), client_final(), in that order.
 
     `nonce` is the server's part, fresh and random, printable without a comma.
+    `bindings` knows the connection's channel bindings; None if -PLUS is not offered.
     """
 
-    def __init__(self, mechanism: str, nonce: bytes) -> None:
-        self._hash, self._nonce = HASHES[mechanism], nonce
+    def __init__(
+        self, mechanism: str, nonce: bytes, bindings: Bindings | None = None
+    ) -> None:
+        self._hash, self._nonce = HASHES[mechanism.removesuffix(PLUS)], nonce
+        self._plus, self._bindings = mechanism.endswith(PLUS), bindings
 
     def client_first(self, message: bytes) -> str:
         """The user name the client claims.  Raises SyntaxFault, AuthFailed.
 
-        "y" is fine: no -PLUS mechanism is offered, as the client believes.
+        A client that says "y" believes that no -PLUS mechanism is offered.  If it is,
+        somebody between us has taken it off the list (RFC 5802 §6).
         """
         found = _CLIENT_FIRST.fullmatch(message)
         if not found:
             raise SyntaxFault("client-first-message", 0)
-        if found["cb"].startswith(b"p="):
-            raise SyntaxFault("no channel binding", 0)
-        user = text.username(_ESCAPE.sub(_unescaped, found["user"]))
-        if found["authzid"]:
-            authzid = text.username(_ESCAPE.sub(_unescaped, found["authzid"]))
-            if authzid != user:
-                raise AuthFailed(OTHER_USER)
-        self._gs2, self._bare = found["gs2"], found["bare"]
+        bound = self._bound(found["cb"])
+        user = text.username(unescaped(found["user"]))
+        if found["authzid"] and text.username(unescaped(found["authzid"])) != user:
+            raise AuthFailed(OTHER_USER)
+        self._channel, self._bare = found["gs2"] + bound, found["bare"]
         self._nonce = found["nonce"] + self._nonce
         return user
+
+    def _bound(self, flag: bytes) -> bytes:
+        """The channel binding that the client must prove; empty for none."""
+        binds = flag.startswith(b"p=")
+        if binds != self._plus:
+            raise SyntaxFault("a channel binding" if self._plus else "none", 0)
+        if not binds:
+            if flag == b"y" and self._bindings is not None:
+                raise AuthFailed(DOWNGRADE)
+            return b""
+        kind = flag[2:].decode()
+        data = self._bindings(kind) if self._bindings is not None else None
+        if data is None:
+            raise AuthFailed(f"Channel binding {kind} cannot be had here")
+        return data
 
     def server_first(self, keys: ScramKeys) -> bytes:
         self._keys = keys
@@ -87,7 +110,8 @@ class ScramServer:
         if not found:
             raise SyntaxFault("client-final-message", 0)
         same_nonce = hmac.compare_digest(found["nonce"], self._nonce)
-        if not same_nonce or decoded(found["binding"]) != self._gs2:
+        bound = hmac.compare_digest(decoded(found["binding"]), self._channel)
+        if not same_nonce or not bound:
             raise AuthFailed()
         signed = b",".join((self._bare, self._first, found["without"]))
         signature = hmac.digest(self._keys.stored_key, signed, self._hash)
@@ -110,8 +134,14 @@ def decoded(octets: bytes) -> bytes:
         raise SyntaxFault("base64", 0) from fault
 
 
-def _unescaped(escape: re.Match[bytes]) -> bytes:
-    """saslname (RFC 5802 §7): "=2C" is a comma, "=3D" an equals sign."""
+def unescaped(saslname: bytes) -> bytes:
+    """saslname (RFC 5802 §7): "=2C" is a comma, "=3D" an equals sign.
+
+    Raises SyntaxFault."""
+    return _ESCAPE.sub(_character, saslname)
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
     if escape[1] is None:
         raise SyntaxFault("=2C or =3D in the user name", escape.start())
     return b"," if escape[1] == b"2C" else b"="

@@ -70,7 +70,7 @@ class Rooms:
         config, tls, lmtp = self.config, peer.tls, self.role == "lmtp"
         mechanisms: tuple[str, ...] = ()
         if not login and not lmtp:
-            mechanisms = self.authenticator.mechanisms(tls=tls)
+            mechanisms = self.authenticator.mechanisms(peer)
         return Offer(
             config.message_octets,
             starttls and not tls,

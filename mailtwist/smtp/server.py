@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..auth.channel import TlsChannel
 from ..auth.login import Peer
 from ..eager import step
 from ..errors import MailError
@@ -101,6 +102,7 @@ class SMTPServer(Protocol):
             base64.b32encode(os.urandom(10))[:14].decode().lower(),
             factory.rooms.role,
             self.listener,
+            TlsChannel(transport) if tls else None,
         )
         self._peer = peer
         config = factory.rooms.config
@@ -369,7 +371,7 @@ class SMTPServer(Protocol):
         self._peer = session.peer
         if isinstance(event, StartTls):
             self._flush()
-            session.tls_started()
+            session.tls_started(TlsChannel(self.transport))
             self._peer = session.peer
             self._handshaking = True
             self.transport.startTLS(self.factory.tls)

@@ -13,6 +13,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from ..address import Address
+from ..auth.channel import TlsChannel
 from ..auth.login import Login, Peer
 from ..delivery.model import LocalRecipient
 from ..delivery.trace import date_time
@@ -221,7 +222,8 @@ class Session:
     async def authenticate(self, event: Auth, converse: Converse) -> Reply:
         """The reply that ends an AUTH exchange; raises MailError."""
         mechanisms = self._rooms.authenticator.mechanisms
-        if self.lmtp or not mechanisms(tls=self.peer.tls) and not mechanisms(tls=True):
+        over_tls = evolve(self.peer, tls=True)
+        if self.lmtp or not mechanisms(self.peer) and not mechanisms(over_tls):
             raise CommandNotImplemented("AUTH is not offered here")
         try:
             login = await self._rooms.authenticator.login_sasl(
@@ -242,12 +244,12 @@ class Session:
             raise
         self.login = login
 
-    def tls_started(self) -> None:
+    def tls_started(self, channel: TlsChannel) -> None:
         """RFC 3207 §4.2: what the client said before is forgotten."""
         self.reset()
         self.log_out()
         self._hello = self._hop = None
-        self.peer = evolve(self.peer, tls=True)
+        self.peer = evolve(self.peer, tls=True, channel=channel)
 
     def log_out(self) -> None:
         login, self.login = self.login, None

@@ -18,7 +18,7 @@ def digest(user, password=PASSWORD, end=b"", uri="smtp/mx.example.test"):
 
 class OffTests(RoomTestCase):
     async def test_it_is_off_unless_configured(self):
-        self.assertNotIn("DIGEST-MD5", self.door.mechanisms(tls=True))
+        self.assertNotIn("DIGEST-MD5", self.door.mechanisms(TLS))
         login = self.door.login_sasl("DIGEST-MD5", None, digest(ANN), TLS)
         await self.refused(UnknownMechanism, login)
 
@@ -30,7 +30,7 @@ class DigestMd5Tests(RoomTestCase):
         return self.door.login_sasl("DIGEST-MD5", None, converse, peer)
 
     async def test_it_logs_in_an_account_that_keeps_its_secret(self):
-        self.assertIn("DIGEST-MD5", self.door.mechanisms(tls=False))
+        self.assertIn("DIGEST-MD5", self.door.mechanisms(CLEAR))
         converse = digest(ANN)
         done = await self.login(converse)
         self.assertEqual((done.name, done.mechanism), (ANN, "DIGEST-MD5"))

@@ -93,10 +93,10 @@ class RoomTestCase(TestCase):
 class OfferTests(RoomTestCase):
     def test_passwords_in_clear_only_under_TLS(self):
         self.assertEqual(
-            self.door.mechanisms(tls=True),
+            self.door.mechanisms(TLS),
             ("SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"),
         )
-        self.assertEqual(self.door.mechanisms(tls=False), ("SCRAM-SHA-256", "CRAM-MD5"))
+        self.assertEqual(self.door.mechanisms(CLEAR), ("SCRAM-SHA-256", "CRAM-MD5"))
         self.assertTrue(self.door.plaintext(tls=True))
         self.assertFalse(self.door.plaintext(tls=False))
         self.assertTrue(self.door.apop())
@@ -124,13 +124,13 @@ class NoSecretOfferTests(TestCase):
         added(config, "bob@example.test")
         auth = built(self, config, reactor)
         self.assertFalse(auth.authenticator.apop())
-        self.assertNotIn("CRAM-MD5", auth.authenticator.mechanisms(tls=True))
+        self.assertNotIn("CRAM-MD5", auth.authenticator.mechanisms(TLS))
         added(config, ANN, keep_secret=True)
         auth.sources[0].parts.directory._looked_at = float(
             "-inf"
         )  # a quarter of a second later
         self.assertTrue(auth.authenticator.apop())
-        self.assertIn("CRAM-MD5", auth.authenticator.mechanisms(tls=True))
+        self.assertIn("CRAM-MD5", auth.authenticator.mechanisms(TLS))
 
     def test_no_database_offers_no_digests(self):
         auth = built(self, configured(self.mktemp()), reactor)
@@ -140,7 +140,7 @@ class NoSecretOfferTests(TestCase):
         config = configured(self.mktemp(), plaintext_without_tls=True)
         door = built(self, config, reactor).authenticator
         self.assertTrue(door.plaintext(tls=False))
-        self.assertIn("PLAIN", door.mechanisms(tls=False))
+        self.assertIn("PLAIN", door.mechanisms(CLEAR))
 
 
 class LoginTests(RoomTestCase):
@@ -285,7 +285,7 @@ class LoginTests(RoomTestCase):
         )
 
     async def test_cancelled_exchanges(self):
-        for mechanism in self.door.mechanisms(tls=True):
+        for mechanism in self.door.mechanisms(TLS):
             login = self.door.login_sasl(
                 mechanism, None, answering(SaslCancelled()), TLS
             )
@@ -306,7 +306,7 @@ class ScramSha1Tests(RoomTestCase):
     options = {"scram_sha1": True}
 
     async def test_SCRAM_SHA_1_if_switched_on(self):
-        self.assertIn("SCRAM-SHA-1", self.door.mechanisms(tls=False))
+        self.assertIn("SCRAM-SHA-1", self.door.mechanisms(CLEAR))
         first, rest = scram(PASSWORD.decode(), "SCRAM-SHA-1")
         done = await self.door.login_sasl("SCRAM-SHA-1", first, rest, TLS)
         self.assertEqual(done.name, ANN)
@@ -326,7 +326,7 @@ class DefaultDomainTests(RoomTestCase):
 
 class DownTests(RoomTestCase):
     async def test_a_database_that_is_gone_is_never_a_wrong_password(self):
-        self.assertIn("CRAM-MD5", self.door.mechanisms(tls=True))
+        self.assertIn("CRAM-MD5", self.door.mechanisms(TLS))
         await self.door.login_password(ANN, Secret(PASSWORD), TLS)
         path = UserDb(self.config).path
         path.rename(path.with_name("moved"))

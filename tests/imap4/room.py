@@ -46,8 +46,8 @@ class Accounts:
     def plaintext(self, *, tls):
         return tls or self.plaintext_without_tls
 
-    def mechanisms(self, *, tls):
-        return ("PLAIN", "ASK") if self.plaintext(tls=tls) else ("ASK",)
+    def mechanisms(self, peer):
+        return ("PLAIN", "ASK") if self.plaintext(tls=peer.tls) else ("ASK",)
 
     async def login_password(self, user, password, peer):
         if not self.plaintext(tls=peer.tls):

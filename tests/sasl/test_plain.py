@@ -94,5 +94,5 @@ class TableTests(SynchronousTestCase):
         )
 
     def test_the_strongest_comes_first(self):
-        self.assertEqual(MECHANISMS[0].name, "SCRAM-SHA-256")
+        self.assertEqual(MECHANISMS[0].name, "SCRAM-SHA-256-PLUS")
         self.assertEqual(len(BY_NAME), len(MECHANISMS))

@@ -169,3 +169,68 @@ class GrammarTests(SynchronousTestCase):
         keys = keys_for("SCRAM-SHA-256", b"pw", SALT, FAST)
         self.assertNotIn(repr(keys.server_key), repr(keys))
         self.assertNotIn(repr(keys.stored_key), repr(keys))
+
+
+class ChannelBindingTests(SynchronousTestCase):
+    """SCRAM-PLUS, and the flag by which a client says what it was told."""
+
+    DATA = b"what only the two ends of this connection know"
+
+    def bindings(self, kind):
+        return {"tls-server-end-point": self.DATA}.get(kind)
+
+    def server(self, mechanism="SCRAM-SHA-256-PLUS", offered=True):
+        return ScramServer(
+            mechanism, b"servernonce", self.bindings if offered else None
+        )
+
+    def bound(self, data, **options):
+        """A client's whole exchange on a connection with this binding."""
+        peer = ScramClient(
+            ["SCRAM-SHA-256-PLUS"],
+            "ann@example.test",
+            "s3cret",
+            channel_binding=("tls-server-end-point", data),
+        )
+        server = self.server(**options)
+        server.client_first(peer.get_client_first().encode())
+        keys = keys_for("SCRAM-SHA-256", b"s3cret", SALT, FAST)
+        peer.set_server_first(server.server_first(keys).decode())
+        answer = server.client_final(peer.get_client_final().encode())
+        peer.set_server_final(answer.decode())
+
+    def test_another_implementation_binds_its_login_to_the_connection(self):
+        self.bound(self.DATA)
+
+    @given(data=st.binary(min_size=1, max_size=64))
+    @settings(deadline=None, max_examples=20)
+    def test_a_login_that_is_passed_on_from_another_connection_fails(self, data):
+        if data != self.DATA:
+            self.assertRaises(AuthFailed, self.bound, data)
+
+    def test_what_a_client_may_say_of_channel_binding(self):
+        plus, plain = "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"
+        for mechanism, offered, flag, fault, reason in [
+            (plain, True, "n", None, "a client that knows no binding"),
+            (plain, False, "y", None, "it was told of no -PLUS, and there is none"),
+            (plain, True, "y", AuthFailed, "somebody took -PLUS off the list"),
+            (
+                plain,
+                True,
+                "p=tls-server-end-point",
+                SyntaxFault,
+                "a binding without -PLUS",
+            ),
+            (plus, True, "p=tls-server-end-point", None, "as it should be"),
+            (plus, True, "n", SyntaxFault, "-PLUS without a binding"),
+            (plus, True, "y", SyntaxFault, "-PLUS, and told of none"),
+            (plus, True, "p=tls-unique", AuthFailed, "not to be had here"),
+            (plus, True, "p=x", AuthFailed, "an unknown type"),
+            (plus, True, "p=", SyntaxFault, "no type"),
+        ]:
+            first = f"{flag},,n=ann,r=cnonce".encode()
+            server = self.server(mechanism, offered)
+            if fault is None:
+                self.assertEqual(server.client_first(first), "ann", reason)
+            else:
+                self.assertRaises(fault, server.client_first, first)

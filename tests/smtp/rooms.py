@@ -44,8 +44,8 @@ class MemoryAuthenticator:
     def __init__(self):
         self.logged_out = 0
 
-    def mechanisms(self, *, tls):
-        return ("PLAIN", "LOGIN") if tls else ()
+    def mechanisms(self, peer):
+        return ("PLAIN", "LOGIN") if peer.tls else ()
 
     async def login_sasl(self, mechanism, initial, converse, peer):
         if not peer.tls:
