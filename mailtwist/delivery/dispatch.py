@@ -6,13 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..errors import MailError, NoRoute
+from ..errors import NoRoute
 from ..interfaces import IDelivery, IMessageSink, ISpool
 from .model import Envelope, LocalRecipient, RemoteRecipient, Verdict
+from .sinks import put, verdicts_of, write_to_all
 from .spare import Spare, asks_for_success, for_mailbox, left_over
 
 log = Logger("mailtwist")
@@ -105,11 +105,7 @@ class DispatchSink:
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """The slowest sink sets the pace."""
         self.octets += len(octets)
-        waits = [sink.write(octets) for sink in self._sinks]
-        slow = [wait for wait in waits if wait is not None]
-        if len(slow) < 2:
-            return slow[0] if slow else None
-        return Deferred.fromCoroutine(_all(slow))
+        return write_to_all([sink.write for sink in self._sinks], octets)
 
     def abort(self) -> None:
         for sink in self._sinks:
@@ -119,15 +115,15 @@ class DispatchSink:
         count = len(self._envelope.recipients)
         verdicts: list[Verdict] = [NoRoute() for _ in range(count)]
         if self._remote is not None:
-            found = await _verdicts(self._remote, len(self._there))
-            _put(verdicts, self._there, found)
+            found = await verdicts_of(self._remote, len(self._there))
+            put(verdicts, self._there, found)
             fault = next(filter(None, found), None)
             if fault is not None and self._envelope.one_reply:
                 self.abort()
                 return [fault] * count
         if self._local is not None:
-            found = await _verdicts(self._local, len(self._here))
-            _put(verdicts, self._here, found)
+            found = await verdicts_of(self._local, len(self._here))
+            put(verdicts, self._here, found)
         if self._spare is not None:
             verdicts = await self._left(self._spare, verdicts)
             self._spare.abort()
@@ -159,26 +155,3 @@ class DispatchSink:
             public=fault.public,
         )
         return verdicts
-
-
-def _put(
-    verdicts: list[Verdict], places: Sequence[int], found: Sequence[Verdict]
-) -> None:
-    for at, verdict in zip(places, found, strict=True):
-        verdicts[at] = verdict
-
-
-async def _all(waits: Sequence[Awaitable[None]]) -> None:
-    for wait in waits:
-        await wait
-
-
-async def _verdicts(sink: IMessageSink, recipients: int) -> list[Verdict]:
-    """A sink that breaks takes only its own recipients with it."""
-    try:
-        return list(await sink.commit())
-    except MailError as fault:
-        return [fault] * recipients
-    except Exception:
-        log.failure("delivering to {sink}", sink=type(sink).__name__)
-        return [MailError()] * recipients

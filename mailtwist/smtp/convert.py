@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Generator
+from contextlib import ExitStack
 from typing import IO, Any
 
 from twisted.internet.task import deferLater
@@ -60,15 +61,17 @@ async def converted(
     changes = await _in_turns(reactor, looking)
     if not changes:
         return look.content
-    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
-    octets = since = 0
-    for piece in rewritten(buffer, changes):
-        file.write(piece)
-        octets += len(piece)
-        since += len(piece)
-        if since > SLICE:
-            since = 0
-            await deferLater(reactor, 0)
+    with ExitStack() as stack:  # closed if the attempt is broken off meanwhile
+        file = stack.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY))
+        octets = since = 0
+        for piece in rewritten(buffer, changes):
+            file.write(piece)
+            octets += len(piece)
+            since += len(piece)
+            if since > SLICE:
+                since = 0
+                await deferLater(reactor, 0)
+        stack.pop_all()
     return Rewritten(file, octets)
 
 

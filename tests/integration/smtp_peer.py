@@ -12,6 +12,7 @@ import socketserver
 import threading
 
 CLOSE = object()  # cut the connection instead of a reply
+SILENCE = object()  # say nothing until the client has had enough
 
 
 class Script:
@@ -55,7 +56,9 @@ class _Session(socketserver.StreamRequestHandler):
             self.talk(self.server.script)
 
     def say(self, reply):
-        if reply is CLOSE:
+        if reply is SILENCE:
+            self.rfile.read()
+        if reply in (CLOSE, SILENCE):
             raise _Closed
         self.wfile.write(reply.encode() + b"\r\n")
 

@@ -209,13 +209,9 @@ def _recipients(
 
 def hurry(connection: Connection, now_s: float, domain: str) -> None:
     """Make what waits for `domain` due at `now_s`; everything if it is empty."""
-    which = "due_s > ?1 AND (?2 = '' OR domain = ?2)"
-    numbers = connection.execute(
-        f"SELECT DISTINCT message FROM recipient WHERE {which}",  # noqa: S608
-        (now_s, domain),
-    ).fetchall()
-    connection.execute(
-        f"UPDATE recipient SET due_s = ?1 WHERE {which}",  # noqa: S608
-        (now_s, domain),
-    )
+    update = """
+        UPDATE recipient SET due_s = ?1
+        WHERE due_s > ?1 AND (?2 = '' OR domain = ?2) RETURNING message
+    """
+    numbers = set(connection.execute(update, (now_s, domain)).fetchall())
     connection.executemany(_SET_DUE, numbers)

@@ -11,8 +11,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ...delivery.model import Envelope, LocalRecipient, Verdict
+from ...delivery.sinks import put, verdicts_of, write_to_all
 from ...directory.model import Account
-from ...errors import MailError, NoRoute
+from ...errors import NoRoute
 from ...interfaces import IDelivery, IMailboxes, IMessageSink, IStore
 from .remote import Reaches, RemoteMailboxes, RemoteSink
 
@@ -91,11 +92,7 @@ class SharedSink:
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """The slowest sets the pace."""
         self.octets += len(octets)
-        waits = [sink.write(octets) for sink in self._sinks]
-        slow = [wait for wait in waits if wait is not None]
-        if len(slow) < 2:
-            return slow[0] if slow else None
-        return Deferred.fromCoroutine(_all(slow))
+        return write_to_all([sink.write for sink in self._sinks], octets)
 
     def abort(self) -> None:
         for sink in self._sinks:
@@ -105,30 +102,13 @@ class SharedSink:
         """All at once: a slow one holds nobody else."""
         verdicts: list[Verdict] = [NoRoute() for _ in self._envelope.recipients]
         begun = [
-            Deferred.fromCoroutine(_verdicts(sink, len(some)))
+            Deferred.fromCoroutine(verdicts_of(sink, len(some)))
             for sink, some in zip(self._sinks, self._places, strict=True)
         ]
         for some, done in zip(self._places, begun, strict=True):
-            for at, verdict in zip(some, await done, strict=True):
-                verdicts[at] = verdict
+            put(verdicts, some, await done)
         return verdicts
 
 
 def _local(envelope: Envelope) -> list[LocalRecipient]:
     return [each for each in envelope.recipients if isinstance(each, LocalRecipient)]
-
-
-async def _all(waits: Sequence[Awaitable[None]]) -> None:
-    for wait in waits:
-        await wait
-
-
-async def _verdicts(sink: IMessageSink, recipients: int) -> list[Verdict]:
-    """A sink that breaks takes only its own recipients with it."""
-    try:
-        return list(await sink.commit())
-    except MailError as fault:
-        return [fault] * recipients
-    except Exception:
-        log.failure("delivering to {sink}", sink=type(sink).__name__)
-        return [MailError()] * recipients
