@@ -1,10 +1,10 @@
 """`make bench`: mailtwist beside Postfix and Dovecot, in one run on one machine.
 
-    python -m tests.bench [messages in the IMAP mailbox, default 10000]
+    python -m tests.bench [messages in the mailboxes, default 10000 100000]
 
 Messages a second and CPU milliseconds a message (the server's whole process tree) for
-SMTP into Maildirs; milliseconds for POP3 and IMAP.  Quote the ratios: absolute figures
-belong to the machine and the moment.
+SMTP into Maildirs, POP3 and IMAP.  Quote the ratios: absolute figures belong to the
+machine and the moment.
 """
 
 from __future__ import annotations
@@ -14,29 +14,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import psutil
-
 from tests.bench.bench_mailboxes import compare
 from tests.bench.mail import MAIL, PLAIN
 from tests.bench.peers import Postfix
+from tests.bench.spent import cpu_s
 from tests.integration.daemon import DOMAIN, Daemon
 
 SENDERS = 20
 USERS = 20
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process and its children, those that ended among them."""
-    root = psutil.Process(pid)
-    total = 0.0
-    for process in [root, *root.children(recursive=True)]:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:  # it ended: its parent has its time now
-            continue
-        total += times.user + times.system
-        total += times.children_user + times.children_system
-    return total
+MANY = 10_000  # messages; a larger mailbox is measured once, not three times
 
 
 def send(port: int, user: str, messages: int, per_connection: int) -> None:
@@ -109,7 +95,7 @@ def bench_smtp(daemon: Daemon) -> None:
 
 
 def main() -> None:
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    sizes = [int(word) for word in sys.argv[1:]] or [10_000, 100_000]
     daemon = Daemon(PLAIN)
     try:
         for number in range(USERS):
@@ -118,7 +104,8 @@ def main() -> None:
         bench_smtp(daemon)
     finally:
         daemon.remove()
-    compare(messages)
+    for messages in sizes:
+        compare(messages, rounds=3 if messages <= MANY else 1)
 
 
 if __name__ == "__main__":

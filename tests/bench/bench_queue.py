@@ -25,9 +25,9 @@ from mailtwist.queue.admin import QueueAdmin
 from mailtwist.queue.spool import statements
 from mailtwist.queue.spool.disk import DATABASE, DiskSpool
 from mailtwist.queue.spool.thread import Work, batch, connect
-from tests.bench.__main__ import cpu_s
 from tests.bench.mail import BODY
 from tests.bench.peers import SmtpSink
+from tests.bench.spent import cpu_s
 from tests.integration.daemon import Daemon
 
 CONFIG = """

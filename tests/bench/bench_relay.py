@@ -12,8 +12,9 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bench.__main__ import PLAIN, SENDERS, cpu_s, send
+from tests.bench.__main__ import PLAIN, SENDERS, send
 from tests.bench.peers import Postfix, SmtpSink
+from tests.bench.spent import cpu_s
 from tests.integration.daemon import Daemon
 
 TO = "someone@elsewhere.test"
