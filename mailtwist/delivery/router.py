@@ -129,12 +129,12 @@ class Router:
         if place.alias_of:
             address = Address(address.local_part, place.alias_of)
         account, detail = await rooms.accounts.find(address)
-        if account is None or not account.enabled:
+        if account is None or not account.receives:
             if place.kind == LOCAL and rooms.accounts.is_postmaster(address):
                 account = await rooms.accounts.postmaster()
             if account is None:
                 raise NoSuchUser("No mailbox of that name here")
-            if not account.enabled:
+            if not account.receives:
                 raise MailboxDisabled()
         await self._check_room(account, size_octets)
         return LocalRecipient(said, account, detail)

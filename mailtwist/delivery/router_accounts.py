@@ -54,6 +54,6 @@ class Accounts:
         account = None
         if self._postmaster:
             account = await self._directory.account(self._postmaster)
-        if account is None or not account.enabled:
+        if account is None or not account.receives:
             account = await self._directory.first_account()
         return account

@@ -276,14 +276,14 @@ class Walk:
             await self._go(evolve(branch, address=address))
             return
         if self._rooms.accounts.is_postmaster(address) and (
-            account is None or not account.enabled
+            account is None or not account.receives
         ):
             account = await self._rooms.accounts.postmaster()
             self._told(branch, "postmaster", account.name if account else "nobody")
         if account is None:
             await self._unknown(branch)
             return
-        if not account.enabled:
+        if not account.receives:
             raise MailboxDisabled()
         self._told(branch, "account", account.name)
         if way is not None:

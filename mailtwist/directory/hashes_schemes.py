@@ -71,10 +71,6 @@ def checked(stored: str, default: str) -> tuple[Check, str]:
     return check, text
 
 
-def known_scheme(name: str) -> bool:
-    return name.upper() in _SCHEMES or name.upper() in _DIGESTS
-
-
 def _digest(name: str, salted: bool, as_hex: bool) -> Check:
     size = hashlib.new(name, usedforsecurity=False).digest_size
 

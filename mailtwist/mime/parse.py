@@ -46,11 +46,6 @@ def read(buffer: Buffer) -> Sliced[tuple[Part, list[tuple[bytes, bytes]]]]:
     return (yield from _Parser(buffer).message(found, end)), found
 
 
-def header_end(buffer: Buffer, start: int, stop: int) -> int:
-    """The offset behind the blank line of the header at `start`; `stop` if none."""
-    return in_one_go(_header_end(buffer, start, stop))
-
-
 def _header_end(buffer: Buffer, start: int, stop: int) -> Sliced[int]:
     if buffer[start : start + 2] == b"\r\n":
         return min(start + 2, stop)

@@ -5,10 +5,6 @@ from __future__ import annotations
 from ..errors import MailError
 
 
-class ClientRefused(MailError):
-    status, public = "5.7.1", "Client host rejected"
-
-
 class ClientUnknown(MailError):
     """No name in DNS that leads back to the address (RFC 7372 §3.3)."""
 

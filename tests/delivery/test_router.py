@@ -188,6 +188,17 @@ class RouterTests(SynchronousTestCase):
         fault = self.fault("ann+x@example.test", MailboxDisabled)
         self.assertEqual(fault.status, "5.2.1")
 
+    def test_an_account_that_only_sends_takes_no_mail(self):
+        self.change("ann@example.test", uses=frozenset({"send", "imap4"}))
+        self.fault("ann@example.test", MailboxDisabled)
+        self.have("ann@example.test", "postmaster@example.test")
+        self.change("postmaster@example.test", uses=frozenset({"send"}))
+        self.assertEqual(self.found("postmaster")[0], "ann@example.test")
+        router = Router(self.directory, self.store, self.config)
+        asked = router.mailbox(Address.parse("postmaster@example.test"))
+        recipient = self.successResultOf(Deferred.fromCoroutine(asked))
+        self.assertEqual(recipient.account.name, "ann@example.test")
+
     def test_a_full_mailbox_is_refused_before_the_message_comes(self):
         self.change("ann@example.test", storage_limit_octets=1000)
         for used, size, full in [
