@@ -8,7 +8,7 @@ help: ; @sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 run: .venv/made ; @$(PY) tools/demo.py ## start the whole server on loopback ports, with a demo domain
 unit: .venv/made ; $(TRIAL) $$(tools/unit-tests) ## the fast tests, no network
 check: .venv/made ; PATH=.venv/bin:$$PATH tools/check ## style, types, floors, generated docs up to date
-itest: .venv/made ; tools/setup-tests && $(TRIAL) tests.integration ## real clients and peers against the running daemon
+itest: .venv/made ; tools/setup-tests && PYTHONPATH=. $(PY) tools/integration_tests.py ## real clients and peers against the running daemon
 test: check unit itest ## everything
 fuzz: .venv/made ; MAILTWIST_EXAMPLES=20000 $(TRIAL) $$(tools/unit-tests) ## the property tests, many more examples
 bench: .venv/made ; tools/setup-tests && $(PY) -m tests.bench ## speed beside Postfix and Dovecot

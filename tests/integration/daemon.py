@@ -43,12 +43,32 @@ LISTENERS = {  # name: (protocol, tls)
 # Below the ports that systems give to clients (32768 and up on Linux): else a client,
 # or a look whether the daemon is up that meets itself, may take the daemon's port.
 PORTS = range(10_000, 32_768)
+SLICES = 64  # of the ports: test runs side by side have different ones
 _given: set[int] = set()
+_mine: list[tuple[socket.socket, int]] = []  # what says so, and which slice
+
+
+def ports_of_this_run() -> range:
+    """Claimed by a name that the kernel forgets when the process ends."""
+    if not _mine:
+        for number in random.sample(range(SLICES), SLICES):
+            claim = socket.socket(socket.AF_UNIX)
+            try:
+                claim.bind(f"\0mailtwist-test-ports-{number}")
+            except OSError:
+                claim.close()
+                continue
+            _mine.append((claim, number))
+            break
+        else:
+            raise AssertionError(f"{SLICES} test runs are under way")
+    return PORTS[_mine[0][1] :: SLICES]
 
 
 def free_port(address: str = "127.0.0.1") -> int:
     """A port that nobody listens on, and that this run was not given before."""
-    for port in random.sample(PORTS, 1000):
+    ports = ports_of_this_run()
+    for port in random.sample(ports, len(ports)):
         if port in _given:
             continue
         with socket.socket() as probe:
