@@ -16,7 +16,11 @@ SILENCE = object()  # say nothing until the client has had enough
 
 
 class Script:
-    """A host that takes everything; each method gives the reply, or CLOSE."""
+    """A host that takes everything; each method gives the reply, or CLOSE.
+
+    `extensions` are what it offers after EHLO."""
+
+    extensions = ()
 
     def __init__(self):
         self.messages, self.lines = [], []
@@ -70,7 +74,10 @@ class _Session(socketserver.StreamRequestHandler):
             script.lines.append(text)
             verb = text[:4].upper()
             if verb in ("EHLO", "HELO"):
-                self.say("250 peer.test")
+                lines = ["peer.test", *script.extensions]
+                for line in lines[:-1]:
+                    self.say(f"250-{line}")
+                self.say(f"250 {lines[-1]}")
             elif verb == "RCPT":
                 address = text.partition("<")[2].partition(">")[0]
                 reply = script.rcpt(address)

@@ -1,35 +1,16 @@
 """What a sender asked for reaches the far end: through intake, queue, relay, intake."""
 
-import smtplib
 from base64 import b64encode
 from email import message_from_bytes
 
 from tests.integration import ways_in
-from tests.integration.daemon import PASSWORD
 from tests.integration.programs import message
-from tests.integration.world import WorldTestCase
+from tests.integration.wishes import WishesTestCase
 
 UTF8 = "Gr\u00fc\u00dfe".encode()
 
 
-class WishesTests(WorldTestCase):
-    def ask(self, sender, recipient, octets, *mail, rcpt=(), bdat=False):
-        """Submit at servidorA with these parameters; the last reply."""
-        a = self.world.a
-        with smtplib.SMTP(a.address, a.port("submission")) as client:
-            client.starttls(context=ways_in.OPEN)
-            client.login(sender, PASSWORD)
-            client.command_encoding = "utf-8"
-            for command in (
-                " ".join((f"MAIL FROM:<{sender}>", *mail)),
-                " ".join((f"RCPT TO:<{recipient}>", *rcpt)),
-            ):
-                self.assertEqual(client.docmd(command)[0], 250, command)
-            if not bdat:
-                return client.data(octets)
-            client.send(b"BDAT %d LAST\r\n" % len(octets) + octets)
-            return client.getreply()
-
+class WishesTests(WishesTestCase):
     def people(self):
         return self.user(self.world.a), self.user(self.world.b)
 
@@ -76,8 +57,3 @@ class WishesTests(WorldTestCase):
         # POP3 without UTF8 shows it encoded (RFC 6856 §2)
         self.assertIn(b"\r\nSubject: =?utf-8?B?%s?=\r\n" % b64encode(UTF8), got)
         self.assertIn(b"with UTF8SMTPS", got.partition(b"\r\nReceived: ")[2])
-
-    def test_time_and_priority_are_words_that_both_know(self):
-        ann, bob = self.people()
-        self.ask(ann, bob, message(sender=ann, to=bob), "BY=600;R", "MT-PRIORITY=3")
-        self.arrived(self.world.b, bob)

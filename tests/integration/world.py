@@ -100,12 +100,12 @@ class World:
         self.at_end(self.dns.stop)
         self.start_hosts()
 
-    def start_hosts(self, *more: str, extra_b: str = "") -> None:
+    def start_hosts(self, *more: str, extra_b: str = "", top_b: str = "") -> None:
         """servidorA and servidorB, that one with `more` domains."""
         self.port = free_port(f"{self._network}.1")
         self.a = self.host("servidora.test", "a.test", "a2.test")
         domains = ("b.test", "b2.test", *more)
-        self.b = self.host("servidorb.test", *domains, extra=extra_b)
+        self.b = self.host("servidorb.test", *domains, extra=extra_b, top=top_b)
 
     def at_end(self, what: Callable[[], object]) -> None:
         """Do this when the world ends, last thing first."""
@@ -128,10 +128,11 @@ class World:
             "[queue]\nfirst_retry_s = 0.5\nmost_retry_s = 1\n"
         )
 
-    def host(self, name: str, *domains: str, extra: str = "") -> Daemon:
-        """A running mailtwist with these domains."""
+    def host(self, name: str, *domains: str, extra: str = "", top: str = "") -> Daemon:
+        """A running mailtwist with these domains; `top` goes before all sections."""
         daemon = Daemon(
             self.configuration() + self.extra + extra,
+            top,
             hostname=name,
             domains=domains,
             address=self.address(name, *domains),
