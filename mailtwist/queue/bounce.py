@@ -104,7 +104,10 @@ class Reporter:
             recipient = await self._way_back(to, message, path is None)
             if recipient is not None:
                 report = self._report(message, to, some, kind, whole, returned)
-                made.append((self._envelope(report, recipient), compose(report)))
+                envelope = self._envelope(
+                    report, recipient, require_tls=message.wishes.require_tls
+                )
+                made.append((envelope, compose(report)))
         return made
 
     async def _way_back(
@@ -133,14 +136,19 @@ class Reporter:
             return RemoteRecipient(found.address, mailbox, notify)
         return RemoteRecipient(found.address, found.targets, notify)
 
-    def _envelope(self, report: Report, recipient: RemoteRecipient) -> Envelope:
+    def _envelope(
+        self, report: Report, recipient: RemoteRecipient, *, require_tls: bool
+    ) -> Envelope:
+        """`require_tls` if the message did: reports show its header (RFC 8689 §5)."""
         return Envelope(
             report.message_id,
             report.message_id,
             None,
             (recipient,),
             wishes=Wishes(
-                "8BITMIME" if report.eight_bit else "7BIT", not report.recipient.ascii
+                "8BITMIME" if report.eight_bit else "7BIT",
+                not report.recipient.ascii,
+                require_tls=require_tls,
             ),
         )
 
@@ -191,7 +199,8 @@ def date_time(second: float) -> bytes:
 async def _returned(
     message: QueuedMessage, content: IContent, kind: str
 ) -> tuple[bool, bytes]:
-    """(all of it, octets) that go back: RET counts for failures (RFC 3461 §4.3).
+    """(all of it, octets) that go back: RET counts for failures (RFC 3461 §4.3), unless
+    the message requires TLS (RFC 8689 §5).
 
     Without RET a small message goes back whole, as senders find it helpful."""
     octets = await content.read(0, MOST_RETURNED)
@@ -199,6 +208,7 @@ async def _returned(
     whole = (
         kind == "failed"
         and wishes.ret != "HDRS"
+        and not wishes.require_tls
         and wishes.body != "BINARYMIME"
         and content.octets <= MOST_RETURNED
     )

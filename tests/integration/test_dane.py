@@ -31,9 +31,8 @@ class DaneWorld(World):
             extra_b=f'[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n',
         )
         self.plain = self.peer(Script(), "plain.test")
-        own = x509.load_pem_x509_certificate(certificate.read_bytes())
         rows = {
-            "servidorb.test": f"3 1 1 {digest(own)}",
+            "servidorb.test": f"3 1 1 {digest_of_file(certificate)}",
             "wrong.test": f"3 1 1 {WRONG}",
             "forged.test": f"3 1 1 {FORGED}",
             "anchor.test": f"2 1 1 {digest(authority.certificate)}",
@@ -58,6 +57,10 @@ def digest(certificate):
         Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     )
     return hashlib.sha256(key).hexdigest().upper()
+
+
+def digest_of_file(path):
+    return digest(x509.load_pem_x509_certificate(path.read_bytes()))
 
 
 class DaneTests(WorldTestCase):

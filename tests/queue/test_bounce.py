@@ -147,6 +147,12 @@ class ReporterTests(SynchronousTestCase):
             ("failed", large, Wishes(), "it is large"),
             ("failed", large, Wishes(ret="FULL"), "it is too large to send it back"),
             ("failed", MESSAGE, Wishes(body="BINARYMIME"), "no hop need take it"),
+            (
+                "failed",
+                MESSAGE,
+                Wishes(ret="FULL", require_tls=True),
+                "it must not be read on a way back without TLS (RFC 8689 §5)",
+            ),
             ("failed", endless, Wishes(), "no header ends"),
             ("delayed", MESSAGE, Wishes(ret="FULL"), "RET is for failures"),
         ):
@@ -156,6 +162,16 @@ class ReporterTests(SynchronousTestCase):
             payload = parts[2].get_payload()
             self.assertTrue(payload.endswith("\r\n"), why)
             self.assertNotIn("body", payload, why)
+
+    def test_reports_of_a_message_that_needs_tls_need_it_too(self):
+        for kind in ("failed", "delayed", "succeeded"):
+            told = (recipient(notify=Notify(SUCCESS)), NO_USER)
+            envelope, _, _ = self.report(
+                told, kind=kind, wishes=Wishes(require_tls=True)
+            )
+            self.assertTrue(envelope.wishes.require_tls, kind)
+        envelope, _, _ = self.report((recipient(), NO_USER))
+        self.assertFalse(envelope.wishes.require_tls)
 
     def test_a_delay_says_until_when_it_is_tried(self):
         told = (recipient(), Outcome(MailError("Connection refused", status="4.4.1")))
