@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from .agents import Agents
 from .checks import between, ge, in_, matches_re, some_of
 from .option import (
     DAY_S,
@@ -387,4 +388,5 @@ class Config:
     restrictions: Restrictions = section(
         Restrictions, "What a client must keep to; Postfix's smtpd_*_restrictions."
     )
+    agents: Agents = section(Agents, "Files of accounts that have a uid of their own.")
     log: Log = section(Log, "Logs.")

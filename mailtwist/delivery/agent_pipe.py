@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -18,7 +17,7 @@ from ..interfaces import IContent, ITransport
 from ..mime.header import fields, table, unfold
 from ..queue.model import Job, Outcome, QueuedRecipient
 from .agent_command import exit_fault, words
-from .agent_process import Ended, run_program
+from .agent_process import Ended, Program
 from .agent_user import Identities, Identity
 
 log = Logger("mailtwist")
@@ -27,6 +26,8 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 HEADER_OCTETS = 128 * 1024  # of the message looked through for Delivered-To
 NOT_RUN = b"Upon execvpe "  # what Twisted's child says if there is no such program
 APPEND = os.path.join(os.path.dirname(__file__), "agent_append.py")
+# Runs a program as somebody; raises MailError.
+Run = Callable[[Identity, Program, IContent], Awaitable[Ended]]
 _CONTROLS = dict.fromkeys((*range(32), 127), "_")
 
 
@@ -38,9 +39,8 @@ class PipeTransport:
     signal, a time-out and a command that cannot be run are temporary.
     """
 
-    def __init__(self, reactor: Any, config: Config, identities: Identities) -> None:
-        self._reactor, self._config = reactor, config
-        self._identities = identities
+    def __init__(self, config: Config, identities: Identities, run: Run) -> None:
+        self._config, self._identities, self._run = config, identities, run
         self._separator = config.delivery.subaddress_separator
 
     def destination(self, job: Job) -> str:
@@ -61,34 +61,25 @@ class PipeTransport:
                 )
             identity = await self._identities.of(recipient.run_as)
             values = environment(job, recipient, identity, self._separator)
-            listed = self._words(job.route.next_hop, values)
-            ended = await run_program(
-                self._reactor,
-                listed,
+            program = Program(
+                self._words(job.route.next_hop, values),
                 values,
-                at_home(identity),
+                identity.home,
                 self._before(job, recipient),
-                content,
-                timeout_s=self._config.alias.command_s,
-                output_octets=self._config.alias.output_octets,
+                self._config.alias.command_s,
+                self._config.alias.output_octets,
             )
+            ended = await self._run(identity, program, content)
             return Outcome(fault_of(ended), action="delivered")
         except MailError as fault:
             return Outcome(fault)
-        except OSError as fault:
-            log.error("a command cannot be run: {why}", why=fault.strerror)
-            return Outcome(MailError("Command cannot be run", status="4.3.0"))
 
     def _words(self, command: str, values: Mapping[str, str]) -> list[str]:
         try:
-            listed = words(command, values)
+            return words(command, values)
         except ValueError as fault:
             log.error("{command!r} is not run: {why}", command=command, why=str(fault))
             raise MailError("Command cannot be run", status="4.3.5") from fault
-        if not os.access(listed[0], os.X_OK):
-            log.error("{program} is not there to be run", program=listed[0])
-            raise MailError("Command cannot be run", status="4.3.5")
-        return listed
 
     def _before(self, job: Job, recipient: QueuedRecipient) -> bytes:
         return from_line(job) + trace_lines(job, recipient)
@@ -158,13 +149,6 @@ async def is_loop(address: Address, content: IContent) -> bool:
     delivered = table(fields(octets)).get(b"delivered-to", ())
     ours = (address.encode().lower(), address.encode(utf8=True).lower())
     return any(unfold(value).lower() in ours for value in delivered)
-
-
-def at_home(identity: Identity) -> Identity:
-    """With a home that can be entered, "/" else: the child has no way to complain."""
-    if os.path.isdir(identity.home) and os.access(identity.home, os.X_OK):
-        return identity
-    return Identity(identity.name, "/", identity.uid, identity.gid)
 
 
 def fault_of(ended: Ended) -> MailError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,6 @@ from zope.interface import implementer
 
 from ..errors import MailError
 from ..interfaces import IContent
-from .agent_user import Identity
 
 log = Logger("mailtwist")
 
@@ -32,34 +32,59 @@ class Ended:
     late: bool = False
 
 
-def run_program(
-    reactor: Any,
-    words: Sequence[str],
-    environment: Mapping[str, str],
-    identity: Identity,
-    before: bytes,
-    content: IContent,
-    *,
-    timeout_s: float,
-    output_octets: int,
-) -> Deferred[Ended]:
-    """Run it; `before` and the content go to its input, line ends as LF.
+@frozen
+class Program:
+    """What is to run: its words, its environment, in whose home, with what limits.
 
-    Cancelling kills it.  Fails with MailError if the content cannot be read."""
-    watched = Watched(reactor, before, content, timeout_s, output_octets)
-    reactor.spawnProcess(
-        watched,
-        words[0],
-        args=[word.encode(errors="surrogateescape") for word in words],
-        env={
-            name.encode(): value.encode(errors="surrogateescape")
-            for name, value in environment.items()
-        },
-        path=identity.home,
-        uid=identity.uid,
-        gid=identity.gid,
+    `before` goes to its input ahead of the message."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    home: str
+    before: bytes
+    timeout_s: float
+    output_octets: int
+
+    def values(self) -> tuple[Any, ...]:
+        """For another process, to be put into `of`."""
+        pairs = list(self.environment.items())
+        rest = self.home, self.before, self.timeout_s, self.output_octets
+        return (list(self.words), pairs, *rest)
+
+    @classmethod
+    def of(cls, words: list[str], pairs: list[tuple[str, str]], *rest: Any) -> Program:
+        return cls(words, dict(pairs), *rest)
+
+
+async def run_program(reactor: Any, program: Program, content: IContent) -> Ended:
+    """Run it with our own rights; the content goes to its input, line ends as LF.
+
+    Cancelling kills it.  Raises MailError if it cannot be run, or the content not be
+    read."""
+    path = program.words[0]
+    if not os.access(path, os.X_OK) or os.path.isdir(path):
+        log.error("{program} is not there to be run", program=path)
+        raise MailError("Command cannot be run", status="4.3.5")
+    watched = Watched(
+        reactor, program.before, content, program.timeout_s, program.output_octets
     )
-    return watched.ended
+    home = program.home  # the child has no way to complain of it
+    reachable = os.path.isdir(home) and os.access(home, os.X_OK)
+    try:
+        reactor.spawnProcess(
+            watched,
+            path,
+            args=[os.fsencode(word) for word in program.words],
+            env={
+                os.fsencode(name): os.fsencode(value)
+                for name, value in program.environment.items()
+            },
+            path=home if reachable else "/",
+        )
+    except OSError as fault:
+        log.error("a command cannot be run: {why}", why=fault.strerror)
+        raise MailError("Command cannot be run", status="4.3.0") from fault
+    return await watched.ended
 
 
 @implementer(IPullProducer)

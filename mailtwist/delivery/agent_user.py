@@ -15,7 +15,7 @@ from ..interfaces import IDirectory
 
 @frozen
 class Identity:
-    """uid and gid are None where the server is not root: then they are its own."""
+    """uid and gid are None for the server's own."""
 
     name: str
     home: str
@@ -24,42 +24,48 @@ class Identity:
 
 
 class Identities:
-    """Looks users up in threads, as the system may ask a network for them."""
+    """Looks users up in threads, as the system may ask a network for them.
+
+    `becomes()` is false for a server that cannot run anything as somebody else: one
+    that never was root, whose commands are its own user's."""
 
     def __init__(
         self,
         directory: IDirectory,
         command_user: str,
         in_thread: Callable[..., Awaitable[Any]],
+        becomes: Callable[[], bool],
     ) -> None:
         self._directory, self._command_user = directory, command_user
-        self._in_thread = in_thread
+        self._in_thread, self._becomes = in_thread, becomes
 
     async def of(self, run_as: str) -> Identity:
         """`run_as` as in Target: an account, or "" for the administrator's lists.
 
         Raises MailError: nothing ever runs as root."""
-        home = "/"
+        home, name = "/", run_as.partition("@")[0]
         if run_as:
             account = await self._directory.account(run_as)
             if account is None:
                 raise MailError("Account is not there any more", status="5.1.1")
             home = account.home
+            if account.uid is not None and account.uid != os.geteuid():
+                return Identity(name, home, account.uid, account.gid)
+        if not self._becomes():
+            return Identity(name, home)
         found: Identity = await self._in_thread(
-            identity, run_as, home, self._command_user
+            identity, name, home, self._command_user
         )
         return found
 
 
-def identity(run_as: str, home: str, command_user: str) -> Identity:
-    """The owner of the account's home, or the configured user."""
-    if os.geteuid() != 0:
-        return Identity(run_as.partition("@")[0], home)
+def identity(name: str, home: str, command_user: str) -> Identity:
+    """The owner of the account's home, or the configured user: never root, and never
+    the server's, who may read everybody's mail."""
     try:
+        if name and (owner := os.stat(home).st_uid) not in (0, os.geteuid()):
+            return Identity(name, home, owner, pwd.getpwuid(owner).pw_gid)
         user = pwd.getpwnam(command_user)
-        if run_as and (owner := os.stat(home).st_uid) != 0:
-            name, group = run_as.partition("@")[0], pwd.getpwuid(owner).pw_gid
-            return Identity(name, home, owner, group)
     except (KeyError, OSError) as fault:
         raise MailError("User of the command is not known", status="4.3.5") from fault
     if user.pw_uid == 0:

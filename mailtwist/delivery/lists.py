@@ -28,32 +28,38 @@ class NotTrusted(Exception):
     """A file that is there and may not be followed, and why."""
 
 
+# Asks the agent of an account with a uid of its own; None for those that have none.
+Ask = Callable[[Account, list[str]], Awaitable[tuple[str, str] | None] | None]
+
+
 @implementer(IListFiles)
 class ListFiles:
-    """Reads in threads; an account without `.forward` costs one lstat each time."""
+    """Reads in threads; an account without `.forward` costs one lstat each time.
+
+    What only its user may read is read by that user's agent, by `ask`."""
 
     def __init__(
-        self, in_thread: Callable[..., Awaitable[Any]], separator: str
+        self,
+        in_thread: Callable[..., Awaitable[Any]],
+        separator: str,
+        ask: Ask = lambda account, names: None,
     ) -> None:
-        self._in_thread, self._separator = in_thread, separator
+        self._in_thread, self._separator, self._ask = in_thread, separator, ask
 
     async def forward(self, account: Account, detail: str) -> tuple[str, str] | None:
         """See IListFiles."""
-        for name in self._names(detail):
-            path = os.path.join(account.home, name)
-            if not os.path.lexists(path):
-                continue
-            try:
-                text = await self._in_thread(read_forward, path)
-            except FileNotFoundError:
-                continue
-            except NotTrusted as why:
-                log.warn("{path} is not followed: {why}", path=path, why=str(why))
-                return None
-            except OSError as fault:
-                raise failed(path, fault) from fault
-            return path, list_lines(text)
-        return None
+        home, names = account.home, self._names(detail)
+        asked = self._ask(account, names)
+        if asked is not None:
+            found = await asked
+        elif not any(os.path.lexists(os.path.join(home, name)) for name in names):
+            return None
+        else:
+            found = await self._in_thread(first_list, home, names, None)
+        if found is None:
+            return None
+        path, text = found
+        return path, list_lines(text)
 
     def _names(self, detail: str) -> list[str]:
         """`.forward+detail`, if that can be a file's name, and `.forward`."""
@@ -78,17 +84,45 @@ def failed(path: str, fault: OSError) -> LookupFailed:
     return LookupFailed()
 
 
-def read_forward(path: str) -> str:
-    """A user's list: a regular file of the home's owner or ours that nobody else may
-    write, and no link.  Raises NotTrusted, OSError."""
-    home = os.stat(os.path.dirname(path))
+def first_list(
+    home: str, names: list[str], owners: set[int] | None
+) -> tuple[str, str] | None:
+    """(path, text) of the first of these files that is in the home; None if there is
+    none, or if it may not be followed, which is logged.
+
+    A user's list is a regular file of `owners` (of the home's owner, ours or root's if
+    None) that nobody else may write, and no link.  Raises LookupFailed; blocks."""
+    path = home
     try:
-        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if owners is None:
+                owners = {os.fstat(folder).st_uid, os.geteuid(), 0}
+            for name in names:
+                path = os.path.join(home, name)
+                text = _forward(folder, name, owners)
+                if text is not None:
+                    return path, text
+        finally:
+            os.close(folder)
+    except NotTrusted as why:
+        log.warn("{path} is not followed: {why}", path=path, why=str(why))
     except OSError as fault:
-        if fault.errno == errno.ENOENT or fault.errno in _PASSES:
+        if fault.errno in _PASSES:
+            raise failed(path, fault) from fault
+    return None
+
+
+def _forward(folder: int, name: str, owners: set[int]) -> str | None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        opened = os.open(name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        if fault.errno in _PASSES:
             raise
         raise NotTrusted(fault.strerror) from fault
-    owners = {home.st_uid, os.geteuid(), 0}
     return _text(opened, owners, stat.S_IWGRP | stat.S_IWOTH, MOST_FORWARD_OCTETS)
 
 

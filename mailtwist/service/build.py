@@ -27,7 +27,9 @@ from ..policy.restrictions import pipeline
 from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
 from ..smtp.factory import SMTPFactory
+from ..store.agent.store import AgentStore
 from ..store.maildir.store import MaildirStore
+from .agents import build_agents
 from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
@@ -60,9 +62,11 @@ class MailService(MultiService):
         self.hostname = config.server.hostname or socket.getfqdn()
         self.gate = Gate(config.limits)
         self.tls = server_tls(config, self.hostname)
-        self.store = MaildirStore(
+        self.agents = build_agents(reactor, config, self.hostname)
+        self._local = MaildirStore(
             reactor=reactor, config=config, hostname=self.hostname
         )
+        self.store = AgentStore(self._local, self.agents)
         self.auth = build_auth(reactor=reactor, config=config, store=self.store)
         self.portal = self.auth.portal
         self.spool = build_spool(reactor, config)
@@ -71,6 +75,7 @@ class MailService(MultiService):
             config=config,
             directory=self.auth.directory,
             store=self.store,
+            agents=self.agents,
             queue=self.spool,
             derived=self.auth.thread.key_file.derived,
         )
@@ -187,7 +192,8 @@ class MailService(MultiService):
         await self.relaying.close()
         await self.routing.close()
         await self.spool.close()
-        await self.store.close()
+        await self._local.close()
+        await self.agents.close()
         await self.auth.close()
 
 

@@ -18,9 +18,12 @@ from ..delivery.router import Router
 from ..delivery.srs import Srs
 from ..directory.mailbox_tables import Directories, MailboxTables
 from ..errors import ConfigError, LookupFailed
-from ..interfaces import IDelivery, IDirectory, IStore, ITransport
+from ..interfaces import IDelivery, IDirectory, ITransport
 from ..secret import Secret
+from ..store.agent.agents import Agents
+from ..store.agent.store import AgentStore
 from ..tables.build import Tables
+from .agents import Runner
 
 log = Logger("mailtwist")
 
@@ -45,7 +48,8 @@ def build_routing(
     reactor: Any,
     config: Config,
     directory: IDirectory,
-    store: IStore,
+    store: AgentStore,
+    agents: Agents,
     queue: IDelivery | None,
     derived: Callable[[bytes], Secret],
 ) -> Routing:
@@ -67,15 +71,20 @@ def build_routing(
         queue,
         tables=tables.by_name,
         alias_files=tables.alias_files,
-        lists=ListFiles(tables.in_thread, config.delivery.subaddress_separator),
+        lists=ListFiles(
+            tables.in_thread, config.delivery.subaddress_separator, store.forward
+        ),
         srs=build_srs(config, derived),
         now=time.time,
         pause=lambda: deferLater(reactor, 0),
     )
-    identities = Identities(directory, config.alias.command_user, tables.in_thread)
+    runner = Runner(reactor, agents)
+    identities = Identities(
+        directory, config.alias.command_user, tables.in_thread, agents.can_start
+    )
     transports: dict[str, ITransport] = {
-        "pipe": PipeTransport(reactor, config, identities),
-        "file": FileTransport(reactor, config, identities),
+        "pipe": PipeTransport(config, identities, runner.run),
+        "file": FileTransport(config, identities, runner.run),
     }
     return Routing(router, tables, directory, transports)
 

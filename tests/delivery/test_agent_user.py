@@ -13,12 +13,14 @@ from mailtwist.errors import AuthUnavailable, MailError
 
 class Directory:
     def __init__(self, home):
-        self.home, self.fault = home, None
+        self.home, self.fault, self.uid = home, None, None
 
     async def account(self, name):
         if self.fault is not None:
             raise self.fault
-        return Account(name, self.home) if name == "ann@example.test" else None
+        if name != "ann@example.test":
+            return None
+        return Account(name, self.home, uid=self.uid, gid=7002)
 
 
 class IdentityTests(SynchronousTestCase):
@@ -27,39 +29,49 @@ class IdentityTests(SynchronousTestCase):
         os.mkdir(self.home)
         self.directory = Directory(self.home)
 
-    def of(self, run_as, command_user="nobody"):
-        identities = Identities(self.directory, command_user, maybeDeferred)
+    def of(self, run_as, command_user="nobody", becomes=True):
+        identities = Identities(
+            self.directory, command_user, maybeDeferred, lambda: becomes
+        )
         return Deferred.fromCoroutine(identities.of(run_as))
 
-    def as_root(self, owner=0):
-        """What root would find, with a home of this uid."""
-        self.patch(agent_user.os, "geteuid", lambda: 0)
+    def with_home_of(self, owner, ours=0):
+        """What we would find, with a home of this uid."""
+        self.patch(agent_user.os, "geteuid", lambda: ours)
         seen = os.stat_result((0o40700, 0, 0, 2, owner, 0, 0, 0, 0, 0))
         self.patch(agent_user.os, "stat", lambda path: seen)
 
-    def test_without_root_everything_runs_as_the_server(self):
-        self.patch(agent_user.os, "geteuid", lambda: 1000)
+    def test_who_cannot_become_others_runs_everything_as_the_server(self):
         for run_as, name, home in [
             ("ann@example.test", "ann", self.home),
             ("", "", "/"),
         ]:
-            found = self.successResultOf(self.of(run_as))
+            found = self.successResultOf(self.of(run_as, becomes=False))
             self.assertEqual(found, Identity(name, home))
 
-    def test_root_gives_up_its_rights(self):
+    def test_an_account_with_its_own_uid_is_that_user_and_nobody_else(self):
+        self.directory.uid = 7001
+        for becomes in (True, False):
+            found = self.successResultOf(self.of("ann@example.test", becomes=becomes))
+            self.assertEqual(found, Identity("ann", self.home, 7001, 7002))
+
+    def test_rights_are_given_up(self):
         nobody, games = pwd.getpwnam("nobody"), pwd.getpwnam("games")
         admin = Identity("nobody", nobody.pw_dir, nobody.pw_uid, nobody.pw_gid)
-        for run_as, owner, found, why in [
-            ("", 0, admin, "the administrator's"),
-            ("ann@example.test", 0, admin, "a home of root is nobody's"),
+        own = Identity("ann", self.home, games.pw_uid, games.pw_gid)
+        for run_as, owner, ours, found, why in [
+            ("", 0, 0, admin, "the administrator's"),
+            ("ann@example.test", 0, 0, admin, "a home of root is nobody's"),
+            ("ann@example.test", games.pw_uid, 0, own, "its owner, in his group"),
             (
                 "ann@example.test",
                 games.pw_uid,
-                Identity("ann", self.home, games.pw_uid, games.pw_gid),
-                "its owner, with the owner's own group",
+                games.pw_uid,
+                admin,
+                "a home of the server's user, who reads everybody's mail",
             ),
         ]:
-            self.as_root(owner)
+            self.with_home_of(owner, ours)
             self.assertEqual(self.successResultOf(self.of(run_as)), found, why)
 
     def test_nothing_runs_as_root_or_as_nobody_known(self):
@@ -68,14 +80,13 @@ class IdentityTests(SynchronousTestCase):
             ("no-such-user", 0, "nobody of that name"),
             ("nobody", 54321, "an owner without a name"),
         ]:
-            self.as_root(owner)
+            self.with_home_of(owner)
             fault = self.failureResultOf(self.of("ann@example.test", user), MailError)
             self.assertEqual(fault.value.status, "4.3.5", why)
 
     def test_a_home_that_is_gone_waits(self):
-        self.patch(agent_user.os, "geteuid", lambda: 0)
         with self.assertRaises(MailError):
-            identity("ann@example.test", f"{self.home}/gone", "nobody")
+            identity("ann", f"{self.home}/gone", "nobody")
 
     def test_an_account_that_is_gone_is_gone_and_one_not_known_now_waits(self):
         fault = self.failureResultOf(self.of("bob@example.test"), MailError)

@@ -91,12 +91,13 @@ class ListsTests(SynchronousTestCase):
 
     def test_what_may_pass_is_temporary(self):
         self.write("x@else.test")
-        lists = ListFiles(self.broken, "+")
-        looked = Deferred.fromCoroutine(lists.forward(self.account, ""))
-        self.failureResultOf(looked, LookupFailed)
 
-    def broken(self, work, path):
-        raise OSError(5, "Input/output error")
+        def broken(*arguments):
+            raise OSError(5, "Input/output error")
+
+        self.patch(os, "read", broken)
+        looked = Deferred.fromCoroutine(self.lists.forward(self.account, ""))
+        self.failureResultOf(looked, LookupFailed)
 
     def test_included_lists(self):
         path = self.write("# staff\nann\nbob,\n", self.home / "staff")

@@ -10,6 +10,9 @@ from mailtwist.delivery.model import LocalRecipient
 from mailtwist.errors import ConfigError, LookupFailed
 from mailtwist.secret import Secret
 from mailtwist.service.routing import build_routing, build_srs
+from mailtwist.store.agent.agents import Agents
+from mailtwist.store.agent.store import AgentStore
+from mailtwist.store.memory import MemoryStore
 
 DOMAINS = """
 [[domain]]
@@ -56,11 +59,13 @@ class RoutingTests(SynchronousTestCase):
         return loads((DOMAINS + text).encode(), Path("/etc/mailtwist.toml"))
 
     def built(self, text=""):
+        self.agents = Agents(Clock(), None, most=1, idle_s=1)
         return build_routing(
             reactor=Clock(),
             config=self.config(text),
             directory=Directory(),
-            store=None,
+            store=AgentStore(MemoryStore(), self.agents),
+            agents=self.agents,
             queue=None,
             derived=derived,
         )

@@ -52,7 +52,7 @@ class OverSocket:
         self.servers = []
         self.agents = Agents(reactor, self.spawn, most=9, idle_s=60.0)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.agents.close()))
-        return AgentStore(self.behind, self.agents, self.own_uid)
+        return AgentStore(self.behind, self.agents, lambda: self.own_uid)
 
     def account_of(self, name, limit=None):
         home = self.home(name)

@@ -1,6 +1,5 @@
 """Agents are started when wanted, limited in number, and ended when idle."""
 
-import os
 import socket
 
 from twisted.internet import reactor
@@ -81,7 +80,7 @@ class RunningTests(TestCase):
     def setUp(self):
         self.memory, self.servers, self.spawned = MemoryStore(), [], []
         self.agents = agents.Agents(reactor, self.spawn, most=1, idle_s=60.0)
-        self.store = AgentStore(self.memory, self.agents, os.geteuid())
+        self.store = AgentStore(self.memory, self.agents)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.agents.close()))
 
     def spawn(self, uid, gid):

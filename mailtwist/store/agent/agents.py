@@ -26,6 +26,7 @@ CLOSE_S = 10.0  # for an agent to end its work when the server stops
 
 # Starts an agent for (uid, gid); gives the descriptor of our end of its socket.
 Spawn = Callable[[int, int], Deferred[int]]
+Owner = tuple[int, int]  # uid, gid
 
 
 @define
@@ -37,29 +38,45 @@ class Failed:
 
 
 class Agents:
-    """`most` at once; one that is idle for `idle_s`, or in another's way, ends."""
+    """`most` at once; one that is idle for `idle_s`, or in another's way, ends.
 
-    def __init__(self, reactor: Any, spawn: Spawn, *, most: int, idle_s: float) -> None:
-        self._reactor, self._spawn = reactor, spawn
+    `can_start()` is false where nobody has the right to start any."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        spawn: Spawn,
+        *,
+        most: int,
+        idle_s: float,
+        can_start: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._reactor, self._spawn, self.can_start = reactor, spawn, can_start
         self._most, self._idle_s = most, idle_s
-        self._known: dict[int, Agent] = {}
-        self._failed: dict[int, Failed] = {}
+        self._known: dict[Owner, Agent] = {}
+        self._failed: dict[Owner, Failed] = {}
         self._looking: Any = None
         self._closed = False
 
     def connection(self, account: Account) -> Connection:
         """See Reaches."""
-        uid, gid = account.uid, account.gid
-        if uid is None or gid is None or self._closed:
+        if account.uid is None or account.gid is None:
             raise MailboxUnreachable()
-        agent = self._known.get(uid)
+        return self.of(account.uid, account.gid)
+
+    def of(self, uid: int, gid: int) -> Agent:
+        """To the agent with this uid and gid; raises as `connection`."""
+        owner = uid, gid
+        if self._closed:
+            raise MailboxUnreachable()
+        agent = self._known.get(owner)
         if agent is not None:
             return agent
-        self._may_start(uid)
+        self._may_start(owner)
         agent = Agent(self._reactor, uid)
-        self._known[uid] = agent
+        self._known[owner] = agent
         started = self._reactor.seconds()
-        agent.when_lost.append(lambda: self._gone(agent, started))
+        agent.when_lost.append(lambda: self._gone(agent, owner, started))
         self._spawn(uid, gid).addCallbacks(
             lambda descriptor: self._adopt(descriptor, agent),
             lambda failure: self._not_started(failure, agent),
@@ -68,8 +85,8 @@ class Agents:
             self._looking = self._reactor.callLater(LOOK_S, self._look)
         return agent
 
-    def _may_start(self, uid: int) -> None:
-        failed = self._failed.get(uid)
+    def _may_start(self, owner: Owner) -> None:
+        failed = self._failed.get(owner)
         if failed is not None and self._reactor.seconds() < failed.next_s:
             raise MailboxUnreachable()
         if len(self._known) < self._most:
@@ -96,14 +113,14 @@ class Agents:
             log.failure("starting a store agent", failure)
         agent.give_up()
 
-    def _gone(self, agent: Agent, started_s: float) -> None:
-        if self._known.get(agent.uid) is agent:
-            del self._known[agent.uid]
+    def _gone(self, agent: Agent, owner: Owner, started_s: float) -> None:
+        if self._known.get(owner) is agent:
+            del self._known[owner]
         now = self._reactor.seconds()
         if agent.ending or now - started_s > SHORT_S:
-            self._failed.pop(agent.uid, None)
+            self._failed.pop(owner, None)
         else:
-            failed = self._failed.setdefault(agent.uid, Failed())
+            failed = self._failed.setdefault(owner, Failed())
             pause_s = min(MOST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failed.times, 16))
             failed.times, failed.next_s = failed.times + 1, now + pause_s
         if not agent.ending and not self._closed:
@@ -117,9 +134,9 @@ class Agents:
         for agent in list(self._known.values()):
             if not agent.busy and now - agent.used_s >= self._idle_s:
                 agent.end()
-        for uid, failed in list(self._failed.items()):
+        for owner, failed in list(self._failed.items()):
             if now > failed.next_s + MOST_PAUSE_S:
-                del self._failed[uid]
+                del self._failed[owner]
         if self._known or self._failed:
             self._looking = self._reactor.callLater(LOOK_S, self._look)
 

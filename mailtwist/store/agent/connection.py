@@ -62,11 +62,17 @@ class Connection(Frames):
 
         Fails with the MailError that it raised, MailboxUnreachable if the agent is
         gone.  Cancelling abandons the wait only."""
+        return self.call_within(CALL_S, method, *arguments, **named)
+
+    def call_within(
+        self, most_s: float, method: str, *arguments: Any, **named: Any
+    ) -> Deferred[Any]:
+        """As `call`, for what may take longer or has to be quicker."""
         if self.lost:
             return fail(MailboxUnreachable())
         number = next(self.numbers)
         call = Call(Deferred(lambda _: self._give_up(number)))
-        call.timer = self._reactor.callLater(CALL_S, self._too_late, number)
+        call.timer = self._reactor.callLater(most_s, self._too_late, number)
         self._calls[number] = call
         try:
             self._put([number, method, list(arguments), list(named.items())])

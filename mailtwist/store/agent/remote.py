@@ -29,7 +29,7 @@ from ...mailbox.model import (
     Stored,
     Usage,
 )
-from .connection import Connection
+from .connection import CALL_S, Connection
 
 log = Logger("mailtwist")
 
@@ -47,6 +47,8 @@ class Reaches(Protocol):
 
 class Writer:
     """What an upload and a message have in common: octets in flight, and an end."""
+
+    answer_s = CALL_S  # for its octets
 
     def __init__(self, reach: Callable[[], Connection], begin: str, *what: Any) -> None:
         self.octets, self.number = 0, 0
@@ -77,7 +79,9 @@ class Writer:
         for start in range(0, len(octets), PIECE_OCTETS):
             piece = octets[start : start + PIECE_OCTETS]
             self._unacknowledged += len(piece)
-            sent = self.connection.call("write", self.number, piece)
+            sent = self.connection.call_within(
+                self.answer_s, "write", self.number, piece
+            )
             sent.addErrback(self._failed).addCallback(self._taken, len(piece))
         if self._unacknowledged <= WINDOW_OCTETS:
             return None

@@ -19,9 +19,9 @@ from twisted.python.failure import Failure
 
 from ...delivery.model import Envelope, LocalRecipient
 from ...directory.model import Account
-from ...errors import MailError
+from ...errors import MailboxUnreachable, MailError
 from ...flags import Flags
-from ...interfaces import IMailbox, IMessageSink, IStore, IUpload
+from ...interfaces import IMailbox, IStore
 from ...mailbox.model import Appended, Path
 from .frames import Frames
 
@@ -38,9 +38,25 @@ MAILBOX = frozenset(
 Forward = Callable[[Account, list[str]], Awaitable[tuple[str, str] | None]]
 
 
+class Refused:
+    """Takes octets whose place was refused: they are on their way already."""
+
+    octets = 0
+
+    def write(self, octets: bytes) -> None:
+        return None
+
+    async def commit(self) -> list[MailError | None]:
+        raise MailboxUnreachable()
+
+    def abort(self) -> None:
+        return None
+
+
 class StoreServer(Frames):
     """One connection; `place(account)` is the account as the store here has it, and
-    `forward` reads its lists.  `ended` is called when the connection is lost."""
+    `forward` reads its lists, `program` runs a command (see `program`).  `ended` is
+    called when the connection is lost."""
 
     def __init__(
         self,
@@ -48,13 +64,15 @@ class StoreServer(Frames):
         *,
         place: Callable[[Account], Account] = lambda account: account,
         forward: Forward | None = None,
+        program: Callable[..., Any] | None = None,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
+        self._run = program
         self._store, self._place, self._ended = store, place, ended
         self._read_forward = forward
         self._mailboxes: dict[int, IMailbox] = {}
-        self._writers: dict[int, IUpload | IMessageSink] = {}
+        self._writers: dict[int, Any] = {}
         self._watches: dict[int, Callable[[], None]] = {}
         self._lost = False
         self._methods: dict[str, Callable[..., Any]] = {
@@ -67,6 +85,7 @@ class StoreServer(Frames):
             "upload": self._upload,
             "append": self._append,
             "begin": self._begin,
+            "program": self._program,
             "write": lambda number, octets: self._writers[number].write(octets),
             "commit": self._commit,
             "abort": self._abort,
@@ -144,6 +163,7 @@ class StoreServer(Frames):
     # -- octets that come -----------------------------------------------------
 
     def _upload(self, account: Account, number: int) -> None:
+        self._writers[number] = Refused()
         self._writers[number] = self._store.mailboxes(self._place(account)).upload()
 
     async def _append(
@@ -159,6 +179,7 @@ class StoreServer(Frames):
         return await tree.append(path, uploads)
 
     def _begin(self, number: int, envelope: Envelope) -> None:
+        self._writers[number] = Refused()
         recipients = tuple(
             evolve(each, account=self._place(each.account))
             if isinstance(each, LocalRecipient)
@@ -168,7 +189,12 @@ class StoreServer(Frames):
         envelope = evolve(envelope, recipients=recipients)
         self._writers[number] = self._store.delivery().begin(envelope)
 
-    async def _commit(self, number: int) -> list[MailError | None]:
+    def _program(self, number: int, *arguments: Any) -> None:
+        self._writers[number] = Refused()
+        if self._run is not None:
+            self._writers[number] = self._run(*arguments)
+
+    async def _commit(self, number: int) -> list[Any]:
         sink: Any = self._writers.pop(number)
         return list(await sink.commit())
 

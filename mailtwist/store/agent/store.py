@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
 from attrs import evolve
@@ -13,7 +14,7 @@ from zope.interface import implementer
 from ...delivery.model import Envelope, LocalRecipient, Verdict
 from ...delivery.sinks import put, verdicts_of, write_to_all
 from ...directory.model import Account
-from ...errors import NoRoute
+from ...errors import MailError, NoRoute
 from ...interfaces import IDelivery, IMailboxes, IMessageSink, IStore
 from .remote import Reaches, RemoteMailboxes, RemoteSink
 
@@ -22,9 +23,16 @@ log = Logger("mailtwist")
 
 @implementer(IStore)
 class AgentStore:
-    """Accounts without a uid, or with `own_uid`, in `local`; others by agents."""
+    """Accounts without a uid, or with ours, in `local`; others by agents.
 
-    def __init__(self, local: IStore, agents: Reaches, own_uid: int) -> None:
+    `own_uid` gives ours: root's until its rights are given up."""
+
+    def __init__(
+        self,
+        local: IStore,
+        agents: Reaches,
+        own_uid: Callable[[], int] = os.geteuid,
+    ) -> None:
         self._local, self._agents, self._own_uid = local, agents, own_uid
         self._trees: WeakValueDictionary[tuple[str, str], RemoteMailboxes]
         self._trees = WeakValueDictionary()
@@ -32,7 +40,8 @@ class AgentStore:
 
     def uid_of(self, account: Account) -> int | None:
         """None for an account whose mail is here."""
-        return None if account.uid == self._own_uid else account.uid
+        uid = account.uid
+        return None if uid is None or uid == self._own_uid() else uid
 
     def mailboxes(self, account: Account) -> IMailboxes:
         """See IStore."""
@@ -48,6 +57,27 @@ class AgentStore:
     def delivery(self) -> IDelivery:
         """See IStore."""
         return self._delivery
+
+    def forward(
+        self, account: Account, names: list[str]
+    ) -> Awaitable[tuple[str, str] | None] | None:
+        """The first of these lists in its home, as its user reads it; None for an
+        account whose files are ours.  Raises MailboxUnreachable, LookupFailed."""
+        if self.uid_of(account) is None:
+            return None
+        return self._forward(account, names)
+
+    async def _forward(
+        self, account: Account, names: list[str]
+    ) -> tuple[str, str] | None:
+        connection = self._agents.connection(account)
+        found = await connection.call("forward", account, names)
+        match found:
+            case (str(path), str(text)):
+                return path, text
+            case None:
+                return None
+        raise MailError()
 
     def sink(self, envelope: Envelope) -> IMessageSink:
         """For recipients that are all here, or all of one uid."""

@@ -249,7 +249,7 @@ class _Look:
 def read_message(
     cur: str, base: str, info: str, uid: int, modseq: int, now: int
 ) -> Message | None:
-    """A Message for a file; None if there is none."""
+    """A Message for a file; None if there is none that we may read."""
     path = f"{cur}/{base}{info}"
     try:
         seen = os.lstat(path)
@@ -259,7 +259,7 @@ def read_message(
         named, octets = sizes_in(base)
         if octets is None or named != size:
             octets = content.crlf_octets(path, size)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     return Message(uid, base, info, "", modseq, octets, size, int(seen.st_mtime), now)
 

@@ -1,0 +1,23 @@
+"""`[agents]`: processes with the uid of accounts that have their own."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .checks import ge
+from .option import MINUTE_S, option
+
+
+@frozen(kw_only=True)
+class Agents:
+    """Processes that read and write the files of system users, each as its user."""
+
+    most: int = option(
+        200,
+        "At once, at most; an idle one ends for another. Each takes some 35 MB of "
+        "memory, most of it shared.",
+        ge(1),
+    )
+    idle_s: float = option(
+        5 * MINUTE_S, "One that nobody needed for this long ends.", ge(1)
+    )
