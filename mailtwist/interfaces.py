@@ -40,6 +40,8 @@ from .mailbox.model import (
 from .policy import model as policy
 from .policy.model import Visit
 from .queue.model import (
+    NOTHING_CROWDED,
+    Crowded,
     Host,
     Job,
     Outcome,
@@ -265,12 +267,12 @@ class ISpool(IDelivery):
         now_s: float,
         count: int,
         loaded: Collection[str] = (),
-        sources: Collection[str] = (),
-        places: Collection[str] = (),
+        crowded: Crowded = NOTHING_CROWDED,
+        since_s: float = 0.0,
     ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
         """Up to `count` messages that are not held, with their recipients due at
-        `now_s`, the earliest due first; but for the ids in `loaded`, and what comes
-        from these sources or goes to one of these places only."""
+        `now_s`, the earliest due first; but for what is due since before `since_s`,
+        for the ids in `loaded`, and for what is for nobody but those `crowded`."""
 
     async def next_due(now_s: float) -> float | None:
         """When the next recipient is due after `now_s`; None if nothing waits."""

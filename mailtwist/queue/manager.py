@@ -19,8 +19,8 @@ from ..errors import MailError
 from ..interfaces import IContent, IReporter, ISpool, ITransport
 from . import retry
 from .destination import Destination
-from .jobs import jobs_of, place_of_all, source_of
-from .loaded import Loaded, LoadedMessages, Work
+from .jobs import jobs_of
+from .loaded import Loaded, LoadedMessages, Looked, Work
 from .model import Job, Outcome, QueuedMessage, QueuedRecipient
 from .turns import Turns
 from .verdicts import Verdicts, bare_verdicts, verdicts
@@ -59,7 +59,7 @@ class Manager:
     ) -> None:
         self._clock, self._spool, self._transports = clock, spool, transports
         self._reporter, self._config, self._chance = reporter, config, chance
-        self._loaded = LoadedMessages()
+        self._loaded, self._looked = LoadedMessages(), Looked()
         self._turns: Turns[Work] = Turns()
         self._destinations: dict[str, Destination] = {}
         self._attempts: set[Deferred[Any]] = set()
@@ -117,13 +117,15 @@ class Manager:
             self._wake_at(min(each.due_s for each in recipients if each.due_s > now_s))
         if not due or message.queue_id in self._loaded:
             return
-        source, place = source_of(message), place_of_all(due)
-        urgent = message.wishes.priority > 0 and self._loaded.room > 0
-        if urgent or self._loaded.has_room_for(source, place):
+        if message.wishes.priority <= 0 or self._loaded.room <= 0:
+            welcome = self._loaded.welcome(message, due, self._turns.ready)
+            if len(welcome) < len(due):
+                self._more = True
+                self._looked.left_out(due[0].due_s)
+            due = welcome
+        if due:
             self._load(message, due, content)
             self._run()
-        else:
-            self._more = True
 
     async def flush(self, domain: str = "") -> None:
         """Try now what waits for `domain`, or everything (RFC 1985)."""
@@ -144,6 +146,7 @@ class Manager:
     def _forget_waiting(self) -> None:
         """Somebody changed the queue: what has not begun is loaded anew."""
         self._generation += 1
+        self._looked.forget()
         for work in self._turns.take_all():
             self._finished(work.loaded)
 
@@ -192,25 +195,32 @@ class Manager:
         self._unloaded = 0
         self._ended.clear()
         generation = self._generation
-        sources, places = loaded.crowded()
-        found = await self._spool.due(
-            self._clock.seconds(), count, loaded.ids, sources, places
-        )
+        crowded = loaded.crowded(self._turns.ready)
+        now_s = self._clock.seconds()
+        since_s = self._looked.since_s(crowded, now_s)
+        found = await self._spool.due(now_s, count, loaded.ids, crowded, since_s)
         if generation != self._generation:
             return True
         if self._stopping:
             return False
+        some = left_out = False
         for message, recipients in found:
             queue_id = message.queue_id
             if queue_id in self._ended:
-                self._more = True  # it may be due again, but not as it was read
+                left_out = True  # it may be due again, but not as it was read
             elif queue_id not in loaded and recipients:
-                self._load(message, recipients, self._spool.content(message))
+                welcome = loaded.welcome(message, recipients, self._turns.ready)
+                left_out = left_out or len(welcome) < len(recipients)
+                if welcome:
+                    some = True
+                    self._load(message, welcome, self._spool.content(message))
         self._run()
         whole = len(found) == count
+        if not whole and not left_out:
+            self._looked.found_all(crowded, since_s, now_s)
         self._more = self._more and bool(self._ended)
-        self._more = self._more or whole or bool(sources or places)
-        return whole and loaded.room > 0
+        self._more = self._more or whole or left_out or bool(crowded)
+        return whole and some and loaded.room > 0
 
     def _wake_at(self, at_s: float) -> None:
         """Look at the spool at this time, or earlier if that is asked already."""
@@ -230,7 +240,7 @@ class Manager:
     def _load(
         self,
         message: QueuedMessage,
-        recipients: list[QueuedRecipient],
+        recipients: Sequence[QueuedRecipient],
         content: IContent,
     ) -> None:
         loaded = self._loaded.add(message, recipients, content)
@@ -255,7 +265,9 @@ class Manager:
                 message=message.queue_id,
             )
 
-    def _works(self, loaded: Loaded, recipients: list[QueuedRecipient]) -> list[Work]:
+    def _works(
+        self, loaded: Loaded, recipients: Sequence[QueuedRecipient]
+    ) -> list[Work]:
         works = []
         for job in jobs_of(loaded.message, recipients, self._config.recipients):
             key = job.route.transport
@@ -268,14 +280,16 @@ class Manager:
     def _finished(self, loaded: Loaded) -> None:
         """A job of it has ended, or will not begin."""
         loaded.left -= 1
-        if loaded.left:
-            return
-        self._loaded.remove(loaded)
-        self._unloaded += 1
-        if self._filling:
-            self._ended.add(loaded.message.queue_id)
-        enough = not self._turns.waiting or self._unloaded >= CHUNK
-        if self._more and enough:
+        if not loaded.left:
+            self._loaded.remove(loaded)
+            self._unloaded += 1
+            if self._filling:
+                self._ended.add(loaded.message.queue_id)
+        if self._more and (
+            not self._turns.waiting
+            or self._unloaded >= CHUNK
+            or self._loaded.wants_more(loaded, self._turns.ready)
+        ):
             self._more = False
             self._fill()
 

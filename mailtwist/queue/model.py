@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from ..address import Address
@@ -69,6 +71,31 @@ class Outcome:
     host: str = ""
     reply: str = ""
     action: str = "passed"
+
+
+@frozen
+class Crowded:
+    """What has its share of the memory and is left in the spool: what comes from
+    `sources`, goes to `places`, or comes from one and goes to one of `pairs` (names as
+    `queue.jobs` makes them)."""
+
+    sources: Sequence[str] = ()
+    places: Sequence[str] = ()
+    pairs: Sequence[tuple[str, str]] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.sources or self.places or self.pairs)
+
+    def covers(self, other: Crowded) -> bool:
+        """True if all that `other` leaves in the spool is left by this one too."""
+        return (
+            set(other.sources).issubset(self.sources)
+            and set(other.places).issubset(self.places)
+            and {p for p in other.pairs if p[1] not in self.places}.issubset(self.pairs)
+        )
+
+
+NOTHING_CROWDED = Crowded()
 
 
 Told = tuple[QueuedRecipient, Outcome]  # whom a report tells of, and what

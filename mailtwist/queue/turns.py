@@ -7,7 +7,7 @@ takes no more just now is set aside with everything for it, whatever its length.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from typing import Generic, TypeVar
 
 from attrs import define
@@ -20,6 +20,7 @@ class _Lane(Generic[Item]):
     """The jobs of one source to one destination, of one priority."""
 
     messages: OrderedDict[str, deque[Item]]
+    count: int = 0
 
 
 Key = tuple[int, str]  # -priority and source
@@ -30,6 +31,7 @@ class Turns(Generic[Item]):
 
     def __init__(self) -> None:
         self.waiting = 0
+        self.ready: Counter[str] = Counter()  # jobs that may be next, by source
         self._lanes: dict[str, OrderedDict[Key, _Lane[Item]]] = {}  # by destination
         # -priority -> source -> destinations with room
         self._ready: dict[int, OrderedDict[str, OrderedDict[str, None]]] = {}
@@ -47,7 +49,10 @@ class Turns(Generic[Item]):
             if destination not in self._blocked:
                 self._make_ready(key, destination)
         lane.messages.setdefault(message, deque()).append(item)
+        lane.count += 1
         self.waiting += 1
+        if destination not in self._blocked:
+            self.ready[source] += 1
 
     def next(self) -> tuple[str, Item] | None:
         """(destination, job) whose turn it is; None if nothing may begin."""
@@ -86,12 +91,13 @@ class Turns(Generic[Item]):
 
     def take(self, destination: str) -> list[Item]:
         """Every job for a destination, taken out."""
-        lanes = self._lanes.pop(destination, OrderedDict())
+        lanes = self._lanes.get(destination, OrderedDict())
         items: list[Item] = []
         for key, lane in lanes.items():
             self._unready(key, destination)
             for waiting in lane.messages.values():
                 items.extend(waiting)
+        self._lanes.pop(destination, None)
         self.waiting -= len(items)
         return items
 
@@ -103,10 +109,13 @@ class Turns(Generic[Item]):
 
     def _pop(self, key: Key, destination: str) -> Item:
         lanes = self._lanes[destination]
-        messages = lanes[key].messages
+        lane = lanes[key]
+        messages = lane.messages
         message, waiting = next(iter(messages.items()))
         item = waiting.popleft()
+        lane.count -= 1
         self.waiting -= 1
+        self._less_ready(key[1], 1)
         if waiting:
             messages.move_to_end(message)
         else:
@@ -123,15 +132,24 @@ class Turns(Generic[Item]):
         level, source = key
         sources = self._ready.setdefault(level, OrderedDict())
         sources.setdefault(source, OrderedDict())[destination] = None
+        count = self._lanes[destination][key].count
+        if count:
+            self.ready[source] += count
 
     def _unready(self, key: Key, destination: str) -> None:
         level, source = key
         sources = self._ready.get(level, OrderedDict())
         destinations = sources.get(source)
-        if destinations is None:
+        if destinations is None or destination not in destinations:
             return
-        destinations.pop(destination, None)
+        del destinations[destination]
+        self._less_ready(source, self._lanes[destination][key].count)
         if not destinations:
             del sources[source]
         if not sources:
-            self._ready.pop(level, None)
+            del self._ready[level]
+
+    def _less_ready(self, source: str, count: int) -> None:
+        self.ready[source] -= count
+        if not self.ready[source]:
+            del self.ready[source]

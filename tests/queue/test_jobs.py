@@ -1,10 +1,16 @@
+from collections import Counter
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
 from mailtwist.delivery.model import TO_MX, Route
 from mailtwist.queue.jobs import jobs_of, place_of_all, source_of
-from mailtwist.queue.loaded import LoadedMessages
-from mailtwist.queue.model import QueuedMessage, QueuedRecipient
+from mailtwist.queue.loaded import FEW, LoadedMessages, Looked
+from mailtwist.queue.model import (
+    Crowded,
+    QueuedMessage,
+    QueuedRecipient,
+)
 
 ANN = Address("ann", "here.test")
 
@@ -71,28 +77,103 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(place_of_all([x, y]), "")
 
 
+class LookedTests(SynchronousTestCase):
+    X, BOTH = Crowded([], ["x"]), Crowded(["s"], ["x", "y"])
+
+    def setUp(self):
+        self.looked = Looked()
+        self.looked.found_all(self.X, 0.0, 100.0)
+
+    def test_what_was_found_once_is_not_looked_for_again(self):
+        for crowded, since_s in (
+            (self.X, 100.0),
+            (self.BOTH, 100.0),
+            (Crowded(), 0.0),  # what was left out is wanted now
+            (Crowded(["s"], ["y"]), 0.0),
+        ):
+            self.assertEqual(self.looked.since_s(crowded, 110.0), since_s, crowded)
+
+    def test_a_pair_is_left_out_with_its_place(self):
+        self.looked.found_all(Crowded([], [], [("s", "x")]), 0.0, 100.0)
+        self.assertEqual(self.looked.since_s(self.X, 110.0), 100.0)
+        self.assertEqual(self.looked.since_s(Crowded([], ["y"]), 110.0), 0.0)
+
+    def test_it_is_looked_for_from_the_start_once_a_minute(self):
+        for now_s in (120.0, 140.0, 159.0):
+            since_s = self.looked.since_s(self.X, now_s)
+            self.assertGreater(since_s, 0.0)
+            self.looked.found_all(self.X, since_s, now_s)
+        self.assertEqual(self.looked.since_s(self.X, 160.0), 0.0)
+        self.assertEqual(self.looked.since_s(self.X, 90.0), 0.0)  # a clock set back
+
+    def test_what_was_left_out_meanwhile_is_looked_for(self):
+        self.looked.left_out(101.0)
+        self.assertEqual(self.looked.since_s(self.X, 110.0), 100.0)
+        self.looked.left_out(99.0)
+        self.assertEqual(self.looked.since_s(self.X, 110.0), 0.0)
+
+
 class LoadedTests(SynchronousTestCase):
+    def fill(self, loaded, source, *places, ready=None):
+        """Load as many from a source to places as are welcome; how many."""
+        count, path = 0, Address("x", source)
+        while True:
+            some = [recipient(n, f"r@{place}") for n, place in enumerate(places)]
+            one = message(f"{source}{places}{count}", path)
+            welcome = loaded.welcome(one, some, ready or {})
+            if not welcome:
+                return count
+            loaded.add(one, welcome, None)
+            count += 1
+            if ready is not None:
+                ready[source] += len(welcome)
+
     def test_there_is_always_room_for_one_more_source(self):
-        loaded = LoadedMessages(120)
+        loaded, ready = LoadedMessages(120), Counter()
         for source in ("a.test", "b.test", "c.test"):
-            path = Address("x", source)
-            while loaded.has_room_for(source, ""):
-                number = str(len(loaded))
-                some = [recipient(1, "r@x.test"), recipient(2, f"r@y{number}.test")]
-                loaded.add(message(number, path), some, None)
-        self.assertTrue(loaded.has_room_for("d.test", ""))
-        sources, places = loaded.crowded()
-        self.assertIn("a.test", sources)
-        self.assertEqual(places, [])
+            for number in range(200):
+                self.fill(loaded, source, f"y{number}.test", ready=ready)
+        self.assertEqual(ready["a.test"], 60)
+        self.assertGreater(self.fill(loaded, "d.test", "y.test", ready=ready), 0)
+        self.assertIn("a.test", loaded.crowded(ready).sources)
 
     def test_and_for_one_more_place(self):
-        loaded = LoadedMessages(120)
-        while loaded.has_room_for(f"s{len(loaded)}.test", "smtp:x.test"):
-            path = Address("x", f"s{len(loaded)}.test")
-            some = [recipient(1, "r@x.test")]
-            loaded.add(message(str(len(loaded)), path), some, None)
-        self.assertEqual(loaded.crowded()[1], ["smtp:x.test"])
-        self.assertTrue(loaded.has_room_for("z.test", "smtp:y.test"))
+        loaded = LoadedMessages(400)
+        self.assertEqual(self.fill(loaded, "a.test", "x.test"), 80)
+        self.assertEqual(
+            loaded.crowded({}),
+            Crowded([], [], [("a.test", "smtp:x.test")]),
+        )
+        self.assertGreater(self.fill(loaded, "a.test", "y.test"), 60)
+
+    def test_who_crowds_a_place_does_not_keep_others_from_it(self):
+        loaded = LoadedMessages(400)
+        self.fill(loaded, "a.test", "x.test")
+        some = [self.fill(loaded, f"s{n}.test", "x.test") for n in range(40)]
+        self.assertEqual(some[:4], [FEW] * 4)
+        self.assertEqual(some[-1], 0)
+        self.assertEqual(loaded.crowded({}).places, ["smtp:x.test"])
+
+    def test_of_a_message_to_a_crowded_place_the_rest_is_welcome(self):
+        loaded = LoadedMessages(400)
+        self.fill(loaded, "a.test", "x.test")
+        some = [recipient(1, "r@x.test"), recipient(2, "r@y.test")]
+        path = Address("x", "a.test")
+        welcome = loaded.welcome(message("m", path), some, {})
+        self.assertEqual(welcome, some[1:])
+
+    def test_more_is_wanted_when_a_place_runs_low(self):
+        loaded, held = LoadedMessages(400), []
+        some = [recipient(1, "r@x.test")]
+        for number in range(80):
+            held.append(loaded.add(message(str(number)), some, None))
+        self.assertEqual(loaded.welcome(message("m"), some, {}), [])
+        wanted = []
+        for each in held:
+            loaded.remove(each)
+            wanted.append(loaded.wants_more(each, {"here.test": 1}))
+        self.assertEqual(wanted, sorted(wanted))
+        self.assertTrue(20 < wanted.index(True) < 60)
 
     def test_what_is_removed_makes_room(self):
         loaded = LoadedMessages(20)
@@ -101,4 +182,5 @@ class LoadedTests(SynchronousTestCase):
         self.assertEqual(loaded.room, 0)
         for each in held:
             loaded.remove(each)
-        self.assertEqual((loaded.room, loaded.crowded()), (20, ([], [])))
+        self.assertEqual(loaded.room, 20)
+        self.assertFalse(loaded.crowded({}))

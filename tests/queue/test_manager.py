@@ -17,7 +17,6 @@ from mailtwist.errors import DnsUnavailable, StorageFull
 from mailtwist.interfaces import ISpool
 from mailtwist.queue.admin import Filter, QueueAdmin
 from mailtwist.queue.ends import DoneTransport, ErrorTransport
-from mailtwist.queue.loaded import MOST_LOADED
 from mailtwist.queue.model import Outcome
 
 from .rooms import ANN, BOB, DEAD, LATER, NEVER, OCTETS, SENT, START_S, World
@@ -310,46 +309,6 @@ class PressureTests(ManagerTestCase):
         times = [at for at, name, _ in world.wire.attempts if name != "m5"]
         self.assertEqual(times, [0.0, 10.0, 20.0, 30.0])
         self.assertEqual(world.wire.attempts[1][:2], (0.0, "m5"))
-
-    def test_bulk_of_one_login_does_not_hold_up_anothers_one(self):
-        world = self.world(attempts=1)
-        turns = []
-
-        def answer(job):
-            turns.append(Deferred())
-            return turns[-1]
-
-        world.wire.answer = answer
-        for number in range(MOST_LOADED + 200):
-            world.queue(f"u{number}@x{number % 7}.test", login="bulk")
-        one = world.queue("one@x1.test", login="else")
-        for _ in range(3):
-            turns.pop(0).callback(SENT)
-        self.assertIn(one, world.wire.ids[:4])
-        while turns:
-            turns.pop(0).callback(SENT)
-        self.assertEqual(len(set(world.wire.ids)), MOST_LOADED + 201)
-        self.assertEqual(len(world.wire.ids), MOST_LOADED + 201)
-        self.assertEqual(world.count(), 0)
-
-    def test_a_slow_destination_full_of_mail_does_not_fill_the_memory(self):
-        world = self.world()
-        slow = []
-
-        def answer(job):
-            if job.recipients[0].address.domain == "slow.test":
-                slow.append(Deferred())
-                return slow[-1]
-            return SENT
-
-        world.wire.answer = answer
-        for number in range(MOST_LOADED + 50):
-            sender = Address("ann", f"s{number % 90}.test")
-            world.queue(f"u{number}@slow.test", sender=sender)
-        world.restart()
-        there = len(world.wire.attempts)
-        world.queue("bob@else.test", sender=Address("x", "s1.test"))
-        self.assertEqual(len(world.wire.attempts), there + 1)
 
     def test_urgent_mail_goes_first(self):
         world = self.world(attempts=1)

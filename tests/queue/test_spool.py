@@ -22,7 +22,7 @@ from mailtwist.delivery.model import (
 )
 from mailtwist.errors import ConfigError, MailError, StorageFull
 from mailtwist.interfaces import IContent, ISpool, ISpoolSink
-from mailtwist.queue.model import QueuedMessage, QueuedRecipient
+from mailtwist.queue.model import Crowded, QueuedMessage, QueuedRecipient
 from mailtwist.queue.spool import rows
 from mailtwist.queue.spool.disk import INLINE_OCTETS, DiskSpool
 from mailtwist.queue.spool.thread import connect
@@ -231,7 +231,7 @@ class SpoolTests(TestCase):
             self.now_s = 1000.0 + number
             await self.put(f"m{number}")
         self.now_s = 1004.0
-        await self.put("other", login="carol", to=("a@y.test", "b@y.test"))
+        await self.put("other", login="carol", to=("a@x.test", "b@y.test"))
 
         async def due(*leave, count=10, now_s=2000.0):
             found = await self.spool.due(now_s, count, *leave)
@@ -240,11 +240,18 @@ class SpoolTests(TestCase):
         self.assertEqual(await due(), ["m1", "m2", "m3", "other"])
         self.assertEqual(await due(count=2), ["m1", "m2"])
         self.assertEqual(await due(now_s=1002.5), ["m1", "m2"])
+        self.assertEqual(await due([], Crowded(), 1002.0, now_s=1003.5), ["m2", "m3"])
         self.assertEqual(await due(["m1", "m3"]), ["m2", "other"])
-        self.assertEqual(await due([], ["here.test"]), ["other"])
-        self.assertEqual(await due([], ["login carol"]), ["m1", "m2", "m3"])
-        self.assertEqual(await due([], [], ["smtp:x.test"]), ["other"])
-        self.assertEqual(await due([], [], ["smtp:y.test"]), ["m1", "m2", "m3"])
+        self.assertEqual(await due([], Crowded(["here.test"])), ["other"])
+        self.assertEqual(await due([], Crowded(["login carol"])), ["m1", "m2", "m3"])
+        self.assertEqual(await due([], Crowded([], ["smtp:x.test"])), ["other"])
+        self.assertEqual(len(await due([], Crowded([], ["smtp:y.test"]))), 4)
+        both = ["smtp:x.test", "smtp:y.test"]
+        self.assertEqual(await due([], Crowded([], both)), [])
+        pairs = [("here.test", "smtp:x.test"), ("login carol", "smtp:y.test")]
+        self.assertEqual(await due([], Crowded([], [], pairs)), ["other"])
+        pairs = [("login carol", place) for place in both]
+        self.assertEqual(await due([], Crowded([], [], pairs)), ["m1", "m2", "m3"])
         self.assertEqual(await self.spool.next_due(1002.0), 1003.0)
         self.assertIsNone(await self.spool.next_due(1004.0))
 

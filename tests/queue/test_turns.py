@@ -105,7 +105,7 @@ class TurnsTests(SynchronousTestCase):
             if step[0] == "add":
                 number += 1
                 _, priority, source, destination, message = step
-                waiting[number] = (priority, destination)
+                waiting[number] = (priority, destination, source)
                 turns.add(
                     number,
                     priority=priority,
@@ -123,7 +123,7 @@ class TurnsTests(SynchronousTestCase):
                 for item in turns.take(step[1]):
                     self.assertEqual(waiting.pop(item)[1], step[1])
             else:
-                may = {n: p for n, (p, d) in waiting.items() if d not in blocked}
+                may = {n: p for n, (p, d, _) in waiting.items() if d not in blocked}
                 turn = turns.next()
                 if turn is None:
                     self.assertEqual(may, {})
@@ -131,3 +131,5 @@ class TurnsTests(SynchronousTestCase):
                     self.assertEqual(may[turn[1]], max(may.values()))
                     self.assertEqual(waiting.pop(turn[1])[1], turn[0])
             self.assertEqual(turns.waiting, len(waiting))
+            ready = Counter(s for _, d, s in waiting.values() if d not in blocked)
+            self.assertEqual(turns.ready, ready)

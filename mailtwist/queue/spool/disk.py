@@ -18,7 +18,7 @@ from ...delivery.model import Envelope
 from ...interfaces import IContent, ISpool
 from ...store.maildir.durable import make_directories
 from ...store.maildir.spool import Spooler
-from ..model import QueuedMessage, QueuedRecipient
+from ..model import NOTHING_CROWDED, Crowded, QueuedMessage, QueuedRecipient
 from . import statements
 from .content import KeptContent, SpoolContent
 from .rows import queued_recipients
@@ -123,8 +123,8 @@ class DiskSpool:
         now_s: float,
         count: int,
         loaded: Collection[str] = (),
-        sources: Collection[str] = (),
-        places: Collection[str] = (),
+        crowded: Crowded = NOTHING_CROWDED,
+        since_s: float = 0.0,
     ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
         """See ISpool."""
         return await self.reader.submit(
@@ -133,8 +133,8 @@ class DiskSpool:
                 now_s=now_s,
                 count=count,
                 loaded=list(loaded),
-                sources=list(sources),
-                places=list(places),
+                crowded=crowded,
+                since_s=since_s,
             )
         )
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from ..jobs import place_of_all, place_of_way, source_of
-from ..model import QueuedMessage, QueuedRecipient
+from ..model import Crowded, QueuedMessage, QueuedRecipient
 from .rows import (
     MESSAGE,
     RECIPIENT,
@@ -27,12 +27,24 @@ _INSERT_RECIPIENT = (
 )
 _REPLACE_RECIPIENT = _INSERT_RECIPIENT.replace("INSERT", "REPLACE", 1)
 _DUE = """
+    WITH
+        loaded AS (SELECT value FROM json_each(?2)),
+        sources AS (SELECT value FROM json_each(?3)),
+        crowded AS (SELECT value FROM json_each(?4))
     SELECT number FROM message INDEXED BY message_due
-    WHERE held = 0 AND due_s <= ?
-        AND queue_id NOT IN (SELECT value FROM json_each(?))
-        AND source NOT IN (SELECT value FROM json_each(?))
-        AND (place = '' OR place NOT IN (SELECT value FROM json_each(?)))
-    ORDER BY due_s LIMIT ?
+    WHERE held = 0 AND due_s BETWEEN ?6 AND ?1
+        AND queue_id NOT IN loaded AND source NOT IN sources
+        AND CASE WHEN ?4 = '[]' THEN 1
+        WHEN place != '' THEN
+            place NOT IN crowded AND source || char(10) || place NOT IN crowded
+        ELSE EXISTS (
+            SELECT 1 FROM (
+                SELECT transport || ':' || iif(next_hop = '', domain, next_hop) AS one
+                FROM recipient WHERE message = message.number AND due_s <= ?1
+            )
+            WHERE one NOT IN crowded AND source || char(10) || one NOT IN crowded
+        ) END
+    ORDER BY due_s LIMIT ?5
 """
 _SET_DUE = """
     UPDATE message SET due_s = (SELECT min(due_s) FROM recipient WHERE message = ?1)
@@ -131,12 +143,14 @@ def due(
     now_s: float,
     count: int,
     loaded: Collection[str],
-    sources: Collection[str],
-    places: Collection[str],
+    crowded: Crowded,
+    since_s: float = 0.0,
 ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
     """See ISpool.due."""
-    leave = [json.dumps(list(each)) for each in (loaded, sources, places)]
-    numbers = connection.execute(_DUE, (now_s, *leave, count)).fetchall()
+    pairs = [f"{source}\n{place}" for source, place in crowded.pairs]
+    places = [*crowded.places, *pairs]
+    leave = [json.dumps(list(each)) for each in (loaded, crowded.sources, places)]
+    numbers = connection.execute(_DUE, (now_s, *leave, count, since_s)).fetchall()
     found = []
     for (number,) in numbers:
         message = _message(connection, "number", number)
