@@ -107,6 +107,7 @@ FLOORS = {
     "queue.drop": 4,
     "dns.model": 0,
     "dns": 4,
+    "keeper": 4,
     "lmtp": 4,
     "directory": 4,
     "store": 4,
