@@ -80,6 +80,18 @@ class AuthFailed(MailError):
     status, public = "5.7.8", "Authentication failed"
 
 
+class LoginNotAllowed(AuthFailed):
+    """The password was right, but the account may not log in over this protocol."""
+
+    public = "This account may not log in here"
+
+
+class LoginExpired(AuthFailed):
+    """The password was right, but it or the account has expired."""
+
+    public = "Account or password has expired"
+
+
 class AuthUnavailable(MailError):
     """A source of accounts could not be asked; never means a wrong password."""
 

@@ -15,7 +15,13 @@ from zope.interface import implementer
 
 from ..config.source import Master
 from ..directory.model import Account
-from ..errors import AuthUnavailable, MailError
+from ..errors import (
+    AuthFailed,
+    AuthUnavailable,
+    LoginExpired,
+    LoginNotAllowed,
+    MailError,
+)
 from ..interfaces import IDirectory, IScramCredentials
 from ..sasl.model import ScramKeys
 from .chain_source import SourceChecker
@@ -24,6 +30,21 @@ from .fake import FakeKeys
 from .names import login_key, master_of
 
 log = Logger("mailtwist")
+
+
+class Refused(UnauthorizedLogin):
+    """It was them, but they may not come in; `fault` says why."""
+
+    def __init__(self, fault: AuthFailed) -> None:
+        super().__init__(fault.public)
+        self.fault = fault
+
+
+def refusal(account: Account, protocol: str, now_s: float) -> AuthFailed | None:
+    """Why this account, which is enabled, may not log in over `protocol`."""
+    if account.may(protocol, now_s):
+        return None
+    return LoginExpired() if account.expired(now_s) else LoginNotAllowed()
 
 
 class AvatarId(bytes):
@@ -116,11 +137,15 @@ class CheckerChain:
     async def _allowed(
         self, avatar_id: bytes, source: SourceChecker, door: Door
     ) -> AvatarId:
-        """Raises UnauthorizedLogin for an account that may not come in here."""
+        """Raises Refused for an account that may not come in here, UnauthorizedLogin
+        for a disabled one: that looks like a wrong password."""
         directory = source.directory or self._directory
         account = await directory.account(text_of(avatar_id))
-        if account is None or not account.may(door.protocol, self._now()):
+        if account is None or not account.enabled:
             raise UnauthorizedLogin()
+        fault = refusal(account, door.protocol, self._now())
+        if fault is not None:
+            raise Refused(fault)
         return AvatarId(account)
 
     async def _as_other(self, user: str, master: Master, door: Door) -> AvatarId:
@@ -128,7 +153,7 @@ class CheckerChain:
         account = await self._directory.account(self._key(user))
         if (
             account is None
-            or not account.enabled
+            or not account.may(door.protocol, self._now())
             or account.name.rpartition("@")[2] not in master.domains
             or door.protocol not in master.protocols
         ):

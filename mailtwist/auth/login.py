@@ -34,6 +34,7 @@ from ..sasl.plain import plain
 from ..sasl.proof import PasswordProof
 from ..sasl.scram import PLUS, Bindings, ScramServer
 from ..secret import Secret
+from .chain import Refused, refusal
 from .channel import TlsChannel
 from .credentials import (
     ApopCredentials,
@@ -198,7 +199,7 @@ class Authenticator:
     async def login_proxied(self, user: str, peer: Peer) -> Login:
         """The login that a trusted proxy vouches for (XCLIENT LOGIN).
 
-        Raises AuthFailed for no such account, AuthUnavailable."""
+        Raises AuthFailed for no such account or one that may not, AuthUnavailable."""
         name = self._full(text.username(octets(user)))
         realm: Any = self._portal.realm
         try:
@@ -207,6 +208,11 @@ class Authenticator:
         except LoginFailed as fault:
             self._tell(user, "XCLIENT", peer, AuthFailed.public)
             raise AuthFailed() from fault
+        refused = refusal(avatar.account, peer.protocol, time.time())
+        if refused is not None:
+            logout()
+            self._tell(user, "XCLIENT", peer, refused.public)
+            raise refused
         mail_log.logged_in(peer.session, peer.protocol, avatar.account.name, "XCLIENT")
         return Login(avatar, avatar.account.name, "XCLIENT", logout)
 
@@ -281,6 +287,9 @@ class Authenticator:
                 except BaseException:
                     logout()
                     raise
+        except Refused as refused:  # no guess that missed
+            self._tell(user, mechanism, peer, refused.fault.public)
+            raise refused.fault from None
         except (LoginFailed, AuthFailed) as fault:
             self._tell(user, mechanism, peer, str(fault) or AuthFailed.public)
             await self._pay(peer.address, user)

@@ -22,7 +22,8 @@ from ..address import Address
 from ..config.load import load, octets_of
 from ..config.model import Config
 from ..directory.model import Account
-from ..directory.userdb import AccountExists, Row, UserDb
+from ..directory.user_rows import Row
+from ..directory.userdb import AccountExists, UserDb
 from ..errors import AuthFailed, BadAddress, MailError
 from ..sasl.text import MOST_PASSWORD
 

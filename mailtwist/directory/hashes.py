@@ -36,7 +36,12 @@ class Hashes:
 
     def stale(self, hashed: str) -> bool:
         """True if it was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(hashed)
+        return not ours(hashed) or self._hasher.check_needs_rehash(hashed)
+
+
+def ours(hashed: str) -> bool:
+    """True if it is of the kind that is made here, and not one that was imported."""
+    return hashed.startswith("$argon2id$")
 
 
 def _random(size: int) -> str:

@@ -10,6 +10,11 @@ USES = ("send", "receive", "pop3", "imap4", "manage_sieve", "web")
 _USE_OF = {"smtp": "send", "submission": "send"}  # protocols that are called otherwise
 
 
+def uses_allow(uses: frozenset[str] | None, protocol: str) -> bool:
+    """True if `uses`, of an account or of one of its passwords, let it log in."""
+    return uses is None or _USE_OF.get(protocol, protocol) in uses
+
+
 @frozen
 class Account:
     """A mailbox owner.
@@ -43,7 +48,7 @@ class Account:
         """True if it may log in over `protocol` at `now_s`, as Unix time."""
         if not self.enabled or self.expired(now_s):
             return False
-        return self.uses is None or _USE_OF.get(protocol, protocol) in self.uses
+        return uses_allow(self.uses, protocol)
 
     def expired(self, now_s: float) -> bool:
         return self.login_until_s is not None and now_s >= self.login_until_s

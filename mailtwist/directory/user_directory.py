@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -23,6 +24,7 @@ from ..interfaces import IDirectory
 from .key_file import KeyFile
 from .model import Account
 from .stamp import JUST_NOW_NS, LOOK_S, stamp_of
+from .user_rows import OFFERS
 from .userdb import UserDb
 
 log = Logger()
@@ -80,6 +82,15 @@ def unavailable(failure: Failure, path: str) -> Any:
     raise AuthUnavailable() from failure.value
 
 
+@frozen
+class Offers:
+    """`keeps_secrets`: an account could answer APOP or CRAM-MD5; `lacks_keys`: one has
+    a password that SCRAM could not judge."""
+
+    keeps_secrets: bool
+    lacks_keys: bool
+
+
 @implementer(IDirectory)
 class UserDirectory:
     """Accounts that were asked for stay in memory until the file changes.
@@ -95,7 +106,7 @@ class UserDirectory:
         self._known: OrderedDict[str, Account | None] = OrderedDict()
         self._stamp: object = None
         self._looked_at = float("-inf")
-        self._keeps_secrets, self._secrets_known = False, False
+        self._offers, self._offers_known = Offers(False, False), False
 
     async def has_domain(self, domain: str) -> bool:
         return domain in self._domains
@@ -133,20 +144,20 @@ class UserDirectory:
                     self._known.popitem(last=False)
         return account
 
-    def keeps_secrets(self) -> bool:
-        """True if any account could answer APOP or CRAM-MD5.
+    def offers(self) -> Offers:
+        """What its accounts could answer.
 
         Greetings and capabilities cannot wait for a thread: after a change of the file
         this reads one row here (some 0.1 ms), and never waits for a lock.
         """
         self._look()
-        if not self._secrets_known:
+        if not self._offers_known:
             try:
-                self._keeps_secrets = keeps_secrets(self._thread.path)
-                self._secrets_known = True
+                self._offers = offers(self._thread.path)
+                self._offers_known = True
             except sqlite3.Error:
                 log.debug("{path} cannot be read now", path=self._thread.path)
-        return self._keeps_secrets
+        return self._offers
 
     def stamp(self) -> object:
         """Another value after somebody wrote to the file, however lately."""
@@ -167,7 +178,7 @@ class UserDirectory:
         if stamps == self._stamp:
             return
         self._known.clear()
-        self._secrets_known = False  # the old answer holds until it can be asked
+        self._offers_known = False  # the old answer holds until it can be asked
         self._stamp = stamps
         youngest = max(written_ns for _, written_ns, _ in stamps)
         if time.time_ns() - youngest < JUST_NOW_NS:
@@ -175,14 +186,12 @@ class UserDirectory:
             self._stamp = [*stamps, "just now"]
 
 
-def keeps_secrets(path: str) -> bool:
-    """UserDb.keeps_secrets on a connection of its own that never waits."""
+def offers(path: str) -> Offers:
+    """Asked on a connection of its own that never waits.  Raises sqlite3.Error."""
     connection = sqlite3.connect(path_uri(path), uri=True, timeout=0)
     try:
-        asked = connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM accounts WHERE secret IS NOT NULL)"
-        )
-        return bool(asked.fetchone()[0])
+        secrets, lacking = connection.execute(OFFERS).fetchone()
+        return Offers(bool(secrets), bool(lacking))
     finally:
         connection.close()
 

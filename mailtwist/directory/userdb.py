@@ -6,7 +6,6 @@ The command line uses it as it is; the server reads it in threads (`UserDirector
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 import time
@@ -14,29 +13,29 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..address import Address
 from ..auth.names import account_key, login_key
 from ..config.model import Config
-from ..errors import BadAddress, MailError
+from ..errors import BadAddress, ConfigError, MailError
 from ..sasl import text
 from ..sasl.model import ScramKeys
 from ..sasl.scram import keys_for
 from ..store import sqlite
-from .hashes import Hashes
+from . import app_passwords
+from .app_passwords import AppPassword
+from .hashes import Hashes, ours
+from .hashes_schemes import UnusableHash, fits
 from .home import home_of
 from .key_file import KeyFile
 from .model import Account
 from .owner import give_to_owner_of
+from .user_rows import INSERT, SELECT, UPDATE, Imported, Row, row_of, settings_of
 
 SALT_OCTETS = 16
-
-_ROW = (
-    "SELECT key, name, home, storage_limit, enabled, send_as, hash, secret"
-    " FROM accounts"
-)
 
 
 class AccountExists(MailError):
@@ -48,29 +47,15 @@ class NoSuchAccount(MailError):
 
 
 @frozen
-class Row:
-    """What the database holds of one account beside its `Account`."""
-
-    key: str
-    account: Account
-    hash: str
-    sealed: bytes | None
-
-    @property
-    def keeps_secret(self) -> bool:
-        return self.sealed is not None
-
-    def __repr__(self) -> str:
-        return f"Row({self.account.name!r})"
-
-
-@frozen
 class Verified:
-    """A password was right; `stale` if hash or keys are not what is made today."""
+    """A password was right; `stale` if hash or keys are not what is made today.
+
+    `app` if it was an application password; the account's own is not known then."""
 
     name: str
     hash: str
     stale: bool
+    app: AppPassword | None = None
 
     def __repr__(self) -> str:
         return f"Verified({self.name!r})"
@@ -144,13 +129,13 @@ class UserDb:
 
     def accounts(self) -> list[Row]:
         """Every account, by name."""
-        rows = self._connection().execute(f"{_ROW} ORDER BY key")
+        rows = self._connection().execute(f"{SELECT} ORDER BY key")
         return [self._row(row) for row in rows]
 
     def first_account(self) -> Account | None:
         """The enabled account that was made first."""
         row = self._connection().execute(
-            f"{_ROW} WHERE enabled ORDER BY made_at_ns LIMIT 1"
+            f"{SELECT} WHERE enabled ORDER BY made_at_ns LIMIT 1"
         )
         found = row.fetchone()
         return None if found is None else self._row(found).account
@@ -159,11 +144,11 @@ class UserDb:
         """The account with this `auth.names` key; "user" alone finds "user@domain" if
         there is one such account only."""
         db = self._connection()
-        row = db.execute(f"{_ROW} WHERE key = ?", (key,)).fetchone()
+        row = db.execute(f"{SELECT} WHERE key = ?", (key,)).fetchone()
         if row is None and "@" not in key:
             # All keys that begin with "user@": "A" is the character behind "@".
             near = db.execute(
-                f"{_ROW} WHERE key > ? AND key < ?", (f"{key}@", f"{key}A")
+                f"{SELECT} WHERE key > ? AND key < ?", (f"{key}@", f"{key}A")
             )
             rows = [row for row in near if row[0].rpartition("@")[0] == key]
             row = rows[0] if len(rows) == 1 else None
@@ -173,23 +158,8 @@ class UserDb:
         """The account with this login name, however it is spelled."""
         return self.find(login_key(name, self._config.auth.default_domain))
 
-    def _row(self, row: tuple[str, str, str, int | None, int, str, str, bytes]) -> Row:
-        key, name, home, limit, enabled, send_as, hashed, sealed = row
-        account = Account(
-            name,
-            str(self._data / home),
-            limit,
-            bool(enabled),
-            frozenset(json.loads(send_as)),
-        )
-        return Row(key, account, hashed, sealed)
-
-    def keeps_secrets(self) -> bool:
-        """True if any account could answer APOP or CRAM-MD5."""
-        row = self._connection().execute(
-            "SELECT EXISTS (SELECT 1 FROM accounts WHERE secret IS NOT NULL)"
-        )
-        return bool(row.fetchone()[0])
+    def _row(self, row: tuple[Any, ...]) -> Row:
+        return row_of(row, self._data)
 
     def add(
         self,
@@ -199,52 +169,66 @@ class UserDb:
         storage_limit_octets: int | None = None,
         keep_secret: bool = False,
         send_as: Sequence[str] = (),
+        uses: frozenset[str] | None = None,
+        message_limit: int | None = None,
+        login_until_s: float | None = None,
     ) -> Account:
         """A new account.  Raises AccountExists, BadAddress, AuthFailed for an empty or
         overlong password."""
+        account = evolve(
+            self.account_of(address),
+            storage_limit_octets=storage_limit_octets,
+            send_as=frozenset(send_as),
+            uses=uses,
+            message_limit=message_limit,
+            login_until_s=login_until_s,
+        )
+        self.open()  # makes the folder, which the key file may need
+        key = account_key(Address.parse(account.name))
+        values = self._derived(key, password, keep_secret)
+        with self._change() as db:
+            self._insert(db, account)
+            self._keep(db, key, *values)
+        return account
+
+    def account_of(self, address: Address) -> Account:
+        """What a new account of that address would be.  Raises BadAddress."""
         if not address.domain:
             raise BadAddress("An account's name is user@domain")
         local_part = unicodedata.normalize("NFC", address.local_part.lower())
         address = Address(local_part, address.domain)
-        key, name, home = account_key(address), str(address), home_of(address)
-        self.open()  # makes the folder, which the key file may need
-        values = self._derived(key, password, keep_secret)
+        return Account(str(address), str(self._data / home_of(address)))
+
+    def import_accounts(self, imported: Sequence[Imported]) -> None:
+        """All of them, or none.  Raises AccountExists, AuthFailed as `add`."""
+        self.open()
+        derived = [
+            None
+            if one.password is None
+            else self._derived(one.key, one.password.reveal(), False)
+            for one in imported
+        ]
         with self._change() as db:
-            if db.execute("SELECT 1 FROM accounts WHERE key = ?", (key,)).fetchone():
-                raise AccountExists()
-            db.execute(
-                "INSERT INTO accounts (key, name, home, hash, storage_limit, send_as,"
-                " made_at_ns) VALUES (?, ?, ?, '', ?, ?, ?)",
-                (
-                    key,
-                    name,
-                    home,
-                    storage_limit_octets,
-                    json.dumps(sorted(send_as)),
-                    time.time_ns(),
-                ),
-            )
-            self._keep(db, key, *values)
-        return Account(
-            name,
-            str(self._data / home),
-            storage_limit_octets,
-            send_as=frozenset(send_as),
-        )
+            for one, values in zip(imported, derived, strict=True):
+                self._insert(db, one.account)
+                self._keep(db, one.key, *(values or (one.hash, None, {})))
+
+    def _insert(self, db: sqlite3.Connection, account: Account) -> None:
+        """Without a password yet."""
+        key = account_key(Address.parse(account.name))
+        if db.execute("SELECT 1 FROM accounts WHERE key = ?", (key,)).fetchone():
+            raise AccountExists(f"{account.name}: {AccountExists.public}")
+        home = Path(account.home)
+        if home.is_relative_to(self._data):  # so that the folder can be moved
+            home = home.relative_to(self._data)
+        new = key, account.name, str(home), time.time_ns()
+        db.execute(INSERT, (*new, *settings_of(account)))
 
     def change(self, account: Account) -> None:
-        """Keep limit, enabled and send_as of `account`.  Raises NoSuchAccount."""
+        """Keep all of `account` but its name and home.  Raises NoSuchAccount."""
         with self._change() as db:
-            done = db.execute(
-                "UPDATE accounts SET storage_limit = ?, enabled = ?, send_as = ?"
-                " WHERE key = ?",
-                (
-                    account.storage_limit_octets,
-                    account.enabled,
-                    json.dumps(sorted(account.send_as)),
-                    account_key(Address.parse(account.name)),
-                ),
-            )
+            key = account_key(Address.parse(account.name))
+            done = db.execute(UPDATE, (*settings_of(account), key))
             if not done.rowcount:
                 raise NoSuchAccount()
 
@@ -270,6 +254,54 @@ class UserDb:
         with self._change() as db:
             db.execute("DELETE FROM accounts WHERE key = ?", (row.key,))
         return row.account
+
+    # -- application passwords ------------------------------------------------
+
+    def app_passwords(self, name: str) -> list[AppPassword]:
+        """Those of an account, by name.  Raises NoSuchAccount."""
+        return app_passwords.listed(self._connection(), self._known(name).key)
+
+    def add_app_password(
+        self, name: str, called: str, uses: frozenset[str] | None = None
+    ) -> str:
+        """A new one, which cannot be shown again; `uses` narrows what it is for.
+
+        Raises NoSuchAccount, AppPasswordExists, BadParameter."""
+        key, password = self._known(name).key, app_passwords.generated()
+        mark = self._mark(key, password.replace("-", "").encode())
+        with self._change() as db:
+            app_passwords.insert(db, key, called, mark, uses)
+        return password
+
+    def remove_app_password(self, name: str, called: str) -> None:
+        """Raises NoSuchAccount, NoSuchAppPassword."""
+        key = self._known(name).key
+        with self._change() as db:
+            app_passwords.delete(db, key, called)
+
+    def note_use(self, app: AppPassword) -> None:
+        """Write down that it was used now."""
+        with self._change() as db:
+            app_passwords.note_use(db, app.id)
+
+    def _known(self, name: str) -> Row:
+        row = self.account(name)
+        if row is None:
+            raise NoSuchAccount()
+        return row
+
+    def _mark(self, key: str, password: bytes) -> bytes:
+        secret = self.key_file.derived(b"application password").reveal()
+        return app_passwords.mark_of(secret, key, password)
+
+    def _app_password(self, row: Row | None, password: bytes) -> AppPassword | None:
+        """The application password of this account that `password` is."""
+        typed = app_passwords.normal(password)
+        if typed is None:
+            return None
+        mark = self._mark(row.key if row else "", typed)
+        key = row.key if row else ""
+        return app_passwords.found(self._connection(), key, mark)
 
     # -- what is derived from a password --------------------------------------
 
@@ -316,18 +348,35 @@ class UserDb:
 
     # -- is it them -----------------------------------------------------------
 
-    def verify(self, name: str, password: bytes) -> Verified | None:
-        """The account if `password` is its password and it may log in.
+    def verify(self, name: str, password: bytes, protocol: str = "") -> Verified | None:
+        """The account if `password` is its password, or one of its application
+        passwords that is good for `protocol`, and the account is enabled.
 
         One hash is computed whatever the answer, so an unknown user takes as long as a
-        wrong password.
+        wrong password; one of an imported account takes as long as its own kind of
+        hash.  Raises ConfigError for an imported hash that cannot be judged here.
         """
         row = self.account(name)
-        right = self._hashes.fits(row.hash if row else self._hashes.nobody, password)
+        app = self._app_password(row, password)
+        if row is not None and app is not None:
+            if not row.account.enabled or not app.may(protocol):
+                return None
+            return Verified(row.account.name, row.hash, False, app)
+        right = self._fits(row, password)
         if row is None or not right or not row.account.enabled:
             return None
         stale = self._hashes.stale(row.hash) or self._scram_is_stale(row.key)
         return Verified(row.account.name, row.hash, stale)
+
+    def _fits(self, row: Row | None, password: bytes) -> bool:
+        if row is None or not row.hash:
+            return self._hashes.fits(self._hashes.nobody, password)
+        if ours(row.hash):
+            return self._hashes.fits(row.hash, password)
+        try:
+            return fits(row.hash, password)
+        except UnusableHash as fault:
+            raise ConfigError(f"the hash of {row.account.name}: {fault}") from fault
 
     def _scram_is_stale(self, key: str) -> bool:
         rows = self._connection().execute(

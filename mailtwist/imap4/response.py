@@ -19,6 +19,8 @@ from ..errors import (
     BadSequence,
     EncryptionNeeded,
     LineTooLong,
+    LoginExpired,
+    LoginNotAllowed,
     MailboxExists,
     MailboxHasChildren,
     MailboxInUse,
@@ -94,6 +96,8 @@ _BAD = (SyntaxFault, LineTooLong, BadSequence, UnknownCommand, BadParameter)
 
 # Response codes by fault, the first that fits (RFC 3501 §7.1, RFC 5530 §3).
 _CODES: tuple[tuple[type[MailError], bytes], ...] = (
+    (LoginNotAllowed, b"CONTACTADMIN"),
+    (LoginExpired, b"EXPIRED"),
     (AuthFailed, b"AUTHENTICATIONFAILED"),
     (AuthUnavailable, b"UNAVAILABLE"),
     (AuthThrottled, b"UNAVAILABLE"),

@@ -103,7 +103,10 @@ def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:
             return any(one.parts.keeps_secrets() for one in sources)
         if what == "DIGEST-MD5":
             return config.auth.digest_md5
-        if what.startswith("SCRAM-") and not chain.scram_everywhere(Door()):
+        if what.startswith("SCRAM-") and not (
+            chain.scram_everywhere(Door())
+            and not any(one.parts.lacks_keys() for one in sources)
+        ):
             return False
         return what != "SCRAM-SHA-1" or config.auth.scram_sha1
 

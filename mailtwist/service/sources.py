@@ -30,8 +30,9 @@ class Parts:
 
     A source without a `checker` has accounts only, one without a `directory` passwords
     only.  `stamp` gives something that changes when its content does, where that can be
-    seen; `remembers` tells that its directory answers from memory.  Checkers and
-    directories raise SourceDown if there is no answer at all.
+    seen; `remembers` tells that its directory answers from memory; `lacks_keys` that
+    SCRAM would lock somebody out there, although the checker has keys of others.
+    Checkers and directories raise SourceDown if there is no answer at all.
     """
 
     checker: ICredentialsChecker | None
@@ -40,6 +41,7 @@ class Parts:
     keeps_secrets: Callable[[], bool] = lambda: False
     stamp: Callable[[], object] = lambda: None
     remembers: bool = False
+    lacks_keys: Callable[[], bool] = lambda: False
 
 
 @frozen
@@ -138,9 +140,10 @@ def userdb_parts(reactor: Any, config: Config, thread: UserDbThread) -> Parts:
         checker,
         directory,
         checker.close,
-        directory.keeps_secrets,
+        lambda: directory.offers().keeps_secrets,
         directory.stamp,
         remembers=True,
+        lacks_keys=lambda: directory.offers().lacks_keys,
     )
 
 

@@ -107,14 +107,14 @@ class DirectoryTests(TestCase):
         run("add", "ann@example.test", "--keep-secret")
         self.later()
         self.assertIsNotNone(await self.directory.account_for(ANN))
-        self.assertTrue(self.directory.keeps_secrets())
+        self.assertTrue(self.directory.offers().keeps_secrets)
         run("set", "ann@example.test", "--disable")
         self.later()
         self.assertFalse((await self.directory.account_for(ANN)).enabled)
         run("remove", "ann@example.test")
         self.later()
         self.assertIsNone(await self.directory.account_for(ANN))
-        self.assertFalse(self.directory.keeps_secrets())
+        self.assertFalse(self.directory.offers().keeps_secrets)
 
     async def test_writes_in_one_tick_of_the_file_clock_are_all_seen(self):
         ann = added(self.config)
@@ -153,7 +153,7 @@ class DirectoryTests(TestCase):
 
     async def test_a_locked_file_does_not_hold_up_a_greeting(self):
         added(self.config, keep_secret=True)
-        self.assertTrue(self.directory.keeps_secrets())
+        self.assertTrue(self.directory.offers().keeps_secrets)
         locked = sqlite3.connect(self.thread.path, isolation_level=None)
         self.addCleanup(locked.close)
         locked.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -161,10 +161,10 @@ class DirectoryTests(TestCase):
         locked.execute("UPDATE accounts SET secret = NULL")
         locked.execute("COMMIT")
         self.later()
-        self.assertTrue(self.directory.keeps_secrets(), "as far as is known")
+        self.assertTrue(self.directory.offers().keeps_secrets, "as far as is known")
         locked.close()
         self.later()
-        self.assertFalse(self.directory.keeps_secrets())
+        self.assertFalse(self.directory.offers().keeps_secrets)
 
     async def test_a_path_with_signs_of_URIs(self):
         folder = self.folder / "a?b#c%41"
@@ -172,4 +172,6 @@ class DirectoryTests(TestCase):
         added(config, keep_secret=True)
         thread = UserDbThread(reactor, config)
         self.addCleanup(lambda: Deferred.fromCoroutine(thread.close()))
-        self.assertTrue(UserDirectory(self.clock, config, thread).keeps_secrets())
+        self.assertTrue(
+            UserDirectory(self.clock, config, thread).offers().keeps_secrets
+        )

@@ -1,8 +1,12 @@
 """Tests for mailtwist.directory.userdb, hashes and key_file, on real files."""
 
+import hashlib
 import os
 import sqlite3
 import stat
+import time
+from base64 import b64encode
+from importlib import resources
 from pathlib import Path
 
 from attrs import evolve
@@ -10,10 +14,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
 from mailtwist.config.model import Auth, Server
+from mailtwist.directory.app_passwords import (
+    SEEN_NS,
+    AppPasswordExists,
+    NoSuchAppPassword,
+)
 from mailtwist.directory.hashes import Hashes
+from mailtwist.directory.hashes_crypt import crypt
 from mailtwist.directory.key_file import KeyFile
+from mailtwist.directory.user_directory import offers
+from mailtwist.directory.user_rows import Imported
 from mailtwist.directory.userdb import AccountExists, NoSuchAccount, UserDb
-from mailtwist.errors import AuthFailed, BadAddress, ConfigError
+from mailtwist.errors import AuthFailed, BadAddress, BadParameter, ConfigError
+from mailtwist.secret import Secret
 from tests.auth.rooms import FAST, configured
 
 ANN = Address("ann", "example.test")
@@ -162,9 +175,9 @@ class PasswordTests(UserDbTestCase):
         self.assertEqual(self.db.secret("ann"), ("ann@example.test", b"new"))
         self.db.set_password("ann", b"newer", keep_secret=False)
         self.assertFalse(self.db.account("ann").keeps_secret)
-        self.assertFalse(self.db.keeps_secrets())
+        self.assertFalse(offers(str(self.db.path)).keeps_secrets)
         self.db.set_password("ann", b"newest", keep_secret=True)
-        self.assertTrue(self.db.keeps_secrets())
+        self.assertTrue(offers(str(self.db.path)).keeps_secrets)
 
 
 class RenewTests(UserDbTestCase):
@@ -196,6 +209,187 @@ class RenewTests(UserDbTestCase):
         self.assertIsNotNone(self.db.verify("ann", b"new"))
         self.db.remove("ann")
         self.assertFalse(self.db.renew(old, PASSWORD))
+
+
+class SettingsTests(UserDbTestCase):
+    def test_everything_that_may_be_set_is_found_again(self):
+        made = self.db.add(
+            ANN, PASSWORD, uses=frozenset(), message_limit=7, login_until_s=1.5
+        )
+        self.assertEqual(self.db.account("ann").account, made)
+        wanted = evolve(
+            made,
+            uses=frozenset({"pop3", "receive"}),
+            message_limit=None,
+            login_until_s=None,
+            mailbox="M/",
+            uid=1001,
+            gid=100,
+        )
+        self.db.change(wanted)
+        self.assertEqual(self.db.account("ann").account, wanted)
+
+    def test_a_file_of_schema_1_is_upgraded_with_all_it_has(self):
+        made = self.db.add(ANN, PASSWORD, keep_secret=True, storage_limit_octets=9)
+        self.db.close()
+        raw = sqlite3.connect(self.db.path, isolation_level=None)
+        first = resources.files("mailtwist.directory") / "schema/001.sql"
+        rows = {
+            table: raw.execute(f"SELECT {columns} FROM {table}").fetchall()
+            for table, columns in [
+                (
+                    "accounts",
+                    "key, name, home, hash, secret, storage_limit, enabled, send_as,"
+                    " made_at_ns",
+                ),
+                ("scram", "*"),
+            ]
+        }
+        raw.execute("PRAGMA foreign_keys=OFF")
+        for table in ("app_passwords", "scram", "accounts"):
+            raw.execute(f"DROP TABLE {table}")
+        raw.executescript(first.read_text())
+        for table, found in rows.items():
+            marks = ", ".join("?" * len(found[0]))
+            raw.executemany(f"INSERT INTO {table} VALUES ({marks})", found)
+        raw.execute("PRAGMA user_version=1")
+        raw.close()
+        db = self.opened()
+        self.assertEqual(db.account("ann").account, made)
+        self.assertFalse(db.verify("ann", PASSWORD).stale)
+        self.assertEqual(db.secret("ann"), ("ann@example.test", PASSWORD))
+        self.assertEqual(db.app_passwords("ann"), [])
+
+
+class AppPasswordTests(UserDbTestCase):
+    def setUp(self):
+        super().setUp()
+        self.db.add(ANN, PASSWORD)
+
+    def test_it_lets_in_as_typed_and_the_password_still_does(self):
+        shown = self.db.add_app_password("Ann", "phone")
+        self.assertRegex(shown, "^([a-z2-9]{4}-){5}[a-z2-9]{4}$")
+        for typed in (shown, shown.replace("-", ""), shown.upper().replace("-", " ")):
+            verified = self.db.verify("ann", typed.encode(), "imap4")
+            self.assertEqual((verified.app.name, verified.stale), ("phone", False))
+        self.assertIsNone(self.db.verify("ann", PASSWORD).app)
+
+    def test_it_is_good_for_its_own_protocols_and_its_own_account(self):
+        shown = self.db.add_app_password("ann", "tv", frozenset({"imap4"})).encode()
+        self.db.add(Address("bob", "example.test"), PASSWORD)
+        for name, protocol, right in [
+            ("ann", "imap4", True),
+            ("ann", "pop3", False),
+            ("ann", "submission", False),
+            ("ann", "", False),
+            ("bob", "imap4", False),
+            ("nobody", "imap4", False),
+        ]:
+            verified = self.db.verify(name, shown, protocol)
+            self.assertEqual(verified is not None, right, (name, protocol))
+
+    def test_use_is_noted(self):
+        shown = self.db.add_app_password("ann", "phone").encode()
+        app = self.db.verify("ann", shown).app
+        self.assertTrue(app.unseen(time.time_ns()))
+        self.db.note_use(app)
+        [app] = self.db.app_passwords("ann")
+        self.assertFalse(app.unseen(app.used_at_ns + SEEN_NS - 1))
+        self.assertTrue(app.unseen(app.used_at_ns + SEEN_NS))
+
+    def test_a_revoked_one_lets_nobody_in(self):
+        shown = self.db.add_app_password("ann", "phone").encode()
+        other = self.db.add_app_password("ann", "desk").encode()
+        self.db.remove_app_password("ann", "phone")
+        self.assertIsNone(self.db.verify("ann", shown))
+        self.assertIsNotNone(self.db.verify("ann", other))
+        self.assertRaises(
+            NoSuchAppPassword, self.db.remove_app_password, "ann", "phone"
+        )
+        self.db.remove("ann")
+        self.db.add(ANN, PASSWORD)
+        self.assertIsNone(self.db.verify("ann", other))
+
+    def test_a_disabled_account_has_none_that_work(self):
+        shown = self.db.add_app_password("ann", "phone").encode()
+        self.db.change(evolve(self.db.account("ann").account, enabled=False))
+        self.assertIsNone(self.db.verify("ann", shown))
+
+    def test_what_cannot_be_added(self):
+        self.db.add_app_password("ann", "phone")
+        for name, called, fault in [
+            ("ann", "phone", AppPasswordExists),
+            ("ann", "", BadParameter),
+            ("ann", "a\nb", BadParameter),
+            ("ann", "x" * 65, BadParameter),
+            ("bob", "phone", NoSuchAccount),
+        ]:
+            self.assertRaises(fault, self.db.add_app_password, name, called)
+
+    def test_it_cannot_be_read_from_the_files_nor_moved_to_another_account(self):
+        shown = self.db.add_app_password("ann", "phone")
+        self.db.add(Address("bob", "example.test"), PASSWORD)
+        with self.db._change() as raw:
+            raw.execute("UPDATE app_passwords SET key = 'bob@example.test'")
+        self.assertIsNone(self.db.verify("bob", shown.encode()))
+        self.db.close()
+        for path in self.folder.glob("*"):
+            for text in (shown, shown.replace("-", "")):
+                self.assertNotIn(text.encode(), path.read_bytes(), path)
+
+    def test_SCRAM_would_lock_out_who_has_one(self):
+        path = str(self.db.path)
+        self.assertFalse(offers(path).lacks_keys)
+        self.db.add_app_password("ann", "phone")
+        self.assertTrue(offers(path).lacks_keys)
+        self.db.change(evolve(self.db.account("ann").account, enabled=False))
+        self.assertFalse(offers(path).lacks_keys)
+
+
+class ImportTests(UserDbTestCase):
+    def imported(self, name, hashed="", password=None):
+        account = self.db.account_of(Address(name, "example.test"))
+        return Imported(account, hashed, password)
+
+    def test_hashes_of_others_fit_until_a_login_renews_them(self):
+        ssha = b64encode(hashlib.sha1(PASSWORD + b"salt").digest() + b"salt").decode()
+        hashes = [
+            f"{{SSHA}}{ssha}",
+            f"{{ARGON2ID}}{Hashes(self.config.auth).made(PASSWORD)}",
+            crypt(PASSWORD, b"$6$saltsalt$").decode(),
+            crypt(PASSWORD, b"$2b$04$" + b"a" * 22).decode(),
+        ]
+        self.db.import_accounts(
+            [self.imported(f"u{at}", text) for at, text in enumerate(hashes)]
+        )
+        self.assertTrue(offers(str(self.db.path)).lacks_keys)
+        for at, text in enumerate(hashes):
+            self.assertIsNone(self.db.verify(f"u{at}", b"wrong"), text)
+            verified = self.db.verify(f"u{at}", PASSWORD)
+            self.assertTrue(verified.stale, text)
+            self.assertTrue(self.db.renew(verified, PASSWORD))
+            self.assertFalse(self.db.verify(f"u{at}", PASSWORD).stale)
+            self.assertIsNotNone(self.db.scram_keys(f"u{at}", "SCRAM-SHA-256"))
+        self.assertFalse(offers(str(self.db.path)).lacks_keys)
+
+    def test_passwords_in_clear_are_hashed_at_once(self):
+        self.db.import_accounts([self.imported("bob", password=Secret(PASSWORD))])
+        self.assertFalse(self.db.verify("bob", PASSWORD).stale)
+
+    def test_all_or_none(self):
+        self.db.add(ANN, PASSWORD)
+        both = [self.imported("bob", "x"), self.imported("ann", "x")]
+        self.assertRaises(AccountExists, self.db.import_accounts, both)
+        self.assertIsNone(self.db.account("bob"))
+
+    def test_a_hash_that_cannot_be_judged_is_no_wrong_password(self):
+        self.db.import_accounts([self.imported("bob", "{NO-SUCH}x")])
+        self.assertRaises(ConfigError, self.db.verify, "bob", PASSWORD)
+
+    def test_who_has_no_password_cannot_log_in(self):
+        self.db.import_accounts([self.imported("bob")])
+        self.assertIsNone(self.db.verify("bob", PASSWORD))
+        self.assertFalse(offers(str(self.db.path)).lacks_keys)
 
 
 class FileTests(UserDbTestCase):

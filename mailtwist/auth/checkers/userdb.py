@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -17,6 +19,7 @@ from ...directory.userdb import UserDb, Verified
 from ...interfaces import IScramSource
 from ...sasl.model import ScramKeys
 from ...sasl.text import MOST_PASSWORD, prepared
+from ..credentials import Door
 from .hash_pool import HashPool
 
 log = Logger()
@@ -32,7 +35,7 @@ class UserDbChecker:
         self._config, self._thread = config, thread
         self._pool = HashPool(reactor, config.auth.threads)
         self._idle: list[UserDb] = []
-        self._renewals: set[Deferred[Any]] = set()
+        self._later: set[Deferred[Any]] = set()
 
     def requestAvatarId(self, credentials: Any) -> Deferred[bytes | tuple[()]]:
         return Deferred.fromCoroutine(self._check(credentials))
@@ -42,38 +45,51 @@ class UserDbChecker:
         if isinstance(name, bytes):
             name = name.decode(errors="replace")
         if IUsernamePassword.providedBy(credentials):
-            found = await self._verified(name, credentials.password)
+            door = getattr(credentials, "door", Door())
+            found = await self._verified(name, credentials.password, door.protocol)
         else:
             found = await self._proved(name, credentials)
         if found is None:
             raise UnauthorizedLogin()
         return found.encode()
 
-    async def _verified(self, name: str, password: bytes) -> str | None:
+    async def _verified(self, name: str, password: bytes, protocol: str) -> str | None:
         if not 0 < len(password) <= MOST_PASSWORD:
             return None
         await self._thread.opened()
         verified: Verified | None = await self._run(
-            lambda db: db.verify(name, password)
+            lambda db: db.verify(name, password, protocol)
         )
         if verified is None:
             return None
-        if verified.stale:
-            self._renew(verified, password)
+        app = verified.app
+        if app is not None:
+            log.info(
+                "{login} used the application password {called}",
+                login=verified.name,
+                called=app.name,
+            )
+            if app.unseen(time.time_ns()):
+                self._behind(lambda db: db.note_use(app), verified, "noted")
+        elif verified.stale:
+            self._behind(lambda db: db.renew(verified, password), verified, "renewed")
         return verified.name
 
-    def _renew(self, verified: Verified, password: bytes) -> None:
+    def _behind(
+        self, work: Callable[[UserDb], object], verified: Verified, what: str
+    ) -> None:
         """Behind the login's back: nobody waits for it, and it may fail."""
-        done = self._run(lambda db: db.renew(verified, password), promised=True)
-        self._renewals.add(done)
+        done = self._run(work, promised=True)
+        self._later.add(done)
 
         def ended(result: Any) -> None:
-            self._renewals.discard(done)
+            self._later.discard(done)
 
         done.addErrback(
             lambda failure: log.warn(
-                "the hash of {login} was not renewed: {why}",
+                "the password of {login} was not {what}: {why}",
                 login=verified.name,
+                what=what,
                 why=str(failure.value),
             )
         ).addBoth(ended)
@@ -110,8 +126,8 @@ class UserDbChecker:
     async def close(self) -> None:
         """End the threads; checks that did not begin yet fail with AuthUnavailable."""
         self._pool.refuse()
-        for renewal in tuple(self._renewals):
-            await renewal
+        for work in tuple(self._later):
+            await work
         self._pool.stop()
         for db in self._idle:
             db.close()
