@@ -22,6 +22,7 @@ from ..log.setup import SYSLOG_SOCKET
 from ..service.tls import ServerTls
 from ..smtp.client_login import read_credentials
 from ..smtp.transport_smarthost import SUBMISSION
+from ..tables.access import bad_actions
 from ..tables.build import Tables, mistakes, text_files
 
 FIRST_FREE_PORT = 1024
@@ -83,6 +84,7 @@ def lookups(config: Config) -> Findings:
         yield True, str(fault)
     for path, make in text_files(config):
         yield from mistakes(path, make)
+    yield from ((True, text) for text in bad_actions(config))
     if config.alias.commands or config.alias.forward_commands:
         user = config.alias.command_user
         try:

@@ -24,7 +24,7 @@ from .option import (
 )
 from .queueing import Queue
 from .relaying import Dns, Relay, Smarthost, TlsPolicy
-from .restricting import Restrictions
+from .restricting import RestrictionClass, Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
 from .source import Master, Source
 
@@ -389,4 +389,7 @@ class Config:
         Restrictions, "What a client must keep to; Postfix's smtpd_*_restrictions."
     )
     agents: Agents = section(Agents, "Files of accounts that have a uid of their own.")
+    restriction_class: tuple[RestrictionClass, ...] = listing(
+        RestrictionClass, "Checks under names, for lists and access tables."
+    )
     log: Log = section(Log, "Logs.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from attrs import frozen
 
-from .checks import Check, between, ge
-from .option import Network, option
+from .checks import Check, between, ge, matches_re
+from .option import Network, option, required
 
 ACCESS_WORDS = (
     "check_client_access",
@@ -16,6 +18,7 @@ ACCESS_WORDS = (
 WORDS = (
     *("permit", "permit_mynetworks", "permit_sasl_authenticated"),
     *("permit_inet_interfaces", "reject", "defer", "reject_plaintext_session"),
+    *("defer_if_permit", "defer_if_reject"),
     *("reject_unauth_pipelining", "reject_unknown_client_hostname"),
     *("reject_unknown_reverse_client_hostname", "reject_invalid_helo_hostname"),
     *("reject_non_fqdn_helo_hostname", "reject_unknown_helo_hostname"),
@@ -23,29 +26,70 @@ WORDS = (
     *("reject_unlisted_sender", "reject_sender_login_mismatch"),
     *("reject_non_fqdn_recipient", "reject_unknown_recipient_domain"),
 )
+WARN_IF_REJECT = "warn_if_reject"
+ACTION_WORDS = (  # of access tables, in any case
+    *("OK", "RELAY", "PERMIT", "DUNNO", "REJECT", "DEFER", "DEFER_IF_PERMIT"),
+    *("DEFER_IF_REJECT", "HOLD", "DISCARD", "REDIRECT", "BCC", "FILTER", "PREPEND"),
+    *("INFO", "WARN"),
+)
+
+_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_BETWEEN = re.compile(r"[\s,]+")
 
 
-def word_and_table(text: str) -> tuple[str, str]:
-    """(word, name of its table or ""); raises ValueError for what is no restriction."""
-    word, _, table = text.strip().partition(" ")
-    table = table.strip()
-    if word not in (ACCESS_WORDS if table else WORDS):
-        raise ValueError(text)
-    return word, table
+@frozen
+class Restriction:
+    """One check: its word, or the name of a class; the table it asks, "" for none.
+
+    With `warns` a refusal is only written into the log."""
+
+    word: str
+    table: str = ""
+    warns: bool = False
+
+
+def restriction_list(text: str) -> tuple[Restriction, ...]:
+    """Words between commas or spaces, as Postfix writes them; raises ValueError for
+    what can name no restriction.  Which classes and tables there are is not asked."""
+    found, words = [], iter(_BETWEEN.split(text.strip(" \t\r\n,")))
+    for word in words:
+        warns = word == WARN_IF_REJECT
+        if warns:
+            word = next(words, "")
+        table = next(words, "") if word in ACCESS_WORDS else ""
+        missing = word in ACCESS_WORDS and not table
+        if missing or word == WARN_IF_REJECT or not _NAME.fullmatch(word):
+            raise ValueError(text)
+        found.append(Restriction(word, table, warns))
+    return tuple(found)
 
 
 def _are_restrictions(texts: tuple[str, ...]) -> bool:
     try:
-        return all(word_and_table(text) for text in texts)
+        return all(len(restriction_list(text)) == 1 for text in texts)
     except ValueError:
         return False
 
 
 RESTRICTIONS = Check(
-    "words of docs/restrictions.md, as "
+    "words of docs/restrictions.md or names of classes, as "
     '["permit_mynetworks", "check_sender_access TABLE"]',
     _are_restrictions,
 )
+
+
+@frozen(kw_only=True)
+class RestrictionClass:
+    """Checks under one name, for lists and for values of access tables; Postfix's
+    smtpd_restriction_classes."""
+
+    name: str = required(
+        "What lists and tables call it; no word of docs/restrictions.md.",
+        matches_re(r"[A-Za-z][A-Za-z0-9_]*"),
+    )
+    checks: tuple[str, ...] = option(
+        (), "Its checks; where none decides the list goes on.", RESTRICTIONS, texts=True
+    )
 
 
 def _listing(when: str) -> tuple[str, ...]:

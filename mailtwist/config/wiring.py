@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from ..host_port import address_port, destination
 from .model import Config
-from .restricting import word_and_table
+from .restricting import (
+    ACCESS_WORDS,
+    ACTION_WORDS,
+    WARN_IF_REJECT,
+    WORDS,
+    Restriction,
+    restriction_list,
+)
 
 DNS_PORT = 53
 
@@ -17,6 +24,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _domains(config)
     yield from _sources(config)
     yield from _sending(config)
+    yield from _restrictions(config)
     for number, route in enumerate(config.route, 1):
         if bool(route.action) == bool(route.table):
             yield f"route[{number}] needs either action or table, and not both"
@@ -73,17 +81,65 @@ def _names(config: Config) -> Iterator[tuple[str, str]]:
         ("mailboxes.domains", config.mailboxes.domains),
     ):
         yield from ((at, name) for name in named)
-    for phase in ("client", "helo", "sender", "recipient", "data"):
-        for text in getattr(config.restrictions, phase):
-            _, table = word_and_table(text)
-            if table:
-                yield f"restrictions.{phase}", table
+    for at, one in restrictions(config):
+        if one.table:
+            yield at, one.table
     for number, relayed in enumerate(config.relay_domain, 1):
         for name in relayed.recipients:
             yield f"relay_domain[{number}].recipients", name
     for number, route in enumerate(config.route, 1):
         if route.table:
             yield f"route[{number}].table", route.table
+
+
+def restrictions(config: Config) -> Iterator[tuple[str, Restriction]]:
+    """(option, check) of every list and class."""
+    lists = [
+        (f"restrictions.{phase}", getattr(config.restrictions, phase))
+        for phase in ("client", "helo", "sender", "recipient", "data")
+    ]
+    lists += [
+        (f"restriction_class {c.name}", c.checks) for c in config.restriction_class
+    ]
+    for at, texts in lists:
+        for text in texts:
+            yield from ((at, one) for one in restriction_list(text))
+
+
+def _restrictions(config: Config) -> Iterator[str]:
+    names = [one.name for one in config.restriction_class]
+    words = {*WORDS, *ACCESS_WORDS}
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f"restriction_class {name} is given twice"
+    for name in sorted(set(names)):
+        if name in words or name == WARN_IF_REJECT or name.upper() in ACTION_WORDS:
+            yield f"restriction_class {name}: that is a word already"
+    for at, one in restrictions(config):
+        if one.word not in words and one.word not in names:
+            known = ", ".join(names) or "none is there"
+            yield (
+                f'{at}: "{one.word}" is no word of docs/restrictions.md and no '
+                f"[[restriction_class]]; known: {known}"
+            )
+    asks = {
+        name: {o.word for at, o in restrictions(config) if at.endswith(f" {name}")}
+        for name in names
+    }
+    for name in names:
+        if name in _reached(asks, name):
+            yield f"restriction_class {name} leads to itself"
+
+
+def _reached(asks: dict[str, set[str]], name: str) -> set[str]:
+    """Every class that the checks of one lead to."""
+    reached: set[str] = set()
+    left = [name]
+    while left:
+        for further in asks[left.pop()]:
+            if further in asks and further not in reached:
+                reached.add(further)
+                left.append(further)
+    return reached
 
 
 def _domains(config: Config) -> Iterator[str]:

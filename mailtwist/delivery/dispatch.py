@@ -61,8 +61,11 @@ class Dispatch:
 
     def _through_queue(self, envelope: Envelope) -> bool:
         """True if mailboxes get it from the queue: later (RFC 4865 §4.2), or once its
-        binary octets are lines, for clients that know nothing else (RFC 3030 §3)."""
+        binary octets are lines, for clients that know nothing else (RFC 3030 §3), or
+        as policy orders."""
         wishes = envelope.wishes
+        if envelope.held or envelope.filter is not None:
+            return True
         return wishes.body == "BINARYMIME" or wishes.hold_until_s > self._now()
 
 

@@ -137,7 +137,9 @@ class Envelope:
     `message_id` names it in logs and in the 250; `trace` is the Received field with its
     final CRLF, put in front of every copy.  `reverse_path` None is the null path <>.
     `one_reply` if the client hears one answer for all recipients, so that faults of
-    some are for us to retry and report; LMTP and PRDR tell each its own.
+    some are for us to retry and report; LMTP and PRDR tell each its own.  `held` waits
+    in the queue for an administrator; `filter` is the way that all recipients take,
+    unexpanded, in place of their own.
     """
 
     message_id: str
@@ -149,6 +151,8 @@ class Envelope:
     size_octets: int | None = None  # what SIZE= announced
     wishes: Wishes = NO_WISHES
     one_reply: bool = True
+    held: bool = False
+    filter: Route | None = None
 
     @property
     def smtputf8(self) -> bool:

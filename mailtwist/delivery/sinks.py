@@ -1,4 +1,4 @@
-"""Several sinks that take the octets of one message."""
+"""Sinks for the octets of one message: several that share it, and one for nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from ..errors import MailError
-from ..interfaces import IMessageSink
-from .model import Verdict
+from ..interfaces import IDelivery, IMessageSink
+from ..log import mail_log
+from .model import Envelope, Verdict
 
 log = Logger("mailtwist")
 
@@ -47,3 +49,37 @@ def put(
     """Write what was found into the envelope's order."""
     for at, verdict in zip(places, found, strict=True):
         verdicts[at] = verdict
+
+
+@implementer(IDelivery)
+class Discarding:
+    """Takes every message and keeps none."""
+
+    def begin(self, envelope: Envelope) -> IMessageSink:
+        """See IDelivery."""
+        return DiscardSink(envelope)
+
+
+@implementer(IMessageSink)
+class DiscardSink:
+    """Says of every recipient that it has the message; the log knows better."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.octets = 0
+        self._envelope = envelope
+
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        """See IMessageSink."""
+        self.octets += len(octets)
+        return None
+
+    def abort(self) -> None:
+        """See IMessageSink."""
+
+    async def commit(self) -> list[Verdict]:
+        """See IMessageSink."""
+        recipients = self._envelope.recipients
+        mail_log.discarded(
+            self._envelope.message_id, [str(each.address) for each in recipients]
+        )
+        return [None] * len(recipients)

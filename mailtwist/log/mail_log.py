@@ -68,6 +68,35 @@ def bad_action(table: str, key: str, text: str) -> None:
     )
 
 
+def told_by_policy(session: str, word: str, text: str, about: dict[str, str]) -> None:
+    """What an access table orders or tells of a message; `about` says whose."""
+    tell = log.warn if word == "WARN" else log.info
+    tell(
+        "{session} policy {word} {text!r} ({told})",
+        session=session,
+        word=word,
+        text=text,
+        about=about,
+        told=", ".join(f"{name}={said!r}" for name, said in about.items()),
+    )
+
+
+def redirected(message: str, recipient: str) -> None:
+    log.info(
+        "{message} redirected to <{recipient}>, as policy orders",
+        message=message,
+        recipient=recipient,
+    )
+
+
+def discarded(message: str, recipients: list[str]) -> None:
+    log.info(
+        "{message} to <{recipients}> discarded, as policy orders",
+        message=message,
+        recipients=">, <".join(recipients),
+    )
+
+
 def logged_in(session: str, protocol: str, login: str, mechanism: str) -> None:
     log.info(
         "{protocol} {session} login {login} by {mechanism}",

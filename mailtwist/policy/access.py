@@ -1,58 +1,31 @@
-"""Access tables: what is looked up in them, and the actions they give (access(5))."""
+"""Access tables: what is looked up in them, and what their actions do (access(5))."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from zope.interface import implementer
 
 from ..address import Address, ascii_domain, normal_domain
+from ..config.restricting import Restriction
 from ..errors import BadAddress, MailError
 from ..interfaces import ICheck, IResolver, ITable
 from ..log import mail_log
 from . import faults
+from .actions import PERMIT, Action, Ask, Order, Refuse, Tell, parsed
+from .lists import about, first_of
 from .model import Verdict, Visit
 from .names import Check, names_of
 
-_CODE = re.compile(r"([45])\d\d(?:\s+([45]\.\d{1,3}\.\d{1,3}))?(?:\s+(.*))?\Z", re.S)
-_WORD = re.compile(r"(\w+)(?:\s+(.*))?\Z", re.S)
-_STATUS = re.compile(r"([45]\.\d{1,3}\.\d{1,3})(?:\s+(.*))?\Z", re.S)
-_UNPRINTABLE = re.compile(r"[^ -~]")
+MOST_DEPTH = 20  # tables that name restrictions that ask tables
+
+Checks = Callable[[Sequence[Restriction]], Sequence[ICheck]]
 
 
-def action(text: str) -> Verdict | MailError:
-    """What the right side of an access table says; raises ValueError.
-
-    `OK`, `PERMIT` or a number allow; `DUNNO` goes on; `REJECT text`, `DEFER text` and
-    `550 5.7.1 text` refuse.
-    """
-    code = _CODE.match(text.strip())
-    if code:
-        status = code[2] or f"{code[1]}.7.1"
-        if status[0] != code[1]:
-            raise ValueError(text)
-        return _fault(status, code[3])
-    found = _WORD.match(text.strip())
-    word = found[1].upper() if found else ""
-    if found and word in ("REJECT", "DEFER"):
-        status, rest = ("5.7.1" if word == "REJECT" else "4.7.1"), found[2] or ""
-        given = _STATUS.match(rest)
-        if given and given[1][0] == status[0]:
-            status, rest = given[1], given[2] or ""
-        return _fault(status, rest)
-    if found and (word in ("OK", "PERMIT") or word.isdecimal()) and not found[2]:
-        return Verdict.ALLOW
-    if word == "DUNNO":
-        return Verdict.GO_ON
-    raise ValueError(text)
-
-
-def _fault(status: str, text: str | None) -> MailError:
-    kind = faults.Deferred if status.startswith("4") else faults.Refused
-    text = _UNPRINTABLE.sub("?", text or "").strip()
-    return kind(text or None, status=status)
+def no_checks(restrictions: Sequence[Restriction]) -> Sequence[ICheck]:
+    """For tables that name no restrictions."""
+    raise ValueError(restrictions)
 
 
 @implementer(ICheck)
@@ -63,9 +36,11 @@ class Access(Check):
         self,
         table: ITable,
         keys: Callable[[Visit, bool], Iterator[str]],
+        checks: Checks = no_checks,
     ) -> None:
-        """`keys(visit, whole)` gives what to look for, with `whole` no parts."""
-        self._table, self._keys = table, keys
+        """`keys(visit, whole)` gives what to look for, with `whole` no parts; `checks`
+        the checks that a value names, or raises ValueError for what names none."""
+        self._table, self._keys, self._checks = table, keys, checks
 
     async def check(self, visit: Visit) -> Verdict:
         for key in self._keys(visit, self._table.whole_keys):
@@ -73,14 +48,36 @@ class Access(Check):
             if text is None:
                 continue
             try:
-                told = action(text)
+                action = parsed(text)
+                if not isinstance(action, Ask):
+                    return self._done(action, key, visit)
+                checks = self._checks(action.restrictions)
+                if visit.depth >= MOST_DEPTH:
+                    raise ValueError(text)
             except ValueError as bad:
                 mail_log.bad_action(self._table.name, key, text)
                 raise faults.BadTable() from bad
-            if isinstance(told, MailError):
-                raise told
-            return told
+            visit.depth += 1
+            try:
+                return await first_of(checks, visit)
+            finally:
+                visit.depth -= 1
         return Verdict.GO_ON
+
+    def _done(self, action: Action, key: str, visit: Visit) -> Verdict:
+        """What an action says at once; raises its MailError."""
+        match action:
+            case Refuse():
+                raise action.fault
+            case Tell():
+                word, text = "WARN" if action.warns else "INFO", f"{key}: {action.text}"
+                mail_log.told_by_policy(visit.session, word, text, about(visit))
+            case Order():
+                text = f"{key}: {action.text}"
+                mail_log.told_by_policy(visit.session, action.word, text, about(visit))
+                visit.order(action.orders)
+        permits = action == PERMIT or (isinstance(action, Order) and action.permits)
+        return Verdict.ALLOW if permits else Verdict.GO_ON
 
 
 @implementer(ICheck)
@@ -88,8 +85,10 @@ class ClientAccess(Check):
     """An access table of client names and addresses; a name that cannot be looked up
     now is not known."""
 
-    def __init__(self, table: ITable, resolver: IResolver) -> None:
-        self._resolver, self._table = resolver, table
+    def __init__(
+        self, table: ITable, resolver: IResolver, checks: Checks = no_checks
+    ) -> None:
+        self._resolver, self._table, self._checks = resolver, table, checks
 
     async def check(self, visit: Visit) -> Verdict:
         try:
@@ -97,7 +96,9 @@ class ClientAccess(Check):
         except MailError:
             name = ""
         return await Access(
-            self._table, lambda visit, whole: client_keys(name, visit.address, whole)
+            self._table,
+            lambda visit, whole: client_keys(name, visit.address, whole),
+            self._checks,
         ).check(visit)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import MailError
+from ..smtp.faults import SMTPFault
 
 
 class ClientUnknown(MailError):
@@ -74,6 +75,16 @@ class Refused(MailError):
 
 class Deferred(MailError):
     status, public = "4.7.1", "Access denied for now, try again later"
+
+
+class Coded(SMTPFault):
+    """What an access table says with a code of its own; 421 and 521 end the
+    connection."""
+
+    def __init__(self, code: int, status: str, public: str = "") -> None:
+        kind = Deferred if code < 500 else Refused
+        super().__init__(public or kind.public, status=status)
+        self.code, self.closes = code, code in (421, 521)
 
 
 class BadTable(MailError):

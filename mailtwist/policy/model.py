@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from ..address import Address
 from ..errors import MailError
+from .orders import NO_ORDERS, Orders
 
 
 class Phase(Enum):
@@ -52,8 +53,15 @@ class Visit:
     recipient: Address | None = None
     size_octets: int | None = None
     impatient: bool = False  # it talked before it had an answer it must wait for
+    session: str = ""  # its id in the log
+    orders: Orders = NO_ORDERS  # for the message of this transaction
+    depth: int = 0  # of tables that name restrictions, which ask tables
     _known: dict[str, Any] = field(factory=dict, repr=False)
     _asked: dict[str, Deferred[Any]] = field(factory=dict, repr=False)
+
+    def order(self, orders: Orders) -> None:
+        """To be done with the message too."""
+        self.orders = self.orders.and_then(orders)
 
     def start(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> None:
         """Begin a look-up whose answer `once` will want."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..interfaces import ICheck
-from .model import Phase, Verdict, Visit
+from .lists import first_of
+from .model import Phase, Visit
 
 BEFORE_RECIPIENT = (Phase.CLIENT, Phase.HELO, Phase.SENDER)
 
@@ -41,9 +42,7 @@ class Pipeline:
 
     async def ask(self, phase: Phase, visit: Visit) -> None:
         """Every check of the phase, until one allows.  Raises its MailError."""
-        for check in self._checks.get(phase, ()):
-            if await check.check(visit) is Verdict.ALLOW:
-                return
+        await first_of(self._checks.get(phase, ()), visit)
 
     async def judge_sender(self, visit: Visit) -> None:
         """Client, HELO and sender as far as they were not asked about before."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from ..config.restricting import Restrictions, word_and_table
+from ..config.restricting import (
+    Restriction,
+    RestrictionClass,
+    Restrictions,
+    restriction_list,
+)
 from ..errors import MailError
 from ..interfaces import ICheck, IResolver, IRouter, ITable
 from . import access, faults, names
+from .lists import Defers, Listed, WarnIfReject, later
 from .model import Phase, Visit
+from .orders import Orders
 from .pipeline import Pipeline
 
 Maker = Callable[[IResolver, IRouter], ICheck]
+AccessMaker = Callable[[ITable, IResolver, access.Checks], ICheck]
 
 
 def pipeline(
@@ -20,20 +28,31 @@ def pipeline(
     resolver: IResolver,
     router: IRouter,
     tables: Mapping[str, ITable],
+    classes: Sequence[RestrictionClass] = (),
 ) -> Pipeline:
     """The checks that the configuration names; its words were checked by `load`."""
+    named = {one.name: one for one in classes}
 
-    def check(text: str) -> ICheck:
-        word, table = word_and_table(text)
-        if table:
-            return ACCESS[word](tables[table], resolver)
-        return CHECKS[word](resolver, router)
+    def check(one: Restriction) -> ICheck:
+        """Raises ValueError for a word, a class or a table that is not there."""
+        if one.table in tables:
+            made = ACCESS[one.word](tables[one.table], resolver, checks)
+        elif one.word in named:
+            made = Listed(listed(named[one.word].checks))
+        elif one.word in CHECKS:
+            made = CHECKS[one.word](resolver, router)
+        else:
+            raise ValueError(one)
+        return WarnIfReject(made) if one.warns else made
+
+    def checks(some: Sequence[Restriction]) -> Sequence[ICheck]:
+        return [check(one) for one in some]
+
+    def listed(texts: Sequence[str]) -> Sequence[ICheck]:
+        return [each for text in texts for each in checks(restriction_list(text))]
 
     return Pipeline(
-        {
-            phase: [check(text) for text in getattr(config, phase.value)]
-            for phase in Phase
-        },
+        {phase: listed(getattr(config, phase.value)) for phase in Phase},
         delayed=config.delay_reject,
     )
 
@@ -53,6 +72,8 @@ CHECKS: dict[str, Maker] = {
     "permit_inet_interfaces": _allows(lambda visit: visit.address == "local"),
     "reject": _refuses(lambda visit: True, faults.Refused),
     "defer": _refuses(lambda visit: True, faults.Deferred),
+    "defer_if_permit": lambda resolver, router: Defers(Orders(defer_if_permit=later())),
+    "defer_if_reject": lambda resolver, router: Defers(Orders(defer_if_reject=later())),
     "reject_plaintext_session": _refuses(lambda v: not v.tls, faults.TlsWanted),
     "reject_unauth_pipelining": _refuses(lambda v: v.impatient, faults.Impatient),
     "reject_unknown_client_hostname": (
@@ -95,11 +116,15 @@ CHECKS: dict[str, Maker] = {
         )
     ),
 }
-ACCESS: dict[str, Callable[[ITable, IResolver], ICheck]] = {
+ACCESS: dict[str, AccessMaker] = {
     "check_client_access": access.ClientAccess,
-    "check_helo_access": lambda table, _: access.Access(table, access.helo_keys),
-    "check_sender_access": lambda table, _: access.Access(table, access.sender_keys),
-    "check_recipient_access": (
-        lambda table, _: access.Access(table, access.recipient_keys)
+    "check_helo_access": lambda t, _, checks: access.Access(
+        t, access.helo_keys, checks
+    ),
+    "check_sender_access": lambda t, _, checks: access.Access(
+        t, access.sender_keys, checks
+    ),
+    "check_recipient_access": lambda t, _, checks: access.Access(
+        t, access.recipient_keys, checks
     ),
 }

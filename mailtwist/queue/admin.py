@@ -288,6 +288,8 @@ async def _routed(
 ) -> tuple[Target, ...]:
     """Where it goes now; nothing if that cannot be told, or it is a mailbox, which is
     looked up at each attempt and must not be expanded a second time."""
+    if message.filter is not None:
+        return (Target(recipient.address, message.filter),)
     if recipient.route.transport == "mailbox":
         return ()
     try:

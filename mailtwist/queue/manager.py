@@ -109,7 +109,7 @@ class Manager:
         content: IContent,
     ) -> None:
         """A message became durable: its first attempt may begin."""
-        if self._stopping:
+        if self._stopping or message.held:
             return
         now_s = self._clock.seconds()
         due = [each for each in recipients if each.due_s <= now_s]

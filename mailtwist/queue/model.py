@@ -18,6 +18,7 @@ class QueuedMessage:
     `queue_id` is the envelope's message id, unique over restarts; `octets` the size of
     the content, which starts with this server's own trace fields; times are seconds of
     the epoch.  `held` by an administrator: nothing is attempted until it is released.
+    `filter` is the way that its recipients take whatever routes say, None for none.
     """
 
     queue_id: str
@@ -28,6 +29,7 @@ class QueuedMessage:
     wishes: Wishes = NO_WISHES
     login: str = ""
     held: bool = False
+    filter: Route | None = None
 
 
 @frozen

@@ -17,11 +17,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ..address import Address
-from ..delivery.model import Envelope, LocalRecipient, RemoteRecipient, Route, Target
-from ..delivery.spare import for_mailbox
+from ..delivery.model import Envelope
+from ..delivery.queue_work import queue_work
 from ..delivery.trace import date_time
-from ..errors import AuthUnavailable, BadMessage, MailError
+from ..errors import BadMessage, MailError
 from ..interfaces import IRouter
 from ..log import mail_log
 from . import drop
@@ -135,7 +134,12 @@ class Pickup:
 
     async def _queue(self, name: str, dropped: Dropped, octets: bytes) -> None:
         """The message is in the queue when this returns; raises MailError."""
-        recipients = [await self._routed(to, dropped) for to in dropped.recipients]
+        recipients = [
+            await queue_work(
+                self._router, to, sender=dropped.sender, notify=dropped.notify
+            )
+            for to in dropped.recipients
+        ]
         now_s = self._clock.seconds()
         date = date_time(int(now_s)).decode()
         host = f"{self._hostname} (mailtwist, from uid {dropped.uid})"
@@ -168,27 +172,6 @@ class Pickup:
             len(recipients),
             len(octets),
         )
-
-    async def _routed(self, address: Address, dropped: Dropped) -> RemoteRecipient:
-        """Its way as work for the queue; one that is nobody's will bounce."""
-        try:
-            found = await self._router.resolve(
-                address, may_relay=True, sender=dropped.sender
-            )
-        except AuthUnavailable as fault:
-            raise MailError("Accounts cannot be looked up now") from fault
-        except MailError as fault:
-            if fault.status == "4.2.2":  # full now; the queue tries again
-                route = Route("mailbox")
-            elif fault.temporary:
-                raise
-            else:
-                route = Route("error", f"{fault.status} {fault.public}")
-            targets = (Target(address, route),)
-            return RemoteRecipient(address, targets, dropped.notify)
-        if isinstance(found, LocalRecipient):
-            found = for_mailbox(found)
-        return RemoteRecipient(found.address, found.targets, dropped.notify)
 
     async def _remove(self, name: str) -> None:
         try:

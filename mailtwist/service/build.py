@@ -29,6 +29,7 @@ from ..pop3.server import POP3Factory
 from ..smtp.factory import SMTPFactory
 from ..store.agent.store import AgentStore
 from ..store.maildir.store import MaildirStore
+from ..tables.access import bad_actions
 from .agents import build_agents
 from .auth import build_auth
 from .gate import Gate
@@ -114,11 +115,15 @@ class MailService(MultiService):
         config = self.config
         made: dict[tuple[str, str], Any] = {}
         maildrops = Maildrops(self.config.pop3)  # one lock for all listeners
+        wrong = list(bad_actions(config))
+        if wrong:
+            raise ConfigError("\n".join(wrong))
         policy = pipeline(
             config.restrictions,
             resolver=self.relaying.resolver,
             router=self.router,
             tables=self.routing.tables.by_name,
+            classes=config.restriction_class,
         )
         restrictions = config.restrictions
         if not restrictions.etrn_domains:

@@ -31,6 +31,7 @@ from ..errors import (
 from ..log import mail_log
 from ..mime.received import Hop, protocol
 from ..policy.model import Visit
+from ..policy.orders import NO_ORDERS
 from .command import (
     Auth,
     Connected,
@@ -113,6 +114,7 @@ class Session:
             self.peer.tls,
             self._in_trusted_network,
             name,
+            session=self.peer.session,
         )
         return Judging(rooms.policy, visit, self._impatient)
 
@@ -369,8 +371,9 @@ class Session:
         transaction = self._transaction
         if transaction is None:
             raise BadSequence()
+        orders = NO_ORDERS
         if self._judging is not None:
-            await self._judging.data()
+            orders = await self._judging.data()
         rooms, login = self._rooms, self.login
         message_id = transaction.message_id
         date = date_time(int(rooms.now()))
@@ -382,12 +385,13 @@ class Session:
                 b"Date: %s\r\n" % date,
                 b"Message-ID: <%s@%s>\r\n" % (number, host),
             )
-        transaction.begin(
+        await transaction.begin(
             rooms.delivery,
             self.peer,
             login.name if login is not None else None,
             lambda only: hop.received(message_id, date, only),
             missing,
+            orders,
         )
 
     def _trace(self, utf8: bool) -> Hop:

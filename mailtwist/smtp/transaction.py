@@ -22,9 +22,11 @@ from ..eager import step
 from ..errors import AuthUnavailable, MailError, TooManyRecipients
 from ..interfaces import IDelivery, IMessageSink, IRouter
 from ..log import mail_log
+from ..policy.orders import Orders
 from .command import Mail, Rcpt
 from .faults import TooManyDomains
 from .header import HeaderLook
+from .ordered import delivery_for, ordered
 from .reply import Replies, Reply, reply, reply_for
 
 MOST_LOOKUPS = 100  # started ahead at once
@@ -67,6 +69,7 @@ class Transaction:
         self._sink: IMessageSink | None = None
         self._look = NO_LOOK
         self._fault: MailError | None = None
+        self._redirected = False
 
     # -- recipients -----------------------------------------------------------------
 
@@ -133,16 +136,17 @@ class Transaction:
         there is nothing to tell apart."""
         return self.mail.prdr and not self._each_told and len(self._said) > 1
 
-    def begin(
+    async def begin(
         self,
         delivery: IDelivery,
         peer: Peer,
         login: str | None,
         trace: Callable[[bytes], bytes],
         missing: tuple[bytes, bytes] | None,
+        orders: Orders,
     ) -> None:
         """A sink for the message; `trace` makes the trace field for the only recipient
-        to be named in it, `missing` as HeaderLook has it."""
+        to be named in it, `missing` as HeaderLook has it.  Raises MailError."""
         recipients = tuple(self._recipients.values())
         only = b""
         if len(recipients) == 1:
@@ -158,8 +162,10 @@ class Transaction:
             self.wishes,
             not (self._each_told or self.prdr),
         )
+        envelope = await ordered(envelope, orders, self._router)
+        self._redirected = orders.redirect is not None and not orders.discard
         self._look = HeaderLook(missing)
-        self._sink = delivery.begin(envelope)
+        self._sink = delivery_for(delivery, orders).begin(envelope)
 
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """Message octets; an awaitable asks to wait before the next."""
@@ -222,6 +228,8 @@ class Transaction:
             verdicts: Sequence[Verdict] = await sink.commit()
         finally:
             self.committing = False
+        count = len(self._recipients)  # of a redirected message one verdict is theirs
+        verdicts = [verdicts[0]] * count if self._redirected else verdicts[:count]
         by_address = dict(zip(self._recipients, verdicts, strict=True))
         refused = [verdict for verdict in verdicts if verdict is not None]
         if len(refused) < len(verdicts):

@@ -31,6 +31,7 @@ class Rule:
     negated: bool
     value: str | None
     end: int = 0  # of a block: the place behind its last rule
+    line: int = 0
 
 
 class HeldRules:
@@ -45,7 +46,7 @@ class HeldRules:
         """Takes the lines in; the caller may pause after each."""
         line = 0
         for line, logical in logical_lines(text):
-            expected = self._take(logical)
+            expected = self._take(logical, line)
             if expected:
                 self.mistakes.append(Mistake(line, expected))
             yield
@@ -54,7 +55,14 @@ class HeldRules:
         while self._open:
             self._close()
 
-    def _take(self, logical: str) -> str:
+    @property
+    def values(self) -> Iterator[tuple[int, str, str]]:
+        """(line, pattern, value) of each rule that has a value."""
+        for rule in self._rules:
+            if rule.value is not None:
+                yield rule.line, rule.pattern.pattern, rule.value
+
+    def _take(self, logical: str, line: int) -> str:
         """Keep one line; what was expected if it cannot be."""
         if logical.strip() == "endif":
             return "" if self._close() else 'an "if" before "endif"'
@@ -77,7 +85,7 @@ class HeldRules:
         wrong = _wrong_group(value, 0 if negated else pattern.groups)
         if wrong:
             return wrong
-        self._rules.append(Rule(pattern, negated, value.strip()))
+        self._rules.append(Rule(pattern, negated, value.strip(), line=line))
         return ""
 
     def _close(self) -> bool:

@@ -7,6 +7,7 @@ from mailtwist.errors import ConfigError
 
 DOMAIN = '[[domain]]\nname = "a.test"\n'
 TABLE = '[[table]]\nname = "t"\nkind = "inline"\n'
+CLASS = '[[restriction_class]]\nname = "%s"\nchecks = ["%s"]\n'
 
 
 class WiringTests(SynchronousTestCase):
@@ -25,6 +26,19 @@ class WiringTests(SynchronousTestCase):
                 '[[table]]\nname = "t"\nkind = "file"\nsource = "x"\nentries = ["x y"]',
                 "entries is for inline only",
             ),
+            (
+                '[restrictions]\nhelo = ["rejct"]',
+                'restrictions.helo: "rejct" is no word',
+            ),
+            (
+                '[restrictions]\nhelo = ["warn_if_reject check_helo_access x"]',
+                'restrictions.helo = "x" names no [[table]]',
+            ),
+            (CLASS % ("a", "b"), 'restriction_class a: "b" is no word'),
+            (CLASS % ("a", "reject") * 2, "restriction_class a is given twice"),
+            (CLASS % ("Hold", "reject"), "Hold: that is a word already"),
+            (CLASS % ("reject", "defer"), "reject: that is a word already"),
+            (CLASS % ("a", "b") + CLASS % ("b", "a"), "a leads to itself"),
             ("[[route]]", "needs either action or table"),
             (
                 TABLE + '[[route]]\naction = "smtp:"\ntable = "t"',

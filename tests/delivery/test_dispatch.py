@@ -107,6 +107,15 @@ class DispatchTests(DispatchTestCase):
         self.assertIs(self.begin(remote("b"), remote("c")), self.queue.sinks[0])
         self.assertEqual((len(self.local.sinks), len(self.queue.sinks)), (1, 1))
 
+    def test_what_policy_holds_or_filters_goes_through_the_queue(self):
+        for more in ({"held": True}, {"filter": Route("smtp", "[127.0.0.1]:10025")}):
+            sink = self.begin(local("a"), remote("b"), **more)
+            self.assertIs(sink, self.queue.sinks[-1])
+            here, there = sink.envelope.recipients
+            self.assertEqual(here.targets[0].route, Route("mailbox"))
+            self.assertEqual(there, remote("b"))
+        self.assertEqual(self.local.sinks, [])
+
     def test_both_kinds_get_the_octets_and_their_own_recipients(self):
         sink = self.begin(local("a"), remote("b"), local("c"))
         verifyObject(IMessageSink, sink)

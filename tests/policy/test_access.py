@@ -1,53 +1,16 @@
 """Access tables as access(5) has them."""
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
 from mailtwist.errors import MailError
 from mailtwist.policy import access
 from mailtwist.policy.model import Verdict, Visit
-from mailtwist.smtp.reply import reply_for
+from mailtwist.policy.orders import NO_ORDERS, Orders
 
 from .rooms import MemoryResolver, MemoryTable
-
-
-class ActionTests(SynchronousTestCase):
-    def test_what_an_action_says(self):
-        for text, told in (
-            ("OK", Verdict.ALLOW),
-            ("permit", Verdict.ALLOW),
-            ("1", Verdict.ALLOW),
-            ("DUNNO", Verdict.GO_ON),
-            ("REJECT", (550, "5.7.1", "Access denied")),
-            ("reject no spam here", (550, "5.7.1", "no spam here")),
-            ("REJECT 5.1.8 who are you", (550, "5.1.8", "who are you")),
-            ("DEFER come back", (451, "4.7.1", "come back")),
-            ("554 go away", (550, "5.7.1", "go away")),
-            ("450 4.2.0 later", (451, "4.2.0", "later")),
-            ("550", (550, "5.7.1", "Access denied")),
-            ("550 5.1.1 caf\u00e9\r\nX", (550, "5.1.1", "caf???X")),
-        ):
-            found = access.action(text)
-            if isinstance(found, MailError):
-                reply = reply_for(found)
-                found = (reply.code, reply.status, reply.lines[0])
-            self.assertEqual(found, told, text)
-
-    def test_what_is_no_action(self):
-        for text in ("", "FILTER smtp:x", "OK really", "550 4.1.1 x", "!", "HOLD"):
-            self.assertRaises(ValueError, access.action, text)
-
-    @given(st.text(max_size=40))
-    def test_any_text_is_an_action_or_a_ValueError(self, text):
-        try:
-            told = access.action(text)
-        except ValueError:
-            return
-        if isinstance(told, MailError):
-            self.assertTrue(told.public.isascii() and told.public.isprintable())
 
 
 class KeyTests(SynchronousTestCase):
@@ -110,9 +73,31 @@ class TableTests(SynchronousTestCase):
             self.assertIs(self.successResultOf(self.ask(check, self.visit())), told)
 
     def test_a_value_that_is_no_action_defers_mail(self):
-        check = access.Access(MemoryTable({"client.test": "?"}), access.sender_keys)
-        fault = self.failureResultOf(self.ask(check, self.visit()), MailError).value
-        self.assertEqual(fault.status, "4.3.5")
+        for text in ("?", "REJCT no spam", "PREPEND X", "permit_mynetworks"):
+            check = access.Access(
+                MemoryTable({"client.test": text}), access.sender_keys
+            )
+            fault = self.failureResultOf(self.ask(check, self.visit()), MailError)
+            self.assertEqual(fault.value.status, "4.3.5", text)
+
+    def test_what_is_ordered_is_kept_for_the_message_and_told_to_the_log(self):
+        for text, orders, told in (
+            ("HOLD look first", Orders(hold=True), Verdict.GO_ON),
+            ("DISCARD", Orders(discard=True), Verdict.ALLOW),
+            ("WARN who is that", NO_ORDERS, Verdict.GO_ON),
+            ("INFO a friend", NO_ORDERS, Verdict.GO_ON),
+        ):
+            visit, lines = self.visit(session="s1"), []
+            globalLogPublisher.addObserver(lines.append)
+            self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+            check = access.Access(
+                MemoryTable({"client.test": text}), access.sender_keys
+            )
+            self.assertIs(self.successResultOf(self.ask(check, visit)), told)
+            self.assertEqual(visit.orders, orders)
+            line = formatEvent(lines[0])
+            self.assertIn(f"s1 policy {text.split()[0]} 'client.test:", line)
+            self.assertIn("from='c@client.test'", line)
 
     def test_a_client_is_known_by_its_confirmed_name_alone(self):
         table = MemoryTable({"mx.client.test": "REJECT", "192.0.2": "OK"})

@@ -1,11 +1,12 @@
 """Every word of `[restrictions]`, asked as the server asks it."""
 
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
 from mailtwist.config import restricting
-from mailtwist.config.restricting import Restrictions
+from mailtwist.config.restricting import RestrictionClass, Restrictions
 from mailtwist.errors import MailError
 from mailtwist.policy.model import Phase, Verdict, Visit
 from mailtwist.policy.restrictions import ACCESS, CHECKS, pipeline
@@ -212,13 +213,21 @@ class WordTests(SynchronousTestCase):
 
 
 class PipelineTests(SynchronousTestCase):
-    def made(self, **lists):
+    def made(self, *, classes=(), tables=(), **lists):
+        known = {"senders": {"client.test": "OK"}} | dict(tables)
         return pipeline(
             Restrictions(**lists),
             resolver=MemoryResolver(RECORDS),
             router=MemoryRouter(),
-            tables={"senders": MemoryTable({"client.test": "OK"})},
+            tables={name: MemoryTable(rows) for name, rows in known.items()},
+            classes=[RestrictionClass(name=n, checks=c) for n, c in classes],
         )
+
+    def status(self, made, phase=Phase.SENDER, **known):
+        """Of the fault that the list ends in, "" for none."""
+        asked = self.ask(made, phase, sender=Address("a", "client.test"), **known)
+        result = self.successResultOf(asked.addErrback(lambda fault: fault.value))
+        return result.status if isinstance(result, MailError) else ""
 
     def ask(self, made, phase=Phase.SENDER, **known):
         return Deferred.fromCoroutine(made.ask(phase, visit(**known)))
@@ -239,3 +248,49 @@ class PipelineTests(SynchronousTestCase):
         self.assertFalse(made.judges_sender)
         self.assertTrue(made.wants(Phase.RECIPIENT))
         self.assertTrue(self.made().empty)
+
+    def test_a_class_is_a_word_and_goes_on_where_it_does_not_decide(self):
+        classes = [("strict", ("inner", "reject")), ("inner", ("permit_mynetworks",))]
+        made = self.made(classes=classes, sender=("strict", "defer"))
+        self.assertEqual(self.status(made), "5.7.1")
+        self.assertEqual(self.status(made, trusted=True), "")
+        made = self.made(classes=classes, sender=("inner", "defer"))
+        self.assertEqual(self.status(made), "4.7.1")
+
+    def test_a_table_may_name_classes_words_and_other_tables(self):
+        for value, told in (
+            ("strict", "5.7.1"),
+            ("permit_mynetworks reject", "5.7.1"),
+            ("permit_mynetworks, defer", "4.7.1"),
+            ("check_sender_access senders, reject", ""),
+            ("warn_if_reject reject", "4.7.1"),  # the list goes on
+            ("nothing_known", "4.3.5"),
+            ("check_sender_access nowhere", "4.3.5"),
+        ):
+            made = self.made(
+                classes=[("strict", ("reject",))],
+                tables={"t": {"client.test": value}},
+                sender=("check_sender_access t", "defer"),
+            )
+            self.assertEqual(self.status(made), told, value)
+
+    def test_tables_that_lead_to_each_other_without_end_defer_mail(self):
+        made = self.made(
+            tables={"t": {"client.test": "check_sender_access t"}},
+            sender=("check_sender_access t",),
+        )
+        self.assertEqual(self.status(made), "4.3.5")
+
+    def test_what_would_be_refused_can_be_told_to_the_log_alone(self):
+        lines = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        made = self.made(sender=("warn_if_reject reject", "permit"))
+        self.assertEqual(self.status(made), "")
+        self.assertIn("would be refused: 5.7.1", formatEvent(lines[0]))
+
+    def test_a_refusal_can_be_deferred_by_what_was_said_before(self):
+        made = self.made(sender=("defer_if_reject", "reject"))
+        self.assertEqual(self.status(made), "4.7.1")
+        made = self.made(sender=("defer_if_reject", "permit"))
+        self.assertEqual(self.status(made), "")

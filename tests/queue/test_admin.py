@@ -118,6 +118,14 @@ class AdminTests(SynchronousTestCase):
                 self.admin.close()
                 self.setUp()
 
+    def test_requeue_leaves_a_filter_in_place(self):
+        way = Route("lmtp", "unix:/run/filter")
+        self.world.queue(filter=way)
+        here = LocalRecipient(BOB, Account("bob", "/bob"))
+        self.requeue(here, Filter(queue_ids=("m4",)))
+        (there,) = self.admin.entry("m4").recipients
+        self.assertEqual((there.route, there.address, there.attempts), (way, BOB, 0))
+
     def test_a_queue_that_was_never_used_is_empty(self):
         admin = QueueAdmin(os.path.abspath(self.mktemp()), self.world.clock.seconds)
         self.assertEqual((list(admin.listed()), admin.remove()), ([], 0))

@@ -66,6 +66,29 @@ class FirstAttemptTests(ManagerTestCase):
         self.assertEqual(world.wire.attempts[0][2], ["bob@else.test"])
         self.assertEqual(len(world.wire.attempts), 1)
 
+    def test_mail_that_comes_held_waits_until_it_is_released(self):
+        world = self.world()
+        world.queue(held=True)
+        world.advance(HOUR_S)
+        self.assertEqual(world.wire.attempts, [])
+        admin = QueueAdmin(world.folder, world.clock.seconds)
+        self.addCleanup(admin.close)
+        self.assertEqual(admin.release(Filter(held=True)), 1)
+        world.advance(5.0, 1.0)
+        self.assertEqual(world.wire.ids, ["m1"])
+
+    def test_a_filter_takes_every_recipient_unexpanded_also_after_a_crash(self):
+        world = self.world()
+        world.wire.answer = lambda job: Deferred()
+        members = tuple(Target(Address(n, "z.test")) for n in "xy")
+        some = RemoteRecipient(BOB, members, Notify(frozenset({"SUCCESS"})))
+        way = Route("smtp", "[127.0.0.1]:10025")
+        world.queue(some, "carol@y.test", filter=way)
+        world.restart()
+        tried = [addresses for _, _, addresses in world.wire.attempts]
+        self.assertEqual(tried, [[str(BOB), "carol@y.test"]] * 2)
+        self.assertEqual([each.route for each in world.waiting("m1")], [way] * 2)
+
     def test_mail_for_later_waits_until_then(self):
         world = self.world()
         world.queue(wishes=Wishes(hold_until_s=START_S + 7200))

@@ -1,5 +1,6 @@
 import os
 import sqlite3
+from importlib import resources
 
 from attrs import evolve
 from hypothesis import given
@@ -23,7 +24,7 @@ from mailtwist.delivery.model import (
 from mailtwist.errors import ConfigError, MailError, StorageFull
 from mailtwist.interfaces import IContent, ISpool, ISpoolSink
 from mailtwist.queue.model import Crowded, QueuedMessage, QueuedRecipient
-from mailtwist.queue.spool import rows
+from mailtwist.queue.spool import rows, statements
 from mailtwist.queue.spool.disk import INLINE_OCTETS, DiskSpool
 from mailtwist.queue.spool.thread import connect
 
@@ -60,6 +61,7 @@ class RowTests(SynchronousTestCase):
             WISHES,
             TEXT,
             st.booleans(),
+            st.none() | st.builds(Route, TEXT, TEXT),
         )
     )
     def test_a_message_comes_back_as_it_was(self, message):
@@ -352,3 +354,20 @@ class SpoolTests(TestCase):
         raw.close()
         with self.assertRaises(ConfigError):
             connect(f"{self.folder}/queue.sqlite")
+
+    def test_a_queue_of_an_older_program_keeps_its_mail(self):
+        os.makedirs(folder := self.mktemp())
+        raw = sqlite3.connect(path := f"{folder}/queue.sqlite")
+        schema = resources.files("mailtwist.queue.spool") / "schema" / "001.sql"
+        raw.executescript(schema.read_text())
+        raw.execute(
+            "INSERT INTO message VALUES (1, 'm', 'ann', 'here.test', 5, '', 1.0, 9.0, "
+            "'', '', 1, 's', '', 2.0)"
+        )
+        raw.execute("PRAGMA user_version=1")
+        raw.commit()
+        raw.close()
+        connection = connect(path)
+        found = statements.message(connection, "m")
+        connection.close()
+        self.assertEqual(found, QueuedMessage("m", ANN, 5, 1.0, 9.0, held=True))

@@ -32,3 +32,19 @@ class StartTests(SynchronousTestCase):
         self.assertIn("in-the-way is not a folder", str(fault))
         self.assertEqual(reactor.tcpServers, [])
         self.successResultOf(Deferred.fromCoroutine(service.close()))
+
+    def test_an_access_table_with_a_mistake_is_told_with_its_place(self):
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        table = folder / "clients"
+        table.write_text("a.test OK\nb.test HLOD\n")
+        table.chmod(0o644)
+        text = FILE + (
+            b'[[table]]\nname = "c"\nkind = "file"\nsource = "clients"\n'
+            b'[restrictions]\nclient = ["check_client_access c"]\n'
+        )
+        config = loads(text, folder / "mailtwist.toml")
+        fault = self.assertRaises(
+            ConfigError, build, config, reactor=MemoryReactorClock()
+        )
+        self.assertIn(f"{table}:2: b.test: 'HLOD' is no action", str(fault))

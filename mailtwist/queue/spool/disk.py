@@ -113,6 +113,8 @@ class DiskSpool:
             due_s + expire_s,
             envelope.wishes,
             envelope.login or "",
+            envelope.held,
+            envelope.filter,
         )
         return message, queued_recipients(envelope, due_s)
 

@@ -25,7 +25,7 @@ from ..model import QueuedMessage, QueuedRecipient
 
 MESSAGE = (
     "queue_id, sender_local, sender_domain, octets, arrived_s, expires_s, wishes, "
-    "login, held"
+    "login, held, filter_transport, filter_next_hop"
 )
 RECIPIENT = (
     "number, local_part, domain, original_local, original_domain, transport, next_hop, "
@@ -49,14 +49,15 @@ def message_row(message: QueuedMessage) -> tuple[Any, ...]:
         wishes_text(message.wishes),
         message.login,
         int(message.held),
+        message.filter.transport if message.filter is not None else None,
+        message.filter.next_hop if message.filter is not None else "",
     )
 
 
 def message_of(row: Sequence[Any]) -> QueuedMessage:
     """From the columns MESSAGE."""
-    queue_id, local_part, domain, octets, arrived_s, expires_s, wishes, login, held = (
-        row
-    )
+    queue_id, local_part, domain, octets, arrived_s, expires_s, wishes = row[:7]
+    login, held, transport, next_hop = row[7:]
     return QueuedMessage(
         queue_id,
         None if local_part is None else Address(local_part, domain),
@@ -66,6 +67,7 @@ def message_of(row: Sequence[Any]) -> QueuedMessage:
         wishes_of(wishes),
         login,
         bool(held),
+        None if transport is None else Route(transport, next_hop),
     )
 
 
@@ -150,7 +152,8 @@ def queued_recipients(envelope: Envelope, due_s: float) -> list[QueuedRecipient]
     """The rows of an envelope, each (address, route, sender) only once.
 
     An address that was expanded to several and asked for a report of success gets it
-    for the expansion; its members are not asked for theirs (RFC 3461 §5.2.7.3).
+    for the expansion; its members are not asked for theirs (RFC 3461 §5.2.7.3).  A
+    filter gets them as they are.
     """
     found: dict[object, QueuedRecipient] = {}
     for recipient in envelope.recipients:
@@ -158,6 +161,8 @@ def queued_recipients(envelope: Envelope, due_s: float) -> list[QueuedRecipient]
             raise MailError("A mailbox here is not for the queue")
         notify = recipient.notify
         targets = recipient.targets or (Target(recipient.address),)
+        if envelope.filter is not None:
+            targets = (Target(recipient.address, envelope.filter),)
         if len(targets) > 1 and notify.when is not None and "SUCCESS" in notify.when:
             told = Target(recipient.address, Route("done", "expanded"))
             _add(found, recipient, told, notify, due_s)

@@ -20,7 +20,7 @@ from .rows import (
 Connection = sqlite3.Connection
 
 _COLUMNS = f"{MESSAGE}, file, source, place, due_s"
-_INSERT_MESSAGE = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608
+_INSERT_MESSAGE = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"  # noqa: S608
 _INSERT_RECIPIENT = (
     f"INSERT INTO recipient (message, {RECIPIENT}) "  # noqa: S608
     f"VALUES ({', '.join('?' * 19)})"
