@@ -291,10 +291,13 @@ class ISpool(IDelivery):
         done: Sequence[int],
         later: Sequence[QueuedRecipient],
         reports: Sequence[tuple[Envelope, bytes]] = (),
-    ) -> None:
+    ) -> float | None:
         """In one transaction: recipients `done` are taken off, `later` replaced by
         number, and reports queued as messages of their own.  A message without
-        recipients is removed; what is gone meanwhile is left alone."""
+        recipients is removed; what is gone meanwhile is left alone.
+
+        The second at which what is left of the message is due; None if nothing is, or
+        it is held."""
 
     async def hurry(now_s: float, domain: str = "") -> None:
         """What waits for addresses in `domain` is due at `now_s`; everything if it is

@@ -419,12 +419,13 @@ class Manager:
         except Exception:  # a mistake of ours must not send anything twice
             log.failure("judging an attempt for {id}", id=job.message.queue_id)
             found = bare_verdicts(job, outcomes, now_s + self._config.first_retry_s)
-        await self._record(job.message.queue_id, found)
-        if found.later:
-            self._wake_at(min(each.due_s for each in found.later))
+        due_s = await self._record(job.message.queue_id, found)
+        if due_s is not None:  # also of recipients that became due meanwhile
+            self._wake_at(due_s)
 
-    async def _record(self, queue_id: str, found: Verdicts) -> None:
-        """Until the spool takes it: what was delivered must not be sent again."""
+    async def _record(self, queue_id: str, found: Verdicts) -> float | None:
+        """Until the spool takes it: what was delivered must not be sent again.  When
+        the rest of the message is due."""
         while True:
             try:
                 return await self._spool.settle(

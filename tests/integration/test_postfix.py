@@ -12,7 +12,10 @@ RELAY_LOGIN = "relay"
 
 
 class PostfixWorld(World):
-    """servidorA, and a Postfix that is the MX of p.test and p2.test."""
+    """servidorA, and a Postfix that is the MX of p.test and p2.test; `main` is more of
+    its main.cf."""
+
+    main = ""
 
     def start(self):
         super().start()
@@ -26,7 +29,7 @@ class PostfixWorld(World):
             users=("bob", "bea"),
             main=f"mynetworks = 127.0.0.0/8\nsmtpd_tls_security_level = may\n"
             f"smtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {key}\n"
-            "smtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n",
+            f"smtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n{self.main}",
         )
         for domain in self.a.domains:
             self.postfix.routes[domain] = (self.a.address, self.port)

@@ -131,6 +131,32 @@ class RetryTests(ManagerTestCase):
         self.assertEqual(world.wire.attempts[1][2], ["b@x.test"])
         self.assertEqual(world.count(), 0)
 
+    def test_what_is_due_while_another_part_of_its_message_is_tried_comes_next(self):
+        world = self.world()
+        slow = []
+
+        def answer(job):
+            if str(job.recipients[0].address) == fast:
+                return LATER
+            slow.append(Deferred())
+            return slow[-1]
+
+        fast = "b@y.test"
+        world.wire.answer = answer
+        world.queue("a@x.test", "b@y.test")
+        world.advance(100.0, step=10.0)
+        slow.pop().callback([LATER])  # due at 400 s, the other one at 300 s
+        fast = ""
+        world.advance(250.0, step=10.0)
+        self.assertEqual(world.wire.attempts[-1][2], ["b@y.test"])
+        world.advance(150.0, step=10.0)  # past 400 s, and nothing has ended
+        tried = len(world.wire.attempts)
+        slow.pop().callback([SENT])
+        fast = "a@x.test"
+        world.advance(10.0, step=1.0)
+        new = [addresses for _, _, addresses in world.wire.attempts[tried:]]
+        self.assertEqual(new, [["a@x.test"]])
+
     def test_a_report_is_queued_with_the_end_of_its_recipient(self):
         world = self.world()
         world.wire.answer = lambda job: NEVER

@@ -262,7 +262,10 @@ class SpoolTests(TestCase):
         first, second, _ = await self.spool.recipients("m")
         later = evolve(second, attempts=1, due_s=5000.0, reply="450 Later")
         report = Envelope("r", "s", None, (RemoteRecipient(ANN),))
-        await self.spool.settle("m", [first.number], [later], [(report, b"report")])
+        due_s = await self.spool.settle(
+            "m", [first.number], [later], [(report, b"report")]
+        )
+        self.assertEqual(due_s, 1000.0)  # of the third
         left = await self.spool.recipients("m")
         self.assertEqual([each.number for each in left], [2, 3])
         self.assertEqual(left[0], later)
@@ -274,7 +277,7 @@ class SpoolTests(TestCase):
         self.assertEqual(len(await self.spool.recipients("m")), 2)
         await self.spool.settle("m", [2], [evolve(left[1], due_s=7000.0)])
         self.assertEqual(await self.spool.next_due(2000.0), 7000.0)
-        await self.spool.settle("m", [3], [])
+        self.assertIsNone(await self.spool.settle("m", [3], []))
         self.assertIsNone(await self.spool.message("m"))
 
     async def test_what_was_taken_away_does_not_come_back(self):

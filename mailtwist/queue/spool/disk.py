@@ -164,24 +164,25 @@ class DiskSpool:
         done: Sequence[int],
         later: Sequence[QueuedRecipient],
         reports: Sequence[tuple[Envelope, bytes]] = (),
-    ) -> None:
+    ) -> float | None:
         """See ISpool."""
         made = [
             (*self.accepted(envelope, len(octets)), octets)
             for envelope, octets in reports
         ]
 
-        def work(connection: Any) -> str:
+        def work(connection: Any) -> tuple[str, float | None]:
             file = statements.settle(connection, queue_id, done, later)
             for message, recipients, octets in made:
                 statements.insert(connection, message, recipients, octets)
-            return file
+            return file, statements.due_of(connection, queue_id)
 
-        file = await self.writer.submit(work)
+        file, due_s = await self.writer.submit(work)
         if file:
             self.spooler.run(self.remove_file, file)
         for message, recipients, octets in made:
             self.tell(message, recipients, KeptContent(octets))
+        return due_s
 
     def tell(
         self,

@@ -166,6 +166,13 @@ def next_due(connection: Connection, now_s: float) -> float | None:
     return None if found is None else float(found)
 
 
+def due_of(connection: Connection, queue_id: str) -> float | None:
+    """When a message is due; None if it is held or gone."""
+    query = "SELECT due_s FROM message WHERE queue_id = ? AND held = 0"
+    found = connection.execute(query, (queue_id,)).fetchone()
+    return None if found is None else float(found[0])
+
+
 def message(connection: Connection, queue_id: str) -> QueuedMessage | None:
     return _message(connection, "queue_id", queue_id)
 
