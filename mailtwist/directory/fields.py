@@ -23,10 +23,12 @@ _NO = frozenset(("", "0", "n", "no", "false", "off"))
 
 @frozen
 class Entry:
-    """An account and the hash of its password, if the source tells it."""
+    """An account, the hash of its password if the source tells it, and its
+    distinguished name in LDAP."""
 
     account: Account
     hash: str | None = field(default=None, repr=False)
+    dn: str = ""
 
 
 class Fields:
@@ -50,9 +52,10 @@ class Fields:
         if texts.get("same") != "no" and account_key(address) != account_key(asked):
             return None
         try:
-            return Entry(self._account(address, texts), texts.get("password"))
+            account = self._account(address, texts)
         except (ValueError, BadAddress) as fault:
             raise AuthUnavailable(f"{address}: {fault}") from fault
+        return Entry(account, texts.get("password"), texts.get("dn", ""))
 
     def _account(self, address: Address, texts: Mapping[str, str]) -> Account:
         uid, gid = number(texts.get("uid")), number(texts.get("gid"))

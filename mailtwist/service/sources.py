@@ -9,10 +9,12 @@ from attrs import frozen
 from twisted.cred.checkers import ICredentialsChecker
 
 from ..auth.chain_source import Health, SourceChecker
+from ..auth.checkers.ldap import BindChecker
 from ..auth.checkers.stored import StoredChecker
 from ..auth.checkers.userdb import UserDbChecker
 from ..config.model import Config
 from ..config.source import Source
+from ..directory.ldap import LdapDirectory
 from ..directory.mysql import MysqlDirectory
 from ..directory.union import Named, SourceDirectory, UnionDirectory
 from ..directory.user_directory import UserDbThread, UserDirectory
@@ -75,7 +77,23 @@ def mysql_parts(reactor: Any, config: Config, source: Source) -> Parts:
     return Parts(checker, directory, close)
 
 
-BUILDERS: dict[str, Builder] = {"mysql": mysql_parts}
+def ldap_parts(reactor: Any, config: Config, source: Source) -> Parts:
+    directory = LdapDirectory(reactor, config, source)
+    settings = directory.settings
+    if settings.verify == "bind":
+        return Parts(BindChecker(directory), directory, directory.close)
+    checker = StoredChecker(
+        reactor, source.called, directory, settings.scheme, config.auth.threads
+    )
+
+    async def close() -> None:
+        await checker.close()
+        await directory.close()
+
+    return Parts(checker, directory, close)
+
+
+BUILDERS: dict[str, Builder] = {"mysql": mysql_parts, "ldap": ldap_parts}
 
 
 def build_sources(

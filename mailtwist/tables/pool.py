@@ -26,20 +26,36 @@ class TablePool:
         self._idle: Deferred[None] | None = None
 
     def run(self, work: Callable[..., Result], *arguments: Any) -> Deferred[Result]:
-        """What `work` gives; LookupFailed if too many wait, or after `close`."""
+        """What `work` gives; LookupFailed if too many wait, or after `close`.
+
+        A question whose asker gave up (cancelled) before its turn is not asked; it
+        counts as waiting until then."""
         if self._closed or self._waiting >= MOST_WAITING:
             return fail(LookupFailed())
         if not self._pool.started:
             self._pool.start()
         self._waiting += 1
-        done = deferToThreadPool(self._reactor, self._pool, work, *arguments)
-        return done.addBoth(self._done)
+        given_up = False
 
-    def _done(self, result: Any) -> Any:
-        self._waiting -= 1
-        if not self._waiting and self._idle is not None:
-            self._idle.callback(None)
-        return result
+        def unless_given_up() -> Result:
+            if given_up:
+                raise LookupFailed()
+            return work(*arguments)
+
+        def cancelled(_: object) -> None:
+            nonlocal given_up
+            given_up = True
+
+        def ended(result: Any) -> None:
+            self._waiting -= 1
+            if not given_up:
+                answer.callback(result)
+            if not self._waiting and self._idle is not None:
+                self._idle.callback(None)
+
+        answer: Deferred[Result] = Deferred(cancelled)
+        deferToThreadPool(self._reactor, self._pool, unless_given_up).addBoth(ended)
+        return answer
 
     async def close(self) -> None:
         """Waits for what runs; its time is bounded by its own timeouts."""

@@ -70,10 +70,11 @@ class Template:
         return all(code == "%" for code in _CODE.findall(self.text))
 
 
-def template(text: str) -> Template:
-    """Raises ValueError for a code that is none."""
+def template(text: str, codes: str = "") -> Template:
+    """Raises ValueError for a code that is none; `codes` are further ones that the keys
+    have."""
     for code in _CODE.findall(text):
-        if not code or code not in "sud%123456789":
+        if not code or code not in "sud%123456789" + codes:
             raise ValueError(f"%{code} is no code; a percent sign is %%")
     return Template(text)
 
@@ -122,7 +123,7 @@ def statement(text: str, *, placeholder: str, percent: str = "%") -> Statement:
 
 
 def filter_escaped(text: str) -> str:
-    """For a value in an LDAP filter."""
+    """For a value in an LDAP filter (RFC 4515 §3)."""
     return _FILTER.sub(_hex, text)
 
 

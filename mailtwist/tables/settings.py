@@ -55,8 +55,8 @@ class MysqlAccounts(MysqlServer):
 
 
 @frozen(kw_only=True)
-class LdapSettings:
-    """The file that `source` of an `ldap` table names."""
+class LdapServer:
+    """How a directory is reached, and where in it to look."""
 
     servers: tuple[str, ...] = required(
         "URLs, tried in order: `ldap://host`, `ldaps://host:port`, `ldapi://%2Fpath`.",
@@ -68,6 +68,15 @@ class LdapSettings:
     password: str = option("", "Its password.", secret=True)
     base: str = required("Where to search; may hold `%d` and the like.")
     scope: str = option("sub", "How deep.", in_(("sub", "one", "base")))
+    timeout_s: float = option(
+        10.0, "Wait for a connection, and for an answer.", ge(0.1)
+    )
+
+
+@frozen(kw_only=True)
+class LdapSettings(LdapServer):
+    """The file that `source` of an `ldap` table names."""
+
     query: str = option("", "The filter, if the table has none: `(mail=%s)`.")
     attributes: tuple[str, ...] = option(
         ("maildrop",), "Attributes whose values are the result.", texts=True
@@ -76,6 +85,36 @@ class LdapSettings:
         "%s", "What becomes of each value: `%s` itself, `%u`, `%d` its parts."
     )
     threads: int = option(2, "Connections at once, at most.", ge(1))
-    timeout_s: float = option(
-        10.0, "Wait for a connection, and for an answer.", ge(0.1)
+
+
+@frozen(kw_only=True)
+class LdapAccounts(LdapServer):
+    """The file that `settings` of an `ldap` source names."""
+
+    account: str = required(
+        "The filter for a login name, one entry: `(mail=%s)`; `%u` and `%d` are its "
+        "parts."
     )
+    address: str = option("", "The filter for a recipient; `account` if empty.")
+    verify: str = option(
+        "bind",
+        "How a password is checked: `bind` as the entry, or its `hash` read and "
+        "compared here.",
+        in_(("bind", "hash")),
+    )
+    scheme: str = option("CRYPT", "Of hashes that name none.")
+    fields: tuple[str, ...] = option(
+        ("name=mail", "password=userPassword"),
+        "Which attributes tell what: `field=attribute`.",
+        texts=True,
+    )
+    group: str = option("", "DN of a group that accounts must have in `memberOf`.")
+    nested: bool = option(
+        False, "Groups in that group count too (Active Directory does so)."
+    )
+    group_filter: str = option(
+        "",
+        "A search that must find something, as `(&(cn=mail)(member=%D))`; `%D` is the "
+        "DN of the entry.",
+    )
+    group_base: str = option("", "Where that search begins; `base` if empty.")

@@ -1,0 +1,126 @@
+"""Accounts in an LDAP directory: OpenLDAP, Active Directory and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from ..config.load import load_section
+from ..config.model import Config
+from ..config.source import Source
+from ..errors import AuthUnavailable
+from ..sasl.text import prepared
+from ..tables.asked import SourceDown
+from ..tables.ldap import filter_template
+from ..tables.ldap_connections import CannotSay, LdapConnections, TooMany
+from ..tables.query import Key, Template, filter_escaped, name_escaped, template
+from ..tables.settings import LdapAccounts
+from .asked import AskedDirectory, Threads
+from .ldap_fields import mapped
+
+IN_CHAIN = "1.2.840.113556.1.4.1941"  # Active Directory: groups in groups
+
+
+@frozen
+class EntryKey(Key):
+    """What was asked for, and the entry that was found for it."""
+
+    dn: str = field(default="", kw_only=True)
+
+    def part(self, code: str) -> str | None:
+        return self.dn if code == "D" else super().part(code)
+
+
+class LdapDirectory(AskedDirectory):
+    """Raises SourceDown if no server answers, AuthUnavailable for an entry that cannot
+    be meant."""
+
+    def __init__(self, reactor: Any, config: Config, source: Source) -> None:
+        """Raises ConfigError, ValueError for settings that cannot be used."""
+        super().__init__(config, source)
+        settings = self.settings = load_section(LdapAccounts, source.settings)
+        self._connections = LdapConnections(settings, "sources")
+        self._base = template(settings.base)
+        self._by_login = filter_template(in_group(settings, settings.account))
+        self._by_address = filter_template(
+            in_group(settings, settings.address or settings.account)
+        )
+        self._group = None
+        if settings.group_filter:
+            self._group = filter_template(settings.group_filter, "D")
+        self._group_base = template(settings.group_base or settings.base)
+        hidden = () if settings.verify == "hash" else ("password",)
+        self._mapped = mapped(settings.fields, without=hidden)
+        self._threads = Threads(reactor, source)
+
+    async def texts(self, key: Key, *, by_address: bool) -> Mapping[str, str] | None:
+        try:
+            found: dict[str, str] | None = await self._threads.run(
+                self._read, key, by_address
+            )
+        except ValueError as fault:
+            raise AuthUnavailable(f"{key.text}: {fault}") from fault
+        if found is not None and by_address and self.settings.address:
+            found["same"] = "no"
+        return found
+
+    def _read(self, key: Key, by_address: bool) -> dict[str, str] | None:
+        """In a thread."""
+        asking = self._by_address if by_address else self._by_login
+        query = asking.filled(key, filter_escaped)
+        base = self._base.filled(key, name_escaped)
+        if query is None or base is None:
+            return None
+        try:
+            found = self._connections.search(
+                base, query, self.settings.scope, self._mapped.attributes, 2
+            )
+        except TooMany:
+            found = []
+        if found is None and self._base.constant:
+            raise SourceDown(f"noSuchObject for {base!r}")
+        if found is None or len(found) != 1:
+            return None
+        entry = found[0]
+        member = EntryKey(key.text, dn=entry.dn)
+        if self._group is not None and not self._is_member(self._group, member):
+            return None
+        return {**self._mapped.texts(entry.values), "dn": entry.dn}
+
+    def _is_member(self, group: Template, key: EntryKey) -> bool:
+        query = group.filled(key, filter_escaped)
+        base = self._group_base.filled(key, name_escaped)
+        if query is None or base is None:
+            return False
+        try:
+            return bool(self._connections.search(base, query, "sub", (), 1))
+        except TooMany:
+            return True
+
+    async def bind(self, dn: str, password: bytes) -> bool:
+        """True if the password is right for the entry; it is asked about as it came,
+        then prepared by SASLprep (RFC 4513 §5.1.3).  Raises AuthUnavailable."""
+
+        def fits() -> bool:
+            bind, form = self._connections.bind, prepared(password)
+            return bind(dn, password) or (form != password and bind(dn, form))
+
+        try:
+            right: bool = await self._threads.run(fits)
+        except CannotSay as fault:
+            raise AuthUnavailable(str(fault)) from fault
+        return right
+
+    async def close(self) -> None:
+        await self._threads.close()
+
+
+def in_group(settings: LdapAccounts, query: str) -> str:
+    """The filter with what the group requires."""
+    if not settings.group:
+        return query
+    rule = f":{IN_CHAIN}:" if settings.nested else ""
+    group = filter_escaped(settings.group).replace("%", "%%")
+    return f"(&{query}(memberOf{rule}={group}))"
