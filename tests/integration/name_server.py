@@ -1,6 +1,6 @@
 """A DNS server in a process of its own, for a world of hosts on loopback.
 
-    python -m tests.integration.name_server FILE
+    python -m tests.integration.name_server FILE [ADDRESS]
 
 The file is JSON: {"MX a.test": [[10, "mx.a.test"]], "A mx.a.test": ["127.0.0.1"],
 "TXT a.test": ["text"]}, read anew for each question.  It prints its address and port.
@@ -54,7 +54,7 @@ class FileServer(Nameserver):
 
 def main():
     server = FileServer(File(sys.argv[1]), soa=nameserver.soa("test", 1, 1))
-    server.start(reactor)
+    server.start(reactor, *sys.argv[2:])
     print(server.address, flush=True)
     reactor.run()
 

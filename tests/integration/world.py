@@ -49,14 +49,14 @@ def until(
 
 
 class Dns:
-    """The DNS of a world; `set` changes what it says."""
+    """The DNS of a world, at an address; `set` changes what it says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, at: str = "127.0.0.1") -> None:
         self._file = folder / "zone.json"
         self._zone: dict[str, list[Any]] = {}
         self.set({})
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.name_server", self._file],
+            [sys.executable, "-m", "tests.integration.name_server", self._file, at],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
