@@ -169,7 +169,7 @@ class Smtp:
     )
     recipient_domains: int = option(
         0,
-        "Domains among the recipients of one message (RFC 9422 §4.3); 0 for no limit.",
+        "Domains among the recipients of one message (RFC 9422); 0 for no limit.",
         ge(0),
     )
     deliver_by_s: int = option(

@@ -60,7 +60,7 @@ class Dispatch:
         return DispatchSink(self._local, queue, envelope)
 
     def _through_queue(self, envelope: Envelope) -> bool:
-        """True if mailboxes get it from the queue: later (RFC 4865 §4.2), or once its
+        """True if mailboxes get it from the queue: later (RFC 4865), or once its
         binary octets are lines, for clients that know nothing else (RFC 3030 §3), or
         as policy orders."""
         wishes = envelope.wishes

@@ -99,7 +99,7 @@ Recipient = LocalRecipient | RemoteRecipient
 
 @frozen
 class DeliverBy:
-    """BY= of MAIL (RFC 2852 §4): seconds of the epoch, mode "R" or "N", and trace."""
+    """BY= of MAIL (RFC 2852): seconds of the epoch, mode "R" or "N", and trace."""
 
     deadline_s: float
     mode: str

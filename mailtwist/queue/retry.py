@@ -73,7 +73,7 @@ def delay_is_told(
     config: Queue, message: QueuedMessage, recipient: QueuedRecipient, now_s: float
 ) -> bool:
     """True if it is time for the delay notice: once, by age or by a deadline of mode N
-    (RFC 2852 §4.1.4.3)."""
+    (RFC 2852)."""
     if recipient.delay_told:
         return False
     by = message.wishes.deliver_by

@@ -27,7 +27,7 @@ class PeerOffer:
 
     @property
     def least_by_s(self) -> int:
-        """The least time to deliver that the server promises (RFC 2852 §4)."""
+        """The least time to deliver that the server promises (RFC 2852)."""
         return self._number(self.extensions.get("DELIVERBY", ()))
 
     def limit(self, name: str) -> int:

@@ -27,7 +27,7 @@ class Hello:
 
 @frozen
 class By:
-    """BY= of MAIL (RFC 2852 §4): `by_s` from now, negative if it has passed."""
+    """BY= of MAIL (RFC 2852): `by_s` from now, negative if it has passed."""
 
     by_s: int
     mode: str

@@ -86,14 +86,14 @@ class NoValidRecipients(SMTPFault):
 
 
 class TooManyDomains(SMTPFault):
-    """RFC 9422 §4.3."""
+    """RFC 9422."""
 
     code = 452
     status, public = "4.5.3", "Too many domains among the recipients"
 
 
 class DeadlineTooSoon(SMTPFault):
-    """RFC 2852 §4."""
+    """RFC 2852."""
 
     code = 550
     status, public = "5.4.7", "Cannot promise a delivery in so short a time"

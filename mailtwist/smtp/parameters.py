@@ -1,7 +1,7 @@
 """The values of the parameters of MAIL and RCPT, one function each.
 
 RFC 1870 §4, RFC 6152 §2, RFC 3030 §3, RFC 6531 §3.4, RFC 4954 §5, RFC 3461 §4,
-RFC 6533 §3, RFC 8689 §2, RFC 2852 §4, RFC 4865, RFC 6710.  They raise
+RFC 6533 §3, RFC 8689 §2, RFC 2852, RFC 4865, RFC 6710.  They raise
 BadArgument.
 """
 
@@ -142,7 +142,7 @@ def orcpt_value(value: str | None, *, smtputf8: bool) -> str:
 
 
 def by_value(value: str | None) -> By:
-    """by-value = by-time ";" by-mode [by-trace] (RFC 2852 §4)."""
+    """by-value = by-time ";" by-mode [by-trace] (RFC 2852)."""
     found = _BY.match(value or "")
     if not found:
         raise BadArgument("BY is seconds, a semicolon, N or R, and T for a trace")

@@ -19,7 +19,7 @@ from .command import Offer
 Network = IPv4Network | IPv6Network
 Flush = Callable[[str], Awaitable[None]]
 
-MOST_LIMIT = 999_999  # six digits, RFC 9422 §4
+MOST_LIMIT = 999_999  # six digits, RFC 9422
 
 
 @frozen
@@ -50,7 +50,7 @@ class Rooms:
 
     @_limits.default
     def _(self) -> str:
-        """RFC 9422 §4."""
+        """RFC 9422."""
         config = self.config
         limits = [
             f"MAILMAX={min(config.messages, MOST_LIMIT)}",

@@ -209,7 +209,7 @@ def _require_tls(job: Job, peer: Peer) -> list[bytes]:
 
 
 def _deliver_by(by: DeliverBy, peer: Peer, now_s: float) -> list[bytes]:
-    """BY with the time that is left (RFC 2852 §4)."""
+    """BY with the time that is left (RFC 2852)."""
     left_s = int(by.deadline_s - now_s)
     returns = by.mode == "R"
     if returns and left_s <= 0:

@@ -155,7 +155,7 @@ class MailTests(SynchronousTestCase):
             (" FROM:<> MT-PRIORITY=10", BadArgument),
             (" FROM:<> MT-PRIORITY=+1", BadArgument),
             (" FROM:<> MT-PRIORITY", BadArgument),
-            (" FROM:<> BY=0;R", BadArgument),  # RFC 2852 §4
+            (" FROM:<> BY=0;R", BadArgument),  # RFC 2852
             (" FROM:<> BY=-1;R", BadArgument),
             (" FROM:<> BY=1234567890;N", BadArgument),
             (" FROM:<> BY=10", BadArgument),
