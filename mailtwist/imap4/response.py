@@ -25,6 +25,7 @@ from ..errors import (
     MailboxHasChildren,
     MailboxInUse,
     MailboxNotSelectable,
+    MailboxUnreachable,
     MailError,
     MessageGone,
     MessageTooBig,
@@ -107,6 +108,7 @@ _CODES: tuple[tuple[type[MailError], bytes], ...] = (
     (MessageTooBig, b"TOOBIG"),  # RFC 4469 §4.2
     (StorageFull, b"UNAVAILABLE"),
     (SystemBusy, b"UNAVAILABLE"),
+    (MailboxUnreachable, b"UNAVAILABLE"),
     (NoSuchMailbox, b"NONEXISTENT"),
     (MailboxExists, b"ALREADYEXISTS"),
     (BadMailboxName, b"CANNOT"),

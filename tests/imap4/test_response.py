@@ -41,6 +41,7 @@ class AnswerTests(SynchronousTestCase):
             (errors.LineTooLong(), b"BAD Line too long", "limit"),
             (errors.AuthFailed(), b"NO [AUTHENTICATIONFAILED] ", "RFC 5530"),
             (errors.AuthUnavailable(), b"NO [UNAVAILABLE] ", "down, not wrong"),
+            (errors.MailboxUnreachable(), b"NO [UNAVAILABLE] ", "its agent is gone"),
             (errors.EncryptionNeeded(), b"NO [PRIVACYREQUIRED] ", "RFC 5530"),
             (errors.OverQuota(), b"NO [OVERQUOTA] ", "RFC 5530"),
             (errors.MessageTooBig(), b"NO [TOOBIG] ", "RFC 4469"),

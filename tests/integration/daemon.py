@@ -116,6 +116,7 @@ class Daemon:
             f"{named}{listeners}{extra}"
         )
         self.log = self.folder / "log"
+        self.runs_as: tuple[int, int] | None = None  # uid and gid, if not ours
         self.process: subprocess.Popen[bytes] | None = None
 
     def port(self, name: str) -> int:
@@ -152,6 +153,8 @@ class Daemon:
         return name
 
     def start(self) -> None:
+        uid, gid = self.runs_as or (None, None)
+        groups: list[int] | None = [] if self.runs_as else None
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -169,6 +172,9 @@ class Daemon:
                 stderr=log,
                 cwd=self.folder,
                 env=self.environment(),
+                user=uid,
+                group=gid,
+                extra_groups=groups,
             )
         self.wait_ready()
 

@@ -6,7 +6,7 @@ import socket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
@@ -110,6 +110,16 @@ class AgentOverMaildirTests(OverSocket, OnDisk, StoreContract, TestCase):
         await self.crash()
         self.assertEqual(await mailbox.rows(), before)
         self.assertEqual(len(self.servers), 2)
+
+    async def test_an_open_mailbox_whose_agent_cannot_start_fails_for_now(self):
+        mailbox = await self.open()
+        await self.crash()
+        self.patch(self.agents, "_spawn", lambda uid, gid: fail(MailboxUnreachable()))
+        for _ in range(2):  # it fails to start, and then is not tried
+            await self.faulty(MailboxUnreachable, mailbox.rows())
+        self.agents._failed.clear()
+        self.patch(self.agents, "_spawn", self.spawn)
+        self.assertEqual((await mailbox.rows()).uids, [])
 
     async def test_a_watcher_is_told_to_look_when_the_agent_is_gone(self):
         mailbox = await self.open()

@@ -256,11 +256,12 @@ class RemoteMailbox:
         while self._connection is None or self._connection.lost:
             if self._closed:
                 raise NoSuchMailbox()
-            if self._opening is None:
-                self._opening = Deferred.fromCoroutine(self._open())
-                self._opening.addBoth(self._was_opened)
+            opening = self._opening
+            if opening is None:
+                opening = self._opening = Deferred.fromCoroutine(self._open())
+                opening.addBoth(self._was_opened)
             waiter: Deferred[None] = Deferred()
-            self._opening.addBoth(_both, waiter)
+            opening.addBoth(_both, waiter)
             await waiter
         return self._connection
 

@@ -1,0 +1,374 @@
+"""A daemon whose accounts are real users of this machine, over SMTP, POP3 and IMAP."""
+
+import atexit
+import os
+import shutil
+import signal
+import smtplib
+import stat
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration import test_tables
+from tests.integration.daemon import PASSWORD, Daemon
+from tests.integration.users import Users
+from tests.integration.ways_in import (
+    deliver,
+    imap,
+    imapclient,
+    messages,
+    pop3_login,
+)
+from tests.integration.world import until
+
+DOMAIN = "example.test"
+CONFIG = """
+[[source]]
+kind = "mysql"
+settings = "settings"
+cache_s = 0
+unknown_cache_s = 0
+[[source]]
+kind = "userdb"
+[alias]
+forward_commands = true
+commands = true
+files = ["aliases"]
+command_user = "{command_user}"
+[queue]
+first_retry_s = 0.5
+most_retry_s = 1
+[agents]
+idle_s = 3
+"""
+SCHEMA = """
+USE mail;
+CREATE TABLE IF NOT EXISTS users (name VARCHAR(200) PRIMARY KEY, password VARCHAR(200),
+  uid INT, gid INT, home VARCHAR(200), mailbox VARCHAR(200));
+"""
+ACCOUNT = "SELECT name, password, uid, gid, home, mailbox FROM users WHERE name = '%s'"
+MESSAGE = b"Subject: hello\r\n\r\nfirst line\r\n"
+
+
+class SystemDaemon(Daemon):
+    """With the users' table in a MariaDB."""
+
+    def __init__(self, users):
+        self.users, self.admin = users, users.add()
+        test_tables.MysqlTests.begin()
+        self.server = test_tables.MysqlTests.server
+        self.server.sql(SCHEMA)
+        super().__init__(CONFIG.format(command_user=self.admin.name))
+        self.folder.chmod(0o711)  # as /var/lib is
+        (self.folder / "ca").write_bytes(test_tables.AUTHORITY.pem)
+        (self.folder / "aliases").touch()
+        settings = self.folder / "settings"
+        settings.write_text(
+            f'port = {self.server.port}\nuser = "mail"\ndatabase = "mail"\n'
+            f'password = "{self.server.password}"\nca = "ca"\naccount = "{ACCOUNT}"\n'
+        )
+        settings.chmod(0o600)
+
+    def add(self, mailbox=""):
+        """A user of the machine with an account; (user, its name)."""
+        user = self.users.add()
+        name = f"{user.name}@{DOMAIN}"
+        self.server.sql(
+            f"USE mail; INSERT INTO users VALUES ('{name}', '{{PLAIN}}{PASSWORD}',"
+            f" {user.uid}, {user.gid}, '{user.home}', '{mailbox}');"
+        )
+        return user, name
+
+    def logged(self):
+        return self.log.read_text(errors="replace")
+
+
+class SystemUsersTestCase(SynchronousTestCase):
+    """One daemon for all; it ends with the test run."""
+
+    timeout = 300
+    daemon = None
+
+    def setUp(self):
+        self.assertEqual(os.geteuid(), 0, "only root can make users")
+        if SystemUsersTestCase.daemon is None:
+            users = Users()
+            atexit.register(users.remove)
+            daemon = SystemDaemon(users)
+            atexit.register(daemon.remove)
+            daemon.start()
+            SystemUsersTestCase.daemon = daemon
+        self.daemon = SystemUsersTestCase.daemon
+        self.before = len(self.daemon.logged())
+        self.user, self.name = self.daemon.add()
+
+    def tearDown(self):
+        self.assertNotIn("Traceback", self.daemon.logged()[self.before :])
+
+    def deliver(self, *octets, to=""):
+        deliver(self.daemon, to or self.name, *(octets or (MESSAGE,)))
+
+    def refused(self, name=""):
+        """The code that a client hears."""
+        try:
+            self.deliver(to=name)
+        except smtplib.SMTPRecipientsRefused as refused:
+            ((code, _),) = refused.recipients.values()
+            return code
+        except smtplib.SMTPDataError as refused:
+            return refused.smtp_code
+        return 250
+
+    def agent(self, user=None):
+        """The pid of the user's agent."""
+        (pid,) = until(lambda: (user or self.user).processes(), self.daemon.logged)
+        return pid
+
+
+class MailTests(SystemUsersTestCase):
+    def test_mail_is_the_user_s_and_every_protocol_reads_it(self):
+        self.deliver(MESSAGE, MESSAGE)
+        first, second = self.user.mail()
+        for path in (first, second):
+            seen = path.stat()
+            self.assertEqual((seen.st_uid, seen.st_gid), (self.user.uid, self.user.gid))
+            self.assertEqual(stat.S_IMODE(seen.st_mode), 0o600)
+        other, _ = self.daemon.add()
+        self.assertNotEqual(other.run("cat", first).returncode, 0)
+        self.assertEqual(len(messages(self.daemon, self.name)), 2)
+        client = pop3_login(self.daemon, self.name)
+        client.dele(1)
+        client.quit()
+        self.assertEqual(len(self.user.mail()), 1)
+        for client in imapclient(self.daemon, self.name):
+            client.select_folder("INBOX")
+            (uid,) = client.search("ALL")
+            client.add_flags(uid, ["\\Flagged"])
+            client.create_folder(f"Box {uid} {id(client)}")
+            client.append("INBOX", MESSAGE)
+            client.copy([uid], f"Box {uid} {id(client)}")
+            client.delete_messages(client.search("UNFLAGGED"))
+            client.expunge()
+            client.logout()
+        (path,) = self.user.mail()
+        self.assertTrue(path.name.endswith(":2,FS") or path.name.endswith(":2,F"))
+        for folder, _, files in os.walk(self.user.home):
+            for name in ["", *files]:
+                seen = os.lstat(os.path.join(folder, name))
+                self.assertEqual(seen.st_uid, self.user.uid, (folder, name))
+
+    def test_one_message_goes_to_users_and_others(self):
+        other, name = self.daemon.add()
+        virtual = self.daemon.add_user(f"v{other.name}")
+        with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp")) as client:
+            client.sendmail("x@else.test", [self.name, name, virtual], MESSAGE)
+        for one in (self.name, name, virtual):
+            self.assertEqual(len(messages(self.daemon, one)), 1)
+
+    def test_a_large_message(self):
+        octets = b"Subject: x\r\n\r\n" + b"0123456\r\n" * 1_000_000
+        self.deliver(octets)
+        (got,) = messages(self.daemon, self.name)
+        self.assertTrue(got.endswith(octets))
+
+    def test_an_agent_ends_when_it_is_idle(self):
+        self.deliver()
+        pid = self.agent()
+        until(lambda: not self.user.processes(), self.daemon.logged)
+        self.deliver()
+        self.assertNotEqual(self.agent(), pid)
+
+
+class KilledTests(SystemUsersTestCase):
+    def test_in_the_middle_of_a_message(self):
+        with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp")) as client:
+            client.ehlo()
+            client.mail("x@else.test")
+            client.rcpt(self.name)
+            client.docmd("DATA")
+            client.send(b"Subject: x\r\n\r\n" + b"0123456\r\n" * 100_000)
+            os.kill(self.agent(), signal.SIGKILL)
+            client.send(b"0123456\r\n" * 100_000 + b".\r\n")
+            code, _ = client.getreply()
+            self.assertEqual(code // 100, 4)
+        until(lambda: self.refused() == 250)
+        self.assertEqual(len(messages(self.daemon, self.name)), 1)
+        self.assertEqual(len(self.user.mail()), 1)
+
+    def test_in_idle(self):
+        self.deliver()
+        client, other = imapclient(self.daemon, self.name)
+        for one in (client, other):
+            one.select_folder("INBOX")
+        client.idle()
+        os.kill(self.agent(), signal.SIGKILL)
+        until(lambda: self.refused() == 250)
+        told = []
+        until(lambda: told.extend(client.idle_check(1)) or (2, b"EXISTS") in told)
+        client.idle_done()
+        self.assertEqual(len(client.search("ALL")), 2)
+        os.kill(self.agent(), signal.SIGKILL)
+        until(lambda: self.searched(other) == 2)
+        for one in (client, other):
+            one.logout()
+
+    def searched(self, client):
+        """Messages that it finds; None if it is told to come again."""
+        try:
+            return len(client.search("ALL"))
+        except client.Error as refused:
+            self.assertIn("UNAVAILABLE", str(refused))
+            return None
+
+
+class HomeTests(SystemUsersTestCase):
+    def test_mail_waits_while_there_is_no_home(self):
+        away = self.user.home.rename(self.user.home.with_name(f"{self.user.name}-away"))
+        self.assertEqual(self.refused() // 100, 4)
+        self.assertFalse(self.user.home.exists())
+        client = imap(self.daemon, self.name)[0]
+        status, told = client.select("INBOX")
+        self.assertEqual(status, "NO")
+        self.assertIn(b"UNAVAILABLE", told[0])
+        client.logout()
+        away.rename(self.user.home)
+        until(lambda: self.refused() == 250)
+        self.assertEqual(len(messages(self.daemon, self.name)), 1)
+
+    def test_mail_that_was_taken_waits_in_the_queue(self):
+        other, name = self.daemon.add()
+        self.user.home.chmod(0)
+        with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp")) as client:
+            client.sendmail("x@else.test", [self.name, name], MESSAGE)
+        self.assertEqual(len(other.mail()), 1)
+        self.user.home.chmod(0o700)
+        until(lambda: self.user.mail(), self.daemon.logged)
+        self.assertEqual(len(self.user.mail()), 1)
+
+    def test_a_maildir_that_leads_to_another_s(self):
+        other, _ = self.daemon.add()
+        other.home.chmod(0o777)
+        theirs = other.make_maildir()
+        for path in (theirs, *theirs.iterdir()):
+            path.chmod(0o777)
+        link = self.user.home / "Maildir"
+        for target in (theirs, Path("/root")):
+            link.symlink_to(target)
+            self.assertEqual(self.refused() // 100, 4)
+            link.unlink()
+        self.assertEqual(other.mail(), [])
+
+
+class ForwardTests(SystemUsersTestCase):
+    def setUp(self):
+        super().setUp()
+        self.other, self.other_name = self.daemon.add()
+
+    def test_his_list_is_followed(self):
+        self.user.write(".forward", f"{self.other_name}\n")
+        self.deliver()
+        until(lambda: self.other.mail(), self.daemon.logged)
+        self.assertFalse((self.user.home / "Maildir").exists())
+
+    def test_what_is_not_his_is_not_followed(self):
+        secret = self.daemon.users.folder / f"secret-{self.user.name}"
+        secret.write_text(f"{self.other_name}\n")
+        secret.chmod(0o600)
+        forward = self.user.home / ".forward"
+        for put in (forward.symlink_to, forward.hardlink_to):
+            put(secret)
+            self.deliver()
+            forward.unlink()
+        self.user.write(".forward", f":include:{secret}\n")
+        self.deliver()
+        self.assertEqual(len(self.user.mail()), 3)
+        self.assertEqual(self.other.mail(), [])
+
+    def test_a_file_of_another_is_not_written(self):
+        theirs = self.other.write("mbox", "before\n", 0o600)
+        self.other.home.chmod(0o755)
+        self.user.write(".forward", f"{theirs}\n")
+        self.deliver()
+        refused = "cannot be written: Permission denied"
+        until(lambda: refused in self.daemon.logged()[self.before :])
+        self.assertEqual(theirs.read_text(), "before\n")
+        mine = self.user.home / "mbox"
+        self.user.write(".forward", f"{mine}\n")
+        self.deliver()
+        until(lambda: mine.exists() and "first line" in mine.read_text())
+        self.assertEqual(mine.stat().st_uid, self.user.uid)
+        self.assertEqual(stat.S_IMODE(mine.stat().st_mode), 0o600)
+        link = self.user.home / "link"
+        link.symlink_to(mine)
+        self.user.write(".forward", f"{link}\n")
+        self.deliver()
+        refused = "Too many levels of symbolic links"
+        until(lambda: refused in self.daemon.logged()[self.before :])
+        self.assertEqual(mine.read_text().count("first line"), 1)
+
+    def run_command(self, user, forward):
+        """What a command of somebody told of itself."""
+        script = user.write(
+            "tell",
+            f"#!/bin/sh\n(id -u; id -g; id -G; ls -l /proc/$$/fd) > {user.home}/t\n"
+            f"cat > {user.home}/got; mv {user.home}/t {user.home}/told\n",
+            0o700,
+        )
+        forward(f"|{script}")
+        self.deliver(to=self.target)
+        told = user.home / "told"
+        until(told.exists, self.daemon.logged)
+        uid, gid, groups, *links = told.read_text().splitlines()
+        self.assertEqual((uid, gid), (str(user.uid), str(user.gid)))
+        self.assertEqual(groups, str(user.gid))
+        places = [link.rpartition(" -> ")[2] for link in links if " -> " in link]
+        for place in places:
+            self.assertFalse(place.startswith(str(self.daemon.folder)), place)
+            self.assertNotIn("socket", place)
+        self.assertIn("first line", (user.home / "got").read_text())
+
+    def test_his_command_is_his(self):
+        self.target = self.name
+        self.run_command(self.user, lambda text: self.user.write(".forward", text))
+
+    def test_a_command_of_an_alias_is_the_command_user_s(self):
+        self.target = f"prog-{self.user.name}@{DOMAIN}"
+        aliases = self.daemon.folder / "aliases"
+
+        def write(text):
+            aliases.write_text(f'prog-{self.user.name}: "{text}"\n')
+
+        self.run_command(self.daemon.admin, write)
+
+    def test_a_large_message_into_a_command(self):
+        self.user.write("run", f"#!/bin/sh\nwc -c > {self.user.home}/count\n", 0o700)
+        self.user.write(".forward", f"|{self.user.home}/run\n")
+        self.deliver(b"Subject: x\r\n\r\n" + b"0123456\r\n" * 500_000)
+        count = self.user.home / "count"
+        until(lambda: count.exists() and count.read_text(), self.daemon.logged)
+        self.assertGreater(int(count.read_text()), 8 * 500_000)
+
+
+class WithoutRootTests(SynchronousTestCase):
+    """A daemon that is nobody's master, with the same accounts."""
+
+    timeout = 300
+
+    def test_mail_waits_and_the_log_says_so_once(self):
+        users = Users()
+        self.addCleanup(users.remove)
+        owner = users.add()
+        daemon = SystemDaemon(users)
+        self.addCleanup(daemon.remove)
+        user, name = daemon.add()
+        for path in (daemon.folder, *daemon.folder.iterdir()):
+            shutil.chown(path, owner.uid, owner.gid)
+        daemon.runs_as = owner.uid, owner.gid
+        daemon.start()
+        for _ in range(3):
+            with self.assertRaises(smtplib.SMTPException):
+                deliver(daemon, name, MESSAGE)
+        told = daemon.logged().count("takes a server that is started as root")
+        self.assertEqual(told, 1)
+        self.assertEqual(list(user.home.iterdir()), [])
