@@ -1,4 +1,4 @@
-"""`mailtwist user add|passwd|set|list|remove`: the accounts of the user database.
+"""`mailtwist user`: the accounts of the user database.
 
 A password comes from a prompt, or from one line of standard input when that is no
 terminal - never from the command line, where every user of the machine could read it.
@@ -8,13 +8,10 @@ All of it works while the server runs; it sees a change at once.
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import shutil
-import sqlite3
-import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 
@@ -24,10 +21,22 @@ from ..config.model import Config
 from ..directory.model import Account
 from ..directory.user_rows import Row
 from ..directory.userdb import AccountExists, UserDb
-from ..errors import AuthFailed, BadAddress, MailError
-from ..sasl.text import MOST_PASSWORD
+from ..errors import BadAddress, MailError
+from . import user_app_password, user_import
+from .accounts import (
+    NAME,
+    USES_HELP,
+    NoDatabase,
+    asked_password,
+    existing,
+    known,
+    told,
+    until_of,
+    until_text,
+    uses_of,
+    uses_text,
+)
 
-NAME = "USER@DOMAIN"
 MOST_LIMIT = 2**62  # octets
 
 
@@ -40,6 +49,7 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add.add_argument(
         "--storage-limit", metavar="SIZE", help='most it may keep, like "1 GiB"'
     )
+    limits(add)
     add.add_argument(
         "--keep-secret",
         action="store_true",
@@ -76,6 +86,7 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     change.add_argument(
         "--storage-limit", metavar="SIZE", help='like "1 GiB", or "none"'
     )
+    limits(change)
     change.add_argument(
         "--send-as",
         metavar="ADDRESS",
@@ -103,22 +114,21 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     remove.add_argument("--mail", action="store_true", help="delete its mail too")
     remove.set_defaults(run=told(run_remove))
 
+    user_app_password.configure(leaves)
+    user_import.configure(leaves)
 
-def told(
-    run: Callable[[argparse.Namespace], int],
-) -> Callable[[argparse.Namespace], int]:
-    """`run`, with faults of the database told in a sentence."""
 
-    def runs(options: argparse.Namespace) -> int:
-        try:
-            return run(options)
-        except sqlite3.Error as fault:
-            path = UserDb(load(options.config)).path
-            raise MailError(f"{path}: {fault}") from fault
-        except OSError as fault:
-            raise MailError(f"{fault.filename}: {fault.strerror}") from fault
-
-    return runs
+def limits(parser: argparse.ArgumentParser) -> None:
+    """What a new account and an old one may be told."""
+    parser.add_argument(
+        "--message-limit", metavar="NUMBER", help='most messages, or "none"'
+    )
+    parser.add_argument("--uses", metavar="LIST", help=f"{USES_HELP}; or all, or none")
+    parser.add_argument(
+        "--login-until",
+        metavar="DATE",
+        help='when it expires, like "2027-01-31", or "never"',
+    )
 
 
 def run_add(options: argparse.Namespace) -> int:
@@ -126,6 +136,7 @@ def run_add(options: argparse.Namespace) -> int:
     address = local_address(config, options.name)
     limit = storage_limit(options.storage_limit)
     send_as = senders(options.send_as)
+    more = told_limits(options)
     db = UserDb(config)
     if db.account(str(address)) is not None:  # before anybody types a password
         raise AccountExists(f"{address}: there is an account of that name already")
@@ -135,6 +146,7 @@ def run_add(options: argparse.Namespace) -> int:
         storage_limit_octets=limit,
         keep_secret=options.keep_secret,
         send_as=send_as,
+        **more,
     )
     print(f"{account.name} added; its mail goes to {account.home}")
     return 0
@@ -155,6 +167,7 @@ def run_set(options: argparse.Namespace) -> int:
         none = options.storage_limit.lower() == "none"
         limit = None if none else storage_limit(options.storage_limit)
         account = evolve(account, storage_limit_octets=limit)
+    account = evolve(account, **told_limits(options))
     if options.enabled is not None:
         account = evolve(account, enabled=options.enabled)
     if options.send_as is not None:
@@ -163,6 +176,18 @@ def run_set(options: argparse.Namespace) -> int:
     db.change(account)
     print(line_for(account))
     return 0
+
+
+def told_limits(options: argparse.Namespace) -> dict[str, Any]:
+    """Fields of Account that options of `limits` name; raises MailError."""
+    found: dict[str, Any] = {}
+    if options.message_limit is not None:
+        found["message_limit"] = message_limit(options.message_limit)
+    if options.uses is not None:
+        found["uses"] = uses_of(options.uses)
+    if options.login_until is not None:
+        found["login_until_s"] = until_of(options.login_until)
+    return found
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -192,25 +217,6 @@ def run_remove(options: argparse.Namespace) -> int:
         shutil.rmtree(home)
     print(f"{account.name} removed, with its mail")
     return 0
-
-
-class NoDatabase(MailError):
-    """No account was ever added."""
-
-
-def existing(config: Config) -> UserDb:
-    """The database, if there is one; a look makes none."""
-    db = UserDb(config, create=False)
-    if not db.path.exists():
-        raise NoDatabase(f"{db.path}: there are no accounts yet")
-    return db
-
-
-def known(db: UserDb, text: str) -> Row:
-    row = db.account(text)
-    if row is None:
-        raise MailError(f"{text}: there is no account of that name")
-    return row
 
 
 def local_address(config: Config, text: str) -> Address:
@@ -253,20 +259,13 @@ def storage_limit(text: str | None) -> int | None:
     return octets
 
 
-def asked_password() -> bytes:
-    """From the terminal, twice; else one line of standard input."""
-    if sys.stdin.isatty():
-        password = getpass.getpass("Password: ")
-        if getpass.getpass("Again: ") != password:
-            raise AuthFailed("The two passwords differ")
-        octets = password.encode(errors="surrogateescape")
-    else:
-        octets = sys.stdin.buffer.readline(MOST_PASSWORD + 3).rstrip(b"\r\n")
-    if not octets:
-        raise AuthFailed("An empty password is no password")
-    if len(octets) > MOST_PASSWORD:
-        raise AuthFailed(f"A password has at most {MOST_PASSWORD} octets")
-    return octets
+def message_limit(text: str) -> int | None:
+    """Raises MailError that says what may be."""
+    if text.lower() == "none":
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) <= MOST_LIMIT):
+        raise MailError(f'--message-limit {text}: give a number, or "none"')
+    return int(text)
 
 
 def line_for(account: Account) -> str:
@@ -274,6 +273,12 @@ def line_for(account: Account) -> str:
     words = [account.name]
     if account.storage_limit_octets is not None:
         words.append(f"limit {account.storage_limit_octets / 1024**2:.6g} MiB")
+    if account.message_limit is not None:
+        words.append(f"limit {account.message_limit} messages")
+    if account.uses is not None:
+        words.append(f"for {uses_text(account.uses)}")
+    if account.login_until_s is not None:
+        words.append(f"until {until_text(account.login_until_s)}")
     if account.send_as:
         words.append(f"sends as {', '.join(sorted(account.send_as))}")
     if not account.enabled:
@@ -290,5 +295,11 @@ def shown(row: Row) -> dict[str, object]:
         "storage_limit_octets": account.storage_limit_octets,
         "enabled": account.enabled,
         "send_as": sorted(account.send_as),
+        "uses": None if account.uses is None else sorted(account.uses),
+        "message_limit": account.message_limit,
+        "login_until_s": account.login_until_s,
+        "mailbox": account.mailbox_path,
+        "uid": account.uid,
+        "gid": account.gid,
         "keeps_secret": row.keeps_secret,
     }

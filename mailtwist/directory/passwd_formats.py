@@ -299,6 +299,8 @@ def _courier_quota(text: str) -> str:
 def _name(text: str) -> str:
     if not text or text != text.strip() or text.startswith(("+", "-")):
         raise ValueError("there is no name at the beginning of the line")
+    if not text.isprintable():
+        raise ValueError("the name is not UTF-8, or has control characters")
     return text
 
 

@@ -154,6 +154,11 @@ class UserDb:
             row = rows[0] if len(rows) == 1 else None
         return None if row is None else self._row(row)
 
+    def has_key(self, key: str) -> bool:
+        """True if there is an account with exactly this key."""
+        row = self.find(key)
+        return row is not None and row.key == key
+
     def account(self, name: str) -> Row | None:
         """The account with this login name, however it is spelled."""
         return self.find(login_key(name, self._config.auth.default_domain))

@@ -97,6 +97,12 @@ class AddTests(UserTestCase):
                     "enabled": True,
                     "send_as": ["@y.test", "Sales@x.test"],
                     "keeps_secret": True,
+                    "uses": None,
+                    "message_limit": None,
+                    "login_until_s": None,
+                    "mailbox": str(self.data / "mail/example.test/ann/Maildir") + "/",
+                    "uid": None,
+                    "gid": None,
                 }
             ],
         )
@@ -193,6 +199,42 @@ class PasswordTests(UserTestCase):
 
 
 class ChangeTests(UserTestCase):
+    def test_what_it_is_for_how_long_and_how_much(self):
+        words = ("--uses", "pop3,receive", "--login-until", "2027-01-31")
+        self.done("add", "ann@example.test", *words, "--message-limit", "7")
+        line = (
+            "ann@example.test  limit 7 messages  for pop3,receive"
+            "  until 2027-01-31T00:00+00:00\n"
+        )
+        self.assertEqual(self.done("list"), line)
+        [shown] = json.loads(self.done("list", "--json"))
+        self.assertEqual(shown["uses"], ["pop3", "receive"])
+        self.assertEqual((shown["message_limit"], shown["uid"]), (7, None))
+        self.assertEqual(self.done("set", "ann@example.test", "--enable"), line)
+        words = ("--uses", "all", "--login-until", "never", "--message-limit", "none")
+        self.assertEqual(
+            self.done("set", "ann@example.test", *words), "ann@example.test\n"
+        )
+        self.assertEqual(
+            self.done("set", "ann@example.test", "--uses", "none"),
+            "ann@example.test  for none\n",
+        )
+
+    def test_limits_that_cannot_be_meant(self):
+        self.done("add", "ann@example.test")
+        for option, text in [
+            ("--uses", "ftp"),
+            ("--uses", ""),
+            ("--uses", "all,pop3"),
+            ("--login-until", "soon"),
+            ("--login-until", "0000-00-00"),
+            ("--message-limit", "0"),
+            ("--message-limit", "-1"),
+            ("--message-limit", "9" * 30),
+        ]:
+            self.refused("set", "ann@example.test", f"{option}={text}")
+        self.assertEqual(self.done("list"), "ann@example.test\n")
+
     def test_set(self):
         self.done("add", "ann@example.test")
         for words, line in [

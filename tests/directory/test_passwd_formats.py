@@ -142,6 +142,8 @@ class RowTests(SynchronousTestCase):
             ("passwd", "+::::::"),
             ("shadow", f"ann:{HASH}:soon"),
             ("shadow", HASH),
+            ("shadow", f"an\x1bn:{HASH}"),
+            ("shadow", f"an\udcffn:{HASH}"),
             ("dovecot", f":{HASH}"),
             ("dovecot", f"ann:{HASH}:none"),
             ("dovecot", f"ann:{HASH}::::::userdb_quota_rule=*:storage={HASH}"),
