@@ -16,6 +16,7 @@ from ..config.model import Config
 from ..config.source import Source
 from ..directory.ldap import LdapDirectory
 from ..directory.mysql import MysqlDirectory
+from ..directory.passwd_file import PasswdFileDirectory
 from ..directory.union import Named, SourceDirectory, UnionDirectory
 from ..directory.user_directory import UserDbThread, UserDirectory
 from ..errors import ConfigError
@@ -93,7 +94,24 @@ def ldap_parts(reactor: Any, config: Config, source: Source) -> Parts:
     return Parts(checker, directory, close)
 
 
-BUILDERS: dict[str, Builder] = {"mysql": mysql_parts, "ldap": ldap_parts}
+def passwd_file_parts(reactor: Any, config: Config, source: Source) -> Parts:
+    directory = PasswdFileDirectory(reactor, config, source)
+    checker = StoredChecker(
+        reactor, source.called, directory, "CRYPT", config.auth.threads
+    )
+
+    async def close() -> None:
+        await checker.close()
+        await directory.close()
+
+    return Parts(checker, directory, close, stamp=directory.stamp, remembers=True)
+
+
+BUILDERS: dict[str, Builder] = {
+    "mysql": mysql_parts,
+    "ldap": ldap_parts,
+    "passwd_file": passwd_file_parts,
+}
 
 
 def build_sources(

@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -26,21 +26,27 @@ LINES_IN_A_SLICE = 1000  # some 3 ms of the reactor's time
 MOST_TOLD = 20  # mistakes of one file in the log
 
 
-class Held(Protocol):
-    """The content of a file as it is asked."""
+class Readable(Protocol):
+    """What becomes of the lines of a file."""
 
     @property
     def mistakes(self) -> Sequence[Mistake]: ...
 
     def read(self, text: str) -> Iterator[None]: ...
 
+
+class Held(Readable, Protocol):
+    """The content of a table's file as it is asked."""
+
     def find(self, key: str) -> str | None: ...
+
+
+Content = TypeVar("Content", bound=Readable)
 
 
 @implementer(ITable)
 class FileTable:
-    """See ITable.  A change of the file counts with the next look-up (0.25 s later at
-    most), all of it at once; meanwhile nobody is answered from half of it.
+    """See ITable.
 
     A line that cannot be read makes every key that is not found a temporary fault: it
     may be the one that stood there.
@@ -57,31 +63,51 @@ class FileTable:
         whole_keys: bool = False,
     ) -> None:
         self.name, self.path, self.whole_keys = name, path, whole_keys
-        self._reactor, self._pool, self._make = reactor, pool, make
-        self._held: Held | None = None
-        self._stamp: object = None
-        self._looked_at = float("-inf")
-        self._down = False
-        self._waiting: list[Deferred[None]] | None = None
+        self._file: HeldFile[Held] = HeldFile(reactor, pool, path, make)
 
     async def find(self, key: str) -> str | None:
         """See ITable."""
-        await self.fresh()
-        held = self._held
-        if held is None:
-            raise LookupFailed()
+        held = await self._file.content()
         value = held.find(key)
         if value is None and any(not one.harmless for one in held.mistakes):
             raise LookupFailed()
         return value
 
-    async def fresh(self) -> None:
+
+class HeldFile(Generic[Content]):
+    """A file in memory.  A change counts with the next look (0.25 s later at most), all
+    of it at once; meanwhile nobody is answered from half of it."""
+
+    def __init__(
+        self, reactor: Any, pool: TablePool, path: str, make: Callable[[], Content]
+    ) -> None:
+        self.path = path
+        self._reactor, self._pool, self._make = reactor, pool, make
+        self._held: Content | None = None
+        self._stamp: object = None
+        self._looked_at = float("-inf")
+        self._down = False
+        self._waiting: list[Deferred[None]] | None = None
+
+    def stamp(self) -> object:
+        """Another one when the file changed; the next look sees the change then."""
+        seen = stamp_of(self.path)
+        if seen != self._stamp:
+            self._looked_at = float("-inf")
+        return seen
+
+    async def content(self) -> Content:
+        """What the file holds; raises LookupFailed."""
+        await self._fresh()
+        if self._held is None:
+            raise LookupFailed()
+        return self._held
+
+    async def _fresh(self) -> None:
         """Return when memory holds what the file does; raises LookupFailed."""
         if self._waiting is None:
             now = self._reactor.seconds()
             if now - self._looked_at < LOOK_S:
-                if self._held is None:
-                    raise LookupFailed()
                 return
             self._looked_at = now
             if self._held is not None and stamp_of(self.path) == self._stamp:

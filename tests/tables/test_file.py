@@ -51,7 +51,7 @@ class Furniture:
 
     def later(self, table):
         """As if the next look at the file was due."""
-        table._looked_at = float("-inf")
+        table._file._looked_at = float("-inf")
 
 
 class FileTests(Furniture, TestCase):
