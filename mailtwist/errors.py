@@ -71,6 +71,10 @@ class BadCharset(MailError):
     status, public = "5.5.4", "Charset not known here"
 
 
+class BadCharsetUnsaved(BadCharset):
+    """The same, of a search with SAVE: "$" stands for nothing now (RFC 5182 §2.1)."""
+
+
 # -- who it is --------------------------------------------------------------------
 
 

@@ -39,6 +39,11 @@ class InUid:
     uids: SequenceSet
 
 
+@frozen
+class Saved:
+    """The messages that the last SEARCH with SAVE found (RFC 5182 §2.1)."""
+
+
 class When(Enum):
     BEFORE = "before"
     ON = "on"
@@ -49,6 +54,20 @@ class When(Enum):
 class InternalDate:
     when: When
     day: date
+
+
+@frozen
+class Older:
+    """Arrived `age_s` seconds ago or before (RFC 5032 §2)."""
+
+    age_s: int
+
+
+@frozen
+class Younger:
+    """Arrived `age_s` seconds ago or later; both ends count (RFC 5032 §2)."""
+
+    age_s: int
 
 
 @frozen
@@ -117,7 +136,10 @@ SearchKey = (
     | HasFlag
     | InSequence
     | InUid
+    | Saved
     | InternalDate
+    | Older
+    | Younger
     | SentDate
     | Larger
     | Smaller

@@ -17,10 +17,13 @@ STAR = 0xFFFF_FFFF + 1  # larger than every nz-number; stands for "*"
 class SequenceSet:
     """Sorted, disjoint, inclusive ranges of positive numbers.
 
-    `STAR` as an end means "*": the largest number in use, whatever it is.
+    `STAR` as an end means "*": the largest number in use, whatever it is.  `saved`
+    means "$", which only a session can read: what its last SEARCH with SAVE found
+    (RFC 5182 §2.1); it has no ranges then.
     """
 
     ranges: tuple[tuple[int, int], ...]
+    saved: bool = False
 
     @classmethod
     def of(cls, ranges: Iterable[tuple[int, int]]) -> SequenceSet:
@@ -92,6 +95,8 @@ class SequenceSet:
 
     def encode(self) -> bytes:
         """As it stands on the wire; the empty set has no such form."""
+        if self.saved:
+            return b"$"
         return b",".join(
             _end(low) if low == high else _end(low) + b":" + _end(high)
             for low, high in self.ranges
@@ -100,3 +105,6 @@ class SequenceSet:
 
 def _end(number: int) -> bytes:
     return b"*" if number == STAR else b"%d" % number
+
+
+SAVED = SequenceSet((), saved=True)

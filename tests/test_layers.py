@@ -17,6 +17,7 @@ FLOORS = {
     "flags": 0,
     "secret": 0,
     "search_key": 0,
+    "sort_key": 0,
     "host_port": 0,
     "config": 0,
     "config.load": 4,

@@ -87,6 +87,15 @@ CAPABILITIES = (
     CapabilityRow("LIST-EXTENDED", "RFC 5258", _logged_in),
     CapabilityRow("LIST-STATUS", "RFC 5819", _logged_in),
     CapabilityRow("ESEARCH", "RFC 4731", _logged_in),
+    CapabilityRow("SEARCHRES", "RFC 5182", _logged_in),
+    CapabilityRow("WITHIN", "RFC 5032", _logged_in),
+    CapabilityRow("PARTIAL", "RFC 9394", _logged_in),
+    CapabilityRow("SORT", "RFC 5256", _logged_in),
+    CapabilityRow("SORT=DISPLAY", "RFC 5957", _logged_in),
+    CapabilityRow("ESORT", "RFC 5267", _logged_in),
+    CapabilityRow("THREAD=ORDEREDSUBJECT", "RFC 5256", _logged_in),
+    CapabilityRow("THREAD=REFERENCES", "RFC 5256", _logged_in),
+    CapabilityRow("THREAD=REFS", "draft-ietf-morg-inthread", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
 )
 

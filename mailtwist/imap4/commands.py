@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from attrs import frozen
 
-from .grammar import append, fetch, list, mailbox, search, session, store
+from .grammar import append, fetch, list, mailbox, search, session, sort, store
 from .grammar.scanner import CommandScanner
 from .types import (
     Capability,
@@ -101,12 +101,16 @@ _ROWS = (
     CommandRow(
         "SEARCH", "RFC 3501 §6.4.4", SELECTED, search.search, keeps_numbers=True
     ),
+    CommandRow("SORT", "RFC 5256 §3", SELECTED, sort.sort, keeps_numbers=True),
+    CommandRow("THREAD", "RFC 5256 §3", SELECTED, sort.thread, keeps_numbers=True),
     CommandRow("FETCH", "RFC 3501 §6.4.5", SELECTED, fetch.fetch, keeps_numbers=True),
     CommandRow("STORE", "RFC 3501 §6.4.6", SELECTED, store.store, keeps_numbers=True),
     CommandRow("COPY", "RFC 3501 §6.4.7", SELECTED, store.copy, try_create=True),
     CommandRow("MOVE", "RFC 6851 §3.1", SELECTED, store.move, try_create=True),
     CommandRow("UID EXPUNGE", "RFC 4315 §2.1", SELECTED, store.expunge),
     CommandRow("UID SEARCH", "RFC 3501 §6.4.8", SELECTED, search.search),
+    CommandRow("UID SORT", "RFC 5256 §3", SELECTED, sort.sort),
+    CommandRow("UID THREAD", "RFC 5256 §3", SELECTED, sort.thread),
     CommandRow("UID FETCH", "RFC 3501 §6.4.8", SELECTED, fetch.fetch),
     CommandRow("UID STORE", "RFC 3501 §6.4.8", SELECTED, store.store),
     CommandRow("UID COPY", "RFC 3501 §6.4.8", SELECTED, store.copy, try_create=True),

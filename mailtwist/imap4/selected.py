@@ -46,6 +46,7 @@ class Selected:
         if recent_from is not None:
             self._add_recent(recent_from)
         self._told_recent = self.recent
+        self.saved: list[int] = []  # UIDs of the last SEARCH with SAVE (RFC 5182 §2.1)
 
     # -- numbers --------------------------------------------------------------------
 
@@ -62,6 +63,8 @@ class Selected:
         (RFC 3501 §9, seq-number).  Quirk: "n:*" beyond the mailbox is its last message,
         and nothing if it is empty, as many clients ask for 1:* whatever EXISTS said.
         """
+        if sequence_set.saved:
+            return [uid for uid in self.saved if self.number_of(uid)]
         if uid:
             return sequence_set.pick(self.uids)
         picked: list[int] = []

@@ -16,9 +16,9 @@ from attrs import field, frozen
 
 from ..flags import Flags
 from ..mailbox.model import FlagChange, Path
-from ..search_key import SearchKey
 from ..secret import Secret
 from ..seqset import SequenceSet
+from .types_search import PartialRange, Search, Sort, Thread
 
 # -- any state --------------------------------------------------------------------
 
@@ -246,30 +246,6 @@ class Expunge:
     uids: SequenceSet | None = None
 
 
-class SearchReturn(Enum):
-    """search-return-opt (RFC 4731 §3.1)."""
-
-    MIN = "MIN"
-    MAX = "MAX"
-    ALL = "ALL"
-    COUNT = "COUNT"
-
-
-@frozen
-class Search:
-    """SEARCH (§6.4.4).
-
-    `returns` is None for the answer `* SEARCH`, else what `* ESEARCH` shall say
-    (RETURN () comes as {ALL}).  `uses_modseq`: a MODSEQ key is somewhere in `key`, so
-    the answer carries the highest MODSEQ of the result (RFC 7162 §3.1.5).
-    """
-
-    key: SearchKey
-    returns: frozenset[SearchReturn] | None = None
-    uses_modseq: bool = False
-    uid: bool = False
-
-
 @frozen
 class Store:
     """STORE (§6.4.6) with UNCHANGEDSINCE (RFC 7162 §3.1.3); `silent` for .SILENT."""
@@ -415,13 +391,14 @@ class Fetch:
     """FETCH (§6.4.5): attributes once each, macros expanded, in the client's order.
 
     UID FETCH has FetchUid among them.  `changed_since` is RFC 7162 §3.1.4.1, and brings
-    FetchModSeq with it.
+    FetchModSeq with it.  `partial`: only these of the messages (RFC 9394 §3.3).
     """
 
     sequence_set: SequenceSet
     attributes: tuple[FetchAttribute, ...]
     changed_since: int | None = None
     uid: bool = False
+    partial: PartialRange | None = None
 
 
 Command = (
@@ -451,6 +428,8 @@ Command = (
     | Unselect
     | Expunge
     | Search
+    | Sort
+    | Thread
     | Fetch
     | Store
     | Copy

@@ -7,7 +7,7 @@ the rest opens message files, for the messages that are left, in bounded memory.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..flags import RECENT
@@ -25,12 +25,15 @@ from ..search_key import (
     Larger,
     ModSeq,
     Not,
+    Older,
     Or,
+    Saved,
     SearchKey,
     SentDate,
     Smaller,
     Text,
     When,
+    Younger,
 )
 from .model import Column, MessageRows, Range
 from .search_body import (
@@ -45,14 +48,12 @@ from .search_body import (
 )
 from .search_fields import by_fields, by_kept_fields, field_test
 from .search_needle import Needle
+from .turns import Pause, Turns, chunks
 
-Pause = Callable[[], Awaitable[None]]
-
-_CHUNK = 500  # messages whose cached columns are asked for at once
 _BATCH = 1 << 20  # octets of small messages held at once
 _SMALL = 1 << 18  # octets of text under which a message is read in one piece
+_NEVER = 1 << 62  # seconds; after every internal date
 _MOST_HEADER = 1 << 20  # octets of one header that are searched
-_SLICE_US = 5000.0  # work after which others get a turn
 
 
 async def search(
@@ -62,15 +63,18 @@ async def search(
     *,
     recent: Container[int],
     pause: Pause,
+    now: float = 0.0,
+    saved: Sequence[int] = (),
 ) -> list[int]:
     """The UIDs among `uids` that match, ascending.
 
     `uids` is the session's view, ascending: sequence numbers are positions in it.
     `recent` holds the UIDs that are \\\\Recent in this session.  `pause` is awaited
     about every 5 ms of work.  Messages that are gone match nothing.  Days of internal
-    dates are those of UTC, as INTERNALDATE is told in UTC.
+    dates are those of UTC, as INTERNALDATE is told in UTC.  `now` is what OLDER and
+    YOUNGER count from, in seconds since 1970; `saved` is what "$" stands for.
     """
-    run = _Run(mailbox, uids, recent, pause)
+    run = _Run(mailbox, uids, recent, pause, now, saved)
     found = await run.matching(key, set(uids))
     return sorted(found - run.gone)
 
@@ -84,19 +88,15 @@ class _Run:
         uids: Sequence[int],
         recent: Container[int],
         pause: Pause,
+        now: float,
+        saved: Sequence[int],
     ) -> None:
         self._mailbox, self._view, self._recent = mailbox, uids, recent
-        self._pause, self._left_us = pause, _SLICE_US
+        self._now, self._saved = now, saved
+        self._spent = Turns(pause).spent
         self._rows: MessageRows | None = None
         self._covered: set[int] | None = None  # what _rows was asked for; None is all
         self.gone: set[int] = set()
-
-    async def _spent(self, us: float) -> None:
-        """Account for work done; gives others a turn when it was enough."""
-        self._left_us -= us
-        if self._left_us <= 0:
-            self._left_us = _SLICE_US
-            await self._pause()
 
     async def matching(self, key: SearchKey, among: set[int]) -> set[int]:
         """Those of `among` that match `key`."""
@@ -125,11 +125,17 @@ class _Run:
                 for low, high in numbers.resolved(len(view)).ranges:
                     picked.update(view[low - 1 : high])
                 return among & picked
+            case Saved():
+                return among.intersection(self._saved)
             case InUid(numbers):
                 await self._spent(len(among) / 50)
                 return among & set(numbers.pick(self._view))
             case HasFlag(flag) if flag.lower() == RECENT.lower():
                 return {uid for uid in among if uid in self._recent}
+            case Older(age):
+                return await self._arrived(among, 0, int(self._now) - age)
+            case Younger(age):
+                return await self._arrived(among, int(self._now) - age, _NEVER)
             case Body(needle):
                 return await self._by_text(needle, among, header=False)
             case Text(needle):
@@ -137,6 +143,13 @@ class _Run:
         rows = await self._columns(among)
         await self._spent(len(rows) / 10)
         return among & set(_by_column(key, rows))
+
+    async def _arrived(self, among: set[int], low: int, high: int) -> set[int]:
+        """Those with an internal date from `low` to `high`, seconds since 1970."""
+        rows = await self._columns(among)
+        await self._spent(len(rows) / 10)
+        pairs = zip(rows.uids, rows.internal_dates, strict=True)
+        return among & {uid for uid, at in pairs if low <= at <= high}
 
     async def _columns(self, among: set[int]) -> MessageRows:
         """The columns of at least `among`; what is missing in them is gone."""
@@ -150,10 +163,9 @@ class _Run:
         return self._rows
 
     async def _cached(
-        self, among: set[int], column: Column
+        self, wanted: list[int], column: Column
     ) -> Iterator[tuple[int, bytes]]:
         """(UID, octets of `column`) of those that are there."""
-        wanted = sorted(among)
         found = await self._mailbox.rendered(wanted, (column,))
         self.gone.update(
             uid for uid, row in zip(wanted, found, strict=True) if row is None
@@ -167,7 +179,7 @@ class _Run:
     async def _by_kept_fields(self, key: SearchKey, among: set[int]) -> set[int]:
         test = field_test(key)
         matching: set[int] = set()
-        for chunk in _chunks(among):
+        for chunk in chunks(sorted(among)):
             for uid, raw in await self._cached(chunk, Column.FIELDS):
                 if test(raw, raw.lower()):
                     matching.add(uid)
@@ -178,7 +190,7 @@ class _Run:
         """As _by_kept_fields, from the message files."""
         test = field_test(key)
         matching: set[int] = set()
-        for chunk in _chunks(among):
+        for chunk in chunks(sorted(among)):
             ranges = [
                 Range(uid, *_header(Part.decode(octets)))
                 for uid, octets in await self._cached(chunk, Column.PARTS)
@@ -200,7 +212,7 @@ class _Run:
             return among
         needle = Needle(text)
         matching: set[int] = set()
-        for chunk in _chunks(among):
+        for chunk in chunks(sorted(among)):
             small: dict[int, Span] = {}
             large: list[tuple[int, list[Span]]] = []
             for uid, octets in await self._cached(chunk, Column.PARTS):
@@ -299,7 +311,7 @@ def _grouped(keys: Sequence[SearchKey]) -> list[SearchKey]:
 def _cost(key: SearchKey) -> int:
     """0 nothing is read, 1 columns, 2 kept fields, 3 headers, 4 bodies."""
     match key:
-        case All() | InSequence() | InUid():
+        case All() | InSequence() | InUid() | Saved():
             return 0
         case Header() | SentDate():
             return 2 if by_kept_fields(key) else 3
@@ -351,12 +363,6 @@ def _by_column(key: SearchKey, rows: MessageRows) -> Iterable[int]:
 def _header(part: Part) -> tuple[int, int]:
     start, count = part.header
     return start, min(count, _MOST_HEADER)
-
-
-def _chunks(among: set[int]) -> Iterator[set[int]]:
-    ordered = sorted(among)
-    for at in range(0, len(ordered), _CHUNK):
-        yield set(ordered[at : at + _CHUNK])
 
 
 def _batches(ranges: Sequence[Range]) -> Iterator[list[Range]]:

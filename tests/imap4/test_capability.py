@@ -10,6 +10,7 @@ from mailtwist.imap4.capability import (
 )
 from mailtwist.imap4.commands import COMMANDS, SELECTED, State
 
+RFC = r"^RFC \d+( §[\d.]+)?$|^draft-ietf-morg-inthread$"  # a draft to the end
 BEFORE = State.NOT_AUTHENTICATED
 
 
@@ -59,14 +60,16 @@ class CapabilityTests(SynchronousTestCase):
         names = [row.name for row in CAPABILITIES]
         self.assertEqual(len(names), len(set(names)))
         for row in (*CAPABILITIES, *COMMANDS.values()):
-            self.assertRegex(row.rfc, r"^RFC \d+( §[\d.]+)?$")
+            self.assertRegex(
+                row.rfc, r"^RFC \d+( §[\d.]+)?$|^draft-ietf-morg-inthread$"
+            )
 
 
 class CommandTableTests(SynchronousTestCase):
     def test_expunge_is_held_back_where_numbers_are_under_way(self):
-        """RFC 3501 §7.4.1: FETCH, STORE and SEARCH, but not their UID forms."""
+        """RFC 3501 §7.4.1, RFC 5256 §3: not their UID forms."""
         found = {row.name for row in COMMANDS.values() if row.keeps_numbers}
-        self.assertEqual(found, {"FETCH", "STORE", "SEARCH"})
+        self.assertEqual(found, {"FETCH", "STORE", "SEARCH", "SORT", "THREAD"})
 
     def test_try_create_is_for_commands_with_a_target(self):
         found = {row.name for row in COMMANDS.values() if row.try_create}

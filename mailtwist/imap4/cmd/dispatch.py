@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from ...errors import MailError
+from ...errors import BadCharsetUnsaved, MailError
 from ..events import (
     AppendEnd,
     AppendOctets,
@@ -63,6 +63,8 @@ async def _answer(session: Session, event: Event) -> Answer | None:
         case Refused(_, fault, deselects, _):
             if deselects:
                 await session.leave()
+            if isinstance(fault, BadCharsetUnsaved) and session.selected is not None:
+                session.selected.saved = []
             raise fault
         case _:
             raise MailError()

@@ -23,6 +23,8 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     if command.changed_since is not None or plan.has(FetchModSeq):
         session.enable_condstore()
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
+    if command.partial is not None:
+        uids = command.partial.of(uids)
     if plan.sets_seen:
         await session.look_if_due()  # a change of others is known apart from ours
     rows = await _rows(mailbox, selected, uids)

@@ -1,18 +1,20 @@
-"""SEARCH (§6.4.4), ESEARCH (RFC 4731), with MODSEQ (RFC 7162 §3.1.5)."""
+"""SEARCH (§6.4.4), ESEARCH (RFC 4731), with MODSEQ (RFC 7162 §3.1.5), SAVE (RFC 5182)
+and PARTIAL (RFC 9394)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
+from ...errors import MailError
 from ...interfaces import IMailbox
 from ...mailbox.search import search as find
 from ...seqset import SequenceSet
 from ..response import Answer, ok, string, untagged
 from ..selected import Selected
 from ..session import Session
-from ..types import Search, SearchReturn
+from ..types_search import Returns, Search, SearchReturn
 
 
 @frozen
@@ -26,69 +28,128 @@ class _Recent:
 
 
 async def search(session: Session, command: Search) -> Answer:
+    uids = await searched(session, command)
+    if command.returns is None:
+        await tell_plain(session, command, "SEARCH", uids)
+    else:
+        await tell_extended(session, command, uids, SequenceSet.of_numbers)
+    return completed(session, command, "SEARCH")
+
+
+async def searched(session: Session, command: Search) -> list[int]:
+    """The UIDs that match, ascending; "$" stands for them if SAVE is asked for."""
     mailbox, selected = session.open
     if command.uses_modseq:
         session.enable_condstore()
     await session.look_if_due()
-    uids = await find(
-        mailbox,
-        command.key,
-        selected.uids,
-        recent=_Recent(selected.is_recent),
-        pause=session.connection.pause,
-    )
+    saves = command.returns is not None and command.returns.asks(SearchReturn.SAVE)
+    try:
+        uids = await find(
+            mailbox,
+            command.key,
+            selected.uids,
+            recent=_Recent(selected.is_recent),
+            pause=session.connection.pause,
+            now=session.connection.now(),
+            saved=selected.saved,
+        )
+    except MailError:
+        if saves:  # RFC 5182 §2.1: a NO leaves nothing saved
+            selected.saved = []
+        raise
     gone = selected.vanished  # and not yet told, as numbers are under way
     if gone:
         uids = [uid for uid in uids if uid not in gone]
-    found = uids if command.uid else _numbers(selected, uids)
-    if command.returns is None:
-        words = ["SEARCH", *map(str, found)]
-        if command.uses_modseq and uids:
-            words.append(f"(MODSEQ {await _highest(mailbox, uids)})")
-        session.put(untagged(" ".join(words).encode()))
-    else:
-        session.put(await _esearch(session, command, command.returns, uids, found))
-    if gone and not command.uid:  # RFC 5530 §3
-        return ok("SEARCH completed, some messages are gone", b"EXPUNGEISSUED")
-    return ok("SEARCH completed")
+    return uids
 
 
-def _numbers(selected: Selected, uids: list[int]) -> list[int]:
-    if len(uids) == selected.exists:
-        return list(range(1, len(uids) + 1))
+def completed(session: Session, command: Search, name: str) -> Answer:
+    """The tagged OK, which says so if messages are gone (RFC 5530 §3)."""
+    if session.open[1].vanished and not command.uid:
+        return ok(f"{name} completed, some messages are gone", b"EXPUNGEISSUED")
+    return ok(f"{name} completed")
+
+
+def told_as(selected: Selected, command: Search, uids: Sequence[int]) -> list[int]:
+    """UIDs as the client wants them: UIDs, or message numbers in the same order."""
+    if command.uid:
+        return list(uids)
     numbers = map(selected.number_of, uids)
     return [number for number in numbers if number is not None]
 
 
-async def _highest(mailbox: IMailbox, uids: list[int]) -> int:
-    """The highest MODSEQ of these; 1 if they are all gone meanwhile."""
-    return max((await mailbox.rows(uids)).modseqs, default=1)
+async def tell_plain(
+    session: Session, command: Search, name: str, uids: list[int]
+) -> None:
+    """`* SEARCH` or `* SORT` with its numbers."""
+    mailbox, selected = session.open
+    words = [name, *map(str, told_as(selected, command, uids))]
+    if command.uses_modseq and uids:
+        words.append(f"(MODSEQ {await _highest(mailbox, uids)})")
+    session.put(untagged(" ".join(words).encode()))
 
 
-async def _esearch(
+async def tell_extended(
     session: Session,
     command: Search,
-    returns: frozenset[SearchReturn],
     uids: list[int],
-    found: list[int],
-) -> bytes:
-    """The line of RFC 4731 §3.1."""
+    as_set: Callable[[list[int]], SequenceSet],
+) -> None:
+    """`* ESEARCH` (RFC 4731 §3.1) of results in their order, and "$" for SAVE.
+
+    `as_set` puts numbers into a set that is told: sorted, or as they come (SORT).
+    """
+    mailbox, selected = session.open
+    returns = command.returns or Returns()
+    part = uids if returns.partial is None else returns.partial.of(uids)
+    shown = _shown(returns, uids, part)
+    if returns.asks(SearchReturn.SAVE):
+        selected.saved = sorted(set(uids if _saves_all(returns) else shown))
+    if not returns.tells:
+        return
     words = [b"ESEARCH", b"(TAG %b)" % string(session.tag)]
     if command.uid:
         words.append(b"UID")
-    if found:
-        if SearchReturn.MIN in returns:
-            words.append(b"MIN %d" % found[0])
-        if SearchReturn.MAX in returns:
-            words.append(b"MAX %d" % found[-1])
-        if SearchReturn.ALL in returns:
-            words.append(b"ALL " + SequenceSet.of_numbers(found).encode())
-    if SearchReturn.COUNT in returns:
-        words.append(b"COUNT %d" % len(found))
-    if command.uses_modseq and uids:
-        # RFC 4731 §3.2: of what is told, so of all unless only the ends are.
-        if not returns & {SearchReturn.ALL, SearchReturn.COUNT}:
-            ends = [uids[0]] if SearchReturn.MIN in returns else []
-            uids = ends + ([uids[-1]] if SearchReturn.MAX in returns else [])
-        words.append(b"MODSEQ %d" % await _highest(session.open[0], sorted(set(uids))))
-    return untagged(*words)
+    if uids:
+        ends = told_as(selected, command, [uids[0], uids[-1]])
+        if returns.asks(SearchReturn.MIN):
+            words.append(b"MIN %d" % ends[0])
+        if returns.asks(SearchReturn.MAX):
+            words.append(b"MAX %d" % ends[-1])
+        if returns.asks(SearchReturn.ALL):
+            all_ = as_set(told_as(selected, command, uids))
+            words.append(b"ALL " + all_.encode())
+    if returns.partial is not None:
+        some = as_set(told_as(selected, command, part)).encode() or b"NIL"
+        words.append(b"PARTIAL (%b %b)" % (returns.partial.encode(), some))
+    if returns.asks(SearchReturn.COUNT):
+        words.append(b"COUNT %d" % len(uids))
+    if command.uses_modseq and shown:  # RFC 4731 §3.2: of what is told
+        words.append(b"MODSEQ %d" % await _highest(mailbox, sorted(set(shown))))
+    session.put(untagged(*words))
+
+
+def _saves_all(returns: Returns) -> bool:
+    """The table of RFC 5182 §2.4, with that of RFC 9394 §3.2."""
+    some = {SearchReturn.MIN, SearchReturn.MAX}
+    all_ = {SearchReturn.ALL, SearchReturn.COUNT}
+    if returns.options & all_:
+        return True
+    return returns.partial is None and not returns.options & some
+
+
+def _shown(returns: Returns, uids: list[int], part: list[int]) -> list[int]:
+    """The results that the answer is about."""
+    if _saves_all(returns) or not uids:
+        return uids
+    shown = list(part) if returns.partial is not None else []
+    if returns.asks(SearchReturn.MIN):
+        shown.append(uids[0])
+    if returns.asks(SearchReturn.MAX):
+        shown.append(uids[-1])
+    return shown
+
+
+async def _highest(mailbox: IMailbox, uids: list[int]) -> int:
+    """The highest MODSEQ of these; 1 if they are all gone meanwhile."""
+    return max((await mailbox.rows(sorted(uids))).modseqs, default=1)

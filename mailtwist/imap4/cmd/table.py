@@ -8,7 +8,20 @@ from typing import Any
 from .. import types as t
 from ..response import Answer
 from ..session import Session
-from . import auth, copy, expunge, fetch, idle, list, mailboxes, search, select, store
+from ..types_search import Search, Sort, Thread
+from . import (
+    auth,
+    copy,
+    expunge,
+    fetch,
+    idle,
+    list,
+    mailboxes,
+    search,
+    select,
+    sort,
+    store,
+)
 
 # None: the command goes on, and another event ends it (IDLE).
 Handler = Callable[[Session, Any], Awaitable[Answer | None]]
@@ -37,7 +50,9 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Close: select.close,
     t.Unselect: select.unselect,
     t.Expunge: expunge.expunge,
-    t.Search: search.search,
+    Search: search.search,
+    Sort: sort.sort,
+    Thread: sort.thread,
     t.Fetch: fetch.fetch,
     t.Store: store.store,
     t.Copy: copy.copy,

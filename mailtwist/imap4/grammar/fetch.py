@@ -23,6 +23,8 @@ from ..types import (
     Section,
     SectionText,
 )
+from ..types_search import PartialRange
+from .returns import partial_range
 from .scanner import CommandScanner
 from .sequence import sequence_set
 from .strings import (
@@ -78,7 +80,7 @@ def fetch(s: CommandScanner) -> Fetch:
         else:
             s.at = at
             found = (fetch_att(s),)
-    changed_since = _changed_since(s) if s.skip(b" (") else None
+    changed_since, partial = _modifiers(s)
     attributes = dict.fromkeys(found)
     if len(attributes) > MOST_ATTRIBUTES:
         raise BadParameter(f"At most {MOST_ATTRIBUTES} attributes")
@@ -86,18 +88,36 @@ def fetch(s: CommandScanner) -> Fetch:
         attributes[FetchModSeq()] = None
     if s.uid and FetchUid() not in attributes:
         attributes = {FetchUid(): None} | attributes
-    return Fetch(numbers, tuple(attributes), changed_since, s.uid)
+    return Fetch(numbers, tuple(attributes), changed_since, s.uid, partial)
 
 
-def _changed_since(s: CommandScanner) -> int:
-    """ "CHANGEDSINCE" SP mod-sequence-value ")"."""
-    if word(s) != "CHANGEDSINCE":
-        raise BadParameter("Unknown modifier of FETCH")
-    sp(s)
-    # Quirk: 0, which is no mod-sequence-value but asks for everything.
-    value = mod_sequence(s)
-    s.expect(b")", "a closing parenthesis")
-    return value
+def _modifiers(s: CommandScanner) -> tuple[int | None, PartialRange | None]:
+    """[SP fetch-modifiers]: CHANGEDSINCE (RFC 7162 §3.1.4.1), PARTIAL (RFC 9394 §4)."""
+    changed_since: int | None = None
+    partial: PartialRange | None = None
+    if not s.text.startswith(b" (", s.at):
+        return changed_since, partial
+    s.at += 1
+    for name, value in parenthesized(s, _modifier):
+        if name == "CHANGEDSINCE" and changed_since is None:
+            changed_since = value if isinstance(value, int) else None
+        elif name == "PARTIAL" and partial is None:
+            partial = value if isinstance(value, PartialRange) else None
+        else:
+            raise BadParameter(f"{name} twice")
+    return changed_since, partial
+
+
+def _modifier(s: CommandScanner) -> tuple[str, int | PartialRange]:
+    name = word(s)
+    if name == "CHANGEDSINCE":
+        sp(s)
+        # Quirk: 0, which is no mod-sequence-value but asks for everything.
+        return name, mod_sequence(s)
+    if name == "PARTIAL" and s.uid:
+        sp(s)
+        return name, partial_range(s)
+    raise BadParameter("Unknown modifier of FETCH")
 
 
 def fetch_att(s: CommandScanner) -> FetchAttribute:

@@ -1,4 +1,4 @@
-"""SEARCH (RFC 3501 §6.4.4, RFC 4731 §3.1, RFC 7162 §3.1.5)."""
+"""SEARCH (RFC 3501 §6.4.4, RFC 4731 §3.1, RFC 7162 §3.1.5, RFC 5182, RFC 5032)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import date
 
 from ... import search_key as key
-from ...errors import BadCharset, BadParameter, SyntaxFault
+from ...errors import BadCharset, BadCharsetUnsaved, BadParameter, SyntaxFault
 from ...flags import ANSWERED, DELETED, DRAFT, FLAGGED, RECENT, SEEN, canonical
 from ...search_key import SearchKey, When
-from ..types import Search, SearchReturn
+from ..types_search import Returns, Search, SearchReturn
 from .date import day
+from .returns import try_returns
 from .scanner import CommandScanner
 from .sequence import sequence_set
 from .strings import (
@@ -19,6 +20,7 @@ from .strings import (
     atom,
     mod_sequence,
     number,
+    nz_number,
     parenthesized,
     sp,
     string,
@@ -46,24 +48,33 @@ CHARSETS = {
 }
 _ALIASES = {"ASCII": "US-ASCII", "UTF8": "UTF-8", "LATIN1": "ISO-8859-1"}
 
-_RETURN = re.compile(rb"RETURN \(", re.I)
 _CHARSET = re.compile(rb"CHARSET ", re.I)
-_SET = re.compile(rb"[0-9*]")
+_SET = re.compile(rb"[0-9*$]")
 
 
 def search(s: CommandScanner) -> Search:
     """[SP search-return-opts] [SP "CHARSET" SP astring] 1*(SP search-key)."""
+    returns = try_returns(s)
     sp(s)
-    returns = None
-    if s.try_match(_RETURN):
-        s.at -= 1
-        returns = frozenset(parenthesized(s, _return, empty=True))
-        returns = returns or frozenset({SearchReturn.ALL})
-        sp(s)
     charset = None
     if s.try_match(_CHARSET):
-        charset = codec(astring(s, "a charset"))
+        charset = charset_of(s, returns)
         sp(s)
+    return criteria(s, charset, returns)
+
+
+def charset_of(s: CommandScanner, returns: Returns | None) -> str:
+    """The codec of a charset; raises BadCharset."""
+    try:
+        return codec(astring(s, "a charset"))
+    except BadCharset:
+        if returns is not None and returns.asks(SearchReturn.SAVE):
+            raise BadCharsetUnsaved() from None
+        raise
+
+
+def criteria(s: CommandScanner, charset: str | None, returns: Returns | None) -> Search:
+    """search-key *(SP search-key), to the end of the command."""
     parser = _Keys(charset)
     keys = [parser.search_key(s)]
     while s.skip(b" ") and not s.done:
@@ -81,14 +92,6 @@ def codec(name: bytes) -> str:
     return found
 
 
-def _return(s: CommandScanner) -> SearchReturn:
-    name = word(s, "a return option")
-    try:
-        return SearchReturn(name)
-    except ValueError as fault:
-        raise BadParameter(f"Unknown return option {name[:40]}") from fault
-
-
 _Rule = Callable[["_Keys", CommandScanner], SearchKey]
 
 
@@ -104,7 +107,8 @@ class _Keys:
                 keys = tuple(parenthesized(s, self.search_key))
                 return keys[0] if len(keys) == 1 else key.And(keys)
             if _SET.match(s.text, s.at):
-                return key.InSequence(sequence_set(s))
+                numbers = sequence_set(s)
+                return key.Saved() if numbers.saved else key.InSequence(numbers)
             name = word(s, "a search key")
             rule = _RULES.get(name)
             if rule is None:
@@ -189,6 +193,14 @@ def _sized(kind: Callable[[int], SearchKey]) -> _Rule:
     return rule
 
 
+def _aged(kind: Callable[[int], SearchKey]) -> _Rule:
+    def rule(keys: _Keys, s: CommandScanner) -> SearchKey:
+        sp(s)
+        return kind(nz_number(s, "an interval in seconds"))
+
+    return rule
+
+
 def _keyword(s: CommandScanner) -> SearchKey:
     """Quirk: a system flag in KEYWORD is looked for as what it is."""
     sp(s)
@@ -198,7 +210,8 @@ def _keyword(s: CommandScanner) -> SearchKey:
 
 def _uid(keys: _Keys, s: CommandScanner) -> SearchKey:
     sp(s)
-    return key.InUid(sequence_set(s))
+    uids = sequence_set(s)
+    return key.Saved() if uids.saved else key.InUid(uids)
 
 
 _RULES: dict[str, _Rule] = {
@@ -219,6 +232,7 @@ _RULES: dict[str, _Rule] = {
     "NEW": _constant(key.And((key.HasFlag(RECENT), key.Not(key.HasFlag(SEEN))))),
     "NOT": _Keys.not_,
     "OLD": _lacks(RECENT),
+    "OLDER": _aged(key.Older),
     "ON": _dated(key.InternalDate, When.ON),
     "OR": _Keys.or_,
     "RECENT": _has(RECENT),
@@ -238,4 +252,5 @@ _RULES: dict[str, _Rule] = {
     "UNFLAGGED": _lacks(FLAGGED),
     "UNKEYWORD": lambda keys, s: key.Not(_keyword(s)),
     "UNSEEN": _lacks(SEEN),
+    "YOUNGER": _aged(key.Younger),
 }

@@ -1,11 +1,11 @@
-"""sequence-set (RFC 3501 §9)."""
+"""sequence-set (RFC 3501 §9, RFC 5182 §3)."""
 
 from __future__ import annotations
 
 import re
 
 from ...errors import SyntaxFault
-from ...seqset import STAR, SequenceSet
+from ...seqset import SAVED, STAR, SequenceSet
 from .scanner import CommandScanner
 from .strings import MOST_NUMBER
 
@@ -14,8 +14,10 @@ SEQUENCE_SET = re.compile(rb"%b(?::%b)?(?:,%b(?::%b)?)*" % (_ONE, _ONE, _ONE, _O
 
 
 def sequence_set(s: CommandScanner) -> SequenceSet:
-    """Its ranges, sorted and joined: n log n in the number of ranges."""
+    """Its ranges, sorted and joined: n log n in the number of ranges; SAVED for "$"."""
     at = s.at
+    if s.skip(b"$"):
+        return SAVED
     found = s.match(SEQUENCE_SET, "a sequence set")
     ranges = []
     for item in found[0].split(b","):

@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.errors import MailError
 from mailtwist.imap4 import types as t
 from mailtwist.imap4.commands import State
+from mailtwist.imap4.types_search import Search, Sort
 
 from ..talk import asked
 
@@ -36,7 +37,7 @@ CLIENTS = {
         (None, b'uid copy 12 "Trash"', t.Copy),
         (None, b'uid move 12,14:20 "Archives/2024"', t.Move),
         (None, b"uid expunge 12", t.Expunge),
-        (None, b'UID SEARCH UNDELETED SUBJECT "report"', t.Search),
+        (None, b'UID SEARCH UNDELETED SUBJECT "report"', Search),
         (None, b'STATUS "Sent" (UIDNEXT MESSAGES UNSEEN RECENT)', t.Status),
         (None, b'create "Archives/2024"', t.Create),
         (None, b"unselect", t.Unselect),
@@ -73,7 +74,7 @@ CLIENTS = {
         (None, b"UID FETCH 4 (FLAGS BODY.PEEK[])", t.Fetch),
         (None, b"UID STORE 4 +FLAGS.SILENT (\\Seen \\Flagged)", t.Store),
         (None, b"UID EXPUNGE 4,7", t.Expunge),
-        (None, b"UID SEARCH HEADER X-TUID abcdefABCDEF", t.Search),
+        (None, b"UID SEARCH HEADER X-TUID abcdefABCDEF", Search),
         (None, b"CHECK", t.Check),
     ],
     "Outlook": [
@@ -90,7 +91,7 @@ CLIENTS = {
         ),
         (None, b"UID FETCH 7 (BODY.PEEK[] UID)", t.Fetch),
         (None, b"UID STORE 7 FLAGS.SILENT (\\Seen \\Deleted)", t.Store),
-        (None, b"UID SEARCH 1:50 NOT DELETED", t.Search),
+        (None, b"UID SEARCH 1:50 NOT DELETED", Search),
         (None, b"IDLE", t.Idle),
     ],
     "Apple Mail": [
@@ -113,7 +114,7 @@ CLIENTS = {
         (None, b"UID FETCH 9 (BODYSTRUCTURE BODY.PEEK[HEADER])", t.Fetch),
         (None, b"UID FETCH 9 BODY.PEEK[2]<0.32768>", t.Fetch),
         (None, b"UID STORE 9 +FLAGS.SILENT (\\Seen $NotJunk NotJunk)", t.Store),
-        (None, b"UID SEARCH RETURN (ALL) 1:* NOT DELETED ", t.Search),
+        (None, b"UID SEARCH RETURN (ALL) 1:* NOT DELETED ", Search),
         (None, b'CREATE "Sent Messages"', t.Create),
     ],
     "OfflineIMAP": [
@@ -122,8 +123,8 @@ CLIENTS = {
         (None, b"UID FETCH 1:* (FLAGS INTERNALDATE)", t.Fetch),
         (None, b"FETCH 1:3 (FLAGS UID INTERNALDATE)", t.Fetch),
         (None, b"UID FETCH 2 (BODY.PEEK[])", t.Fetch),
-        (None, b"UID SEARCH HEADER X-OfflineIMAP 1234-5678", t.Search),
-        (None, b"UID SEARCH (SINCE 1-Feb-2024)", t.Search),
+        (None, b"UID SEARCH HEADER X-OfflineIMAP 1234-5678", Search),
+        (None, b"UID SEARCH (SINCE 1-Feb-2024)", Search),
         (None, b"UID STORE 2,3 -FLAGS (\\Seen)", t.Store),
     ],
     "K-9 Mail": [
@@ -131,8 +132,8 @@ CLIENTS = {
         (None, b"NAMESPACE", t.Namespace),
         (None, b'LIST "" "*" RETURN (SPECIAL-USE)', t.List),
         (None, b'SELECT "INBOX"', t.Select),
-        (None, b"UID SEARCH 1:25 NOT DELETED", t.Search),
-        (None, b"UID SEARCH KEYWORD $label UNSEEN", t.Search),
+        (None, b"UID SEARCH 1:25 NOT DELETED", Search),
+        (None, b"UID SEARCH KEYWORD $label UNSEEN", Search),
         (
             None,
             b"UID FETCH 1,3,5 (UID FLAGS INTERNALDATE RFC822.SIZE "
@@ -149,9 +150,9 @@ CLIENTS = {
     ],
     "Python and Perl libraries": [
         (None, b"SELECT INBOX", t.Select),
-        (None, b"SEARCH ALL", t.Search),
-        (None, b"SEARCH CHARSET UTF-8 SUBJECT {4+}\r\n\xc3\xa4\xc3\xb6", t.Search),
-        (None, b"UID SORT (DATE) UTF-8 ALL", None),
+        (None, b"SEARCH ALL", Search),
+        (None, b"SEARCH CHARSET UTF-8 SUBJECT {4+}\r\n\xc3\xa4\xc3\xb6", Search),
+        (None, b"UID SORT (DATE) UTF-8 ALL", Sort),
         (None, b"FETCH 1 (RFC822)", t.Fetch),
         (None, b'FETCH 1 "(RFC822)"', None),
         (None, b"STORE 1 +FLAGS \\Deleted", t.Store),

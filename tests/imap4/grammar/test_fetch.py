@@ -119,7 +119,9 @@ class FetchTests(SynchronousTestCase):
             (b"BODY[]<0.0>", SyntaxFault, "partial of nothing"),
             (b"BODY[]<-1.5>", SyntaxFault, "negative offset"),
             (b"FLAGS (CHANGEDSINCE)", SyntaxFault, "no mod-sequence"),
-            (b"FLAGS (CHANGEDSINCE 1 VANISHED)", SyntaxFault, "QRESYNC is not here"),
+            (b"FLAGS (CHANGEDSINCE 1 VANISHED)", BadParameter, "QRESYNC is not here"),
+            (b"FLAGS (PARTIAL 1:2)", BadParameter, "PARTIAL is for UID FETCH"),
+            (b"FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 2)", BadParameter, "twice"),
             (b"FLAGS (FOO 1)", BadParameter, "unknown modifier"),
         ]:
             with self.assertRaises(fault, msg=why):

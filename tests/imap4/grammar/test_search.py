@@ -10,8 +10,8 @@ from mailtwist import search_key as k
 from mailtwist.errors import BadCharset, BadParameter, SyntaxFault
 from mailtwist.imap4.grammar.scanner import MOST_LEVELS
 from mailtwist.imap4.grammar.search import CHARSETS
-from mailtwist.imap4.types import SearchReturn
-from mailtwist.seqset import STAR, SequenceSet
+from mailtwist.imap4.types_search import PartialRange, Returns, SearchReturn
+from mailtwist.seqset import SAVED, STAR, SequenceSet
 
 from ..talk import asked
 
@@ -35,6 +35,8 @@ KEYS = [
     (b"NEW", k.And((RECENT, k.Not(SEEN)))),
     (b"OLD", k.Not(RECENT)),
     (b"RECENT", RECENT),
+    (b"OLDER 3600", k.Older(3600)),
+    (b"YOUNGER 1", k.Younger(1)),
     (b"KEYWORD $Junk", k.HasFlag("$Junk")),
     (b"UNKEYWORD $Junk", k.Not(k.HasFlag("$Junk"))),
     (b"KEYWORD \\seen", SEEN),
@@ -158,7 +160,31 @@ class SearchTests(SynchronousTestCase):
             (b"RETURN (min COUNT) ALL", {SearchReturn.MIN, SearchReturn.COUNT}),
             (b"RETURN (ALL) CHARSET UTF-8 ALL", {SearchReturn.ALL}),
         ]:
-            self.assertEqual(asked(b"SEARCH " + text).returns, wanted)
+            returns = wanted and Returns(frozenset(wanted))
+            self.assertEqual(asked(b"SEARCH " + text).returns, returns)
+
+    def test_partial_ranges_are_read_either_way_round(self):
+        for text, wanted in [
+            (b"1:500", PartialRange(1, 500)),
+            (b"500:1", PartialRange(1, 500)),
+            (b"-1:-100", PartialRange(1, 100, from_end=True)),
+            (b"-100:-1", PartialRange(1, 100, from_end=True)),
+        ]:
+            found = asked(b"UID SEARCH RETURN (PARTIAL %b) ALL" % text).returns
+            self.assertEqual(found, Returns(frozenset(), wanted))
+
+    def test_partial_ranges_that_are_none(self):
+        for text in (b"0:1", b"1", b"1:*", b"-1:2", b"1:4294967296", b"1:2 ALL"):
+            with self.assertRaises((SyntaxFault, BadParameter), msg=text):
+                asked(b"UID SEARCH RETURN (PARTIAL %b) ALL" % text)
+
+    def test_the_saved_result_is_a_key_and_a_set(self):
+        self.assertEqual(key(b"$"), k.Saved())
+        self.assertEqual(key(b"UID $"), k.Saved())
+        self.assertEqual(key(b"OR $ 1"), k.Or(k.Saved(), k.InSequence(numbers((1, 1)))))
+        self.assertIs(asked(b"FETCH $ FLAGS").sequence_set, SAVED)
+        with self.assertRaises(SyntaxFault):
+            asked(b"FETCH $,1 FLAGS")
 
     def test_modseq_anywhere_is_told(self):
         self.assertTrue(asked(b"SEARCH NOT (SEEN OR 1 MODSEQ 7)").uses_modseq)

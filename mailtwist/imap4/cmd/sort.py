@@ -1,0 +1,50 @@
+"""SORT (RFC 5256 §3), also with RETURN (RFC 5267 §3), and THREAD."""
+
+from __future__ import annotations
+
+from ...mailbox import sort as ordered
+from ...mailbox.thread import threads, written
+from ...mailbox.turns import Turns
+from ...seqset import SequenceSet
+from ..response import Answer, untagged
+from ..session import Session
+from ..types_search import Sort, Thread
+from .search import completed, searched, tell_extended, tell_plain
+
+
+async def sort(session: Session, command: Sort) -> Answer:
+    mailbox, _ = session.open
+    uids = await ordered.sort(
+        mailbox,
+        command.criteria,
+        await searched(session, command.search),
+        pause=session.connection.pause,
+    )
+    if command.search.returns is None:
+        await tell_plain(session, command.search, "SORT", uids)
+    else:
+        await tell_extended(session, command.search, uids, _in_order)
+    return completed(session, command.search, "SORT")
+
+
+async def thread(session: Session, command: Thread) -> Answer:
+    mailbox, selected = session.open
+    uids = await searched(session, command.search)
+    turns = Turns(session.connection.pause)
+    messages = await ordered.threaded(mailbox, uids, turns=turns)
+    heads = await threads(command.algorithm, messages, turns.spent)
+    number = (lambda uid: uid) if command.search.uid else selected.number_of
+    words = [b"THREAD", written(heads, number)] if heads else [b"THREAD"]
+    session.put(untagged(*words))
+    return completed(session, command.search, "THREAD")
+
+
+def _in_order(numbers: list[int]) -> SequenceSet:
+    """As they come; only ascending neighbours make a range (RFC 5267 §3.2)."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] + 1 == number:
+            ranges[-1] = ranges[-1][0], number
+        else:
+            ranges.append((number, number))
+    return SequenceSet(tuple(ranges))

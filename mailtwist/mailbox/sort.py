@@ -1,0 +1,173 @@
+"""SORT and what THREAD looks at (RFC 5256 §2, §3; RFC 5957 §3), for any mailbox.
+
+Everything comes from columns and from header fields that the cache keeps: no message
+is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from ..interfaces import IMailbox
+from ..mime.address_list import Listed, addresses
+from ..mime.base_subject import base_subject
+from ..mime.date import day, moment
+from ..mime.header import unfold
+from ..mime.message_id import message_ids
+from ..mime.text import decoded_words, normal
+from ..sort_key import SortCriterion, SortKey
+from .model import Column
+from .search_fields import values
+from .thread import Threaded
+from .turns import Pause, Turns, chunks
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIELD_US = 8.0  # about what one value of one message costs
+
+# The value of a field in (octets, the same in lower case, the internal date).
+_Value = Callable[[bytes, bytes, int], str | float]
+
+
+async def sort(
+    mailbox: IMailbox,
+    criteria: Sequence[SortCriterion],
+    uids: Sequence[int],
+    *,
+    pause: Pause,
+) -> list[int]:
+    """`uids` (ascending) in the order asked for, equal ones ascending; those that are
+    gone are left out.  `pause` is awaited about every 5 ms of work."""
+    turns = Turns(pause)
+    rows = await mailbox.rows(list(uids))
+    arrived = dict(zip(rows.uids, rows.internal_dates, strict=True))
+    keys = dict.fromkeys(criterion.key for criterion in criteria)
+    table: dict[SortKey, dict[int, str | float]] = {key: {} for key in keys}
+    if SortKey.ARRIVAL in table:
+        table[SortKey.ARRIVAL].update(arrived)
+    if SortKey.SIZE in table:
+        table[SortKey.SIZE] = dict(zip(rows.uids, rows.octets, strict=True))
+    read = [(table[key], _VALUES[key]) for key in keys if key in _VALUES]
+    order = list(rows.uids)
+    if read:
+        order = []
+        for chunk in chunks(rows.uids):
+            for uid, raw in await _kept_fields(mailbox, chunk):
+                lower = raw.lower()
+                for column, value in read:
+                    column[uid] = value(raw, lower, arrived[uid])
+                order.append(uid)
+            await turns.spent(len(chunk) * len(read) * _FIELD_US)
+    for criterion in reversed(criteria):
+        order.sort(key=table[criterion.key].__getitem__, reverse=criterion.reverse)
+        await turns.spent(len(order))
+    return order
+
+
+async def threaded(
+    mailbox: IMailbox, uids: Sequence[int], *, turns: Turns
+) -> list[Threaded]:
+    """What threading looks at, of those of `uids` (ascending) that are there."""
+    rows = await mailbox.rows(list(uids))
+    arrived = dict(zip(rows.uids, rows.internal_dates, strict=True))
+    found: list[Threaded] = []
+    for chunk in chunks(rows.uids):
+        for uid, raw in await _kept_fields(mailbox, chunk):
+            found.append(_threaded(uid, raw, arrived[uid]))
+        await turns.spent(len(chunk) * 4 * _FIELD_US)
+    return found
+
+
+async def _kept_fields(mailbox: IMailbox, uids: list[int]) -> list[tuple[int, bytes]]:
+    found = await mailbox.rendered(uids, (Column.FIELDS,))
+    pairs = zip(uids, found, strict=True)
+    return [(uid, row[0]) for uid, row in pairs if row is not None]
+
+
+def _threaded(uid: int, raw: bytes, arrived: int) -> Threaded:
+    lower = raw.lower()
+    (own, *_) = [*_ids(raw, lower, b"message-id"), None]
+    references = _ids(raw, lower, b"references")
+    if not references:
+        references = _ids(raw, lower, b"in-reply-to")[:1]
+    subject, reply = base_subject(_text(raw, lower, b"subject"))
+    sent = _sent(raw, lower, arrived)
+    return Threaded(uid, own, tuple(references), sent, normal(subject), reply)
+
+
+def _ids(raw: bytes, lower: bytes, name: bytes) -> list[bytes]:
+    return [
+        one
+        for start, end in values(lower, name)
+        for one in message_ids(unfold(raw[start:end]))
+    ]
+
+
+def _text(raw: bytes, lower: bytes, name: bytes) -> str:
+    """The first field of that name, decoded; "" if there is none."""
+    for start, end in values(lower, name):
+        return decoded_words(unfold(raw[start:end]))
+    return ""
+
+
+def _sent(raw: bytes, lower: bytes, arrived: int) -> float:
+    """RFC 5256 §2.2, in seconds since 1970 UTC."""
+    for start, end in values(lower, b"date"):
+        value = raw[start:end]
+        at = moment(value)
+        if at is None and (date := day(value)):
+            at = datetime(date.year, date.month, date.day, tzinfo=UTC)
+        if at is not None:
+            return (at - _EPOCH).total_seconds()
+        break
+    return float(arrived)
+
+
+def _subject(raw: bytes, lower: bytes, arrived: int) -> str:
+    return normal(base_subject(_text(raw, lower, b"subject"))[0])
+
+
+def _first(raw: bytes, lower: bytes, name: bytes) -> Listed | None:
+    found = addresses([raw[start:end] for start, end in values(lower, name)])
+    return found[0] if found else None
+
+
+def _mailbox(name: bytes) -> _Value:
+    def value(raw: bytes, lower: bytes, arrived: int) -> str:
+        first = _first(raw, lower, name)
+        return _collated(first.mailbox or b"") if first else ""
+
+    return value
+
+
+def _display(name: bytes) -> _Value:
+    """RFC 5957 §3."""
+
+    def value(raw: bytes, lower: bytes, arrived: int) -> str:
+        first = _first(raw, lower, name)
+        if first is None:
+            return ""
+        shown = decoded_words(first.name or b"")
+        if shown:
+            return normal(shown)
+        address = first.mailbox or b""
+        if first.mailbox is not None and first.host is not None:
+            address += b"@" + first.host
+        return _collated(address)
+
+    return value
+
+
+def _collated(octets: bytes) -> str:
+    return normal(octets.decode("utf-8", "replace"))
+
+
+_VALUES: dict[SortKey, _Value] = {
+    SortKey.CC: _mailbox(b"cc"),
+    SortKey.DATE: _sent,
+    SortKey.DISPLAYFROM: _display(b"from"),
+    SortKey.DISPLAYTO: _display(b"to"),
+    SortKey.FROM: _mailbox(b"from"),
+    SortKey.SUBJECT: _subject,
+    SortKey.TO: _mailbox(b"to"),
+}
