@@ -126,6 +126,18 @@ class RunningTests(TestCase):
         told = [line["text"] for line in lines if "text" in line]
         self.assertEqual(told, ["disk {is} slow"])
 
+    async def test_it_cannot_fill_our_log(self):
+        lines = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        await self.store.mailboxes(ANN).status(INBOX)
+        for _ in range(1000):
+            self.servers[0].send([0, "log", ["info", "x" * 10_000]])
+        await self.store.mailboxes(ANN).status(INBOX)
+        told = [line["text"] for line in lines if "text" in line]
+        self.assertEqual(len(told), agents.MOST_LINES)
+        self.assertEqual({len(text) for text in told}, {agents.MOST_LINE})
+
     async def test_what_no_agent_says_ends_the_connection(self):
         for value in ([0], "word", [0, "log", [7]], {"rows": 1}, [0, [], 1]):
             await self.store.mailboxes(ANN).status(INBOX)

@@ -24,6 +24,9 @@ SHORT_S = 10.0  # an agent that lived no longer than this failed to start
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.25, 30.0  # between starts that fail
 CLOSE_S = 10.0  # for an agent to end its work when the server stops
 
+MOST_LINES, LINES_S = 200, 10.0  # of one agent in the log
+MOST_LINE = 4000  # characters
+
 # Starts an agent for (uid, gid); gives the descriptor of our end of its socket.
 Spawn = Callable[[int, int], Deferred[int]]
 Owner = tuple[int, int]  # uid, gid
@@ -156,6 +159,7 @@ class Agent(Connection):
     """The connection to one, and its word in our log."""
 
     ending = False
+    _lines, _lines_since_s = 0, 0.0
 
     def end(self) -> None:
         """It ends when it sees that nobody is there any more."""
@@ -193,6 +197,14 @@ class Agent(Connection):
             super().hinted(watch, modseq)
             return
         level, text = modseq
+        now = self._reactor.seconds()
+        if now - self._lines_since_s > LINES_S:
+            self._lines, self._lines_since_s = 0, now
+        self._lines += 1
+        if self._lines > MOST_LINES:  # what it says may be its user's doing
+            if self._lines == MOST_LINES + 1:
+                log.warn("the store agent of uid {uid} says too much", uid=self.uid)
+            return
         known = {"debug", "info", "warn", "error", "critical"}
         named = LogLevel.lookupByName(level if level in known else "info")
-        log.emit(named, "{text}", text=str(text), uid=self.uid)
+        log.emit(named, "{text}", text=str(text)[:MOST_LINE], uid=self.uid)

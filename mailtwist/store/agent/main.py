@@ -7,25 +7,38 @@ of is loaded only once root's rights are gone.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
+import struct
 import sys
+import traceback
 
-from .start import become, settings_of
+from .start import SOCKET, become, settings_of
 
 
 def main(arguments: list[str]) -> int:
     uid, gid, settings = int(arguments[0]), int(arguments[1]), arguments[2]
-    become(uid, gid)
-    os.umask(0o077)
-    os.chdir("/")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(PermissionError):
-        os.setsid()  # a terminal's signals are for the server, which ends us
-    from .serve import serve
-
+    try:
+        become(uid, gid)
+        os.umask(0o077)
+        os.chdir("/")
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(PermissionError):
+            os.setsid()  # a terminal's signals are for the server, which ends us
+        from .serve import serve
+    except Exception:
+        tell(traceback.format_exc(limit=-2))
+        return 1
     serve(uid, *settings_of(settings))
     return 0
+
+
+def tell(text: str) -> None:
+    """A line for the server's log, as `codec` has it, without all that it needs."""
+    line = json.dumps([0, "log", ["critical", f"it cannot serve: {text}"]]).encode()
+    with contextlib.suppress(OSError):
+        os.write(SOCKET, struct.pack(">II", len(line) + 4, len(line)) + line)
 
 
 if __name__ == "__main__":
