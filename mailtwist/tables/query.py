@@ -128,7 +128,7 @@ def filter_escaped(text: str) -> str:
 
 
 def name_escaped(text: str) -> str:
-    """For a value in a distinguished name."""
+    """For a value in a distinguished name (RFC 4514 §2.4)."""
     return _NAME.sub(_hex, text)
 
 
