@@ -150,7 +150,9 @@ class Transaction:
         recipients = tuple(self._recipients.values())
         only = b""
         if len(recipients) == 1:
-            only = recipients[0].address.encode(utf8=self.wishes.smtputf8)
+            address = recipients[0].address
+            # The domain alone must not make this a message that needs SMTPUTF8.
+            only = address.encode(utf8=self.wishes.smtputf8 and not address.ascii)
         envelope = Envelope(
             self.message_id,
             peer.session,

@@ -163,6 +163,19 @@ class MessageTests(SynchronousTestCase):
             ["250 2.0.0", "250 2.1.0"],
         )
 
+    def test_the_trace_needs_no_SMTPUTF8_where_the_recipient_needs_none(self):
+        """Else a host without it could not be sent what it may have (RFC 6531 §3.2)."""
+        house = House(trusted=["192.0.2.0/24"])
+        client = house.connect().begin()
+        for address, told in (
+            ("bob@bücher.test", "for <bob@xn--bcher-kva.test>"),
+            ("josé@bücher.test", "for <josé@bücher.test>"),
+        ):
+            rcpt = f"RCPT TO:<{address}>"
+            client.ask("MAIL FROM:<c@client.test> SMTPUTF8", rcpt, "DATA", ".")
+            trace = house.delivery.messages[-1][0].trace
+            self.assertIn(told.encode(), trace)
+
     def test_a_recipient_said_twice_gets_one_copy(self):
         self.send("x: y", to=(ANN, ANN))
         self.assertEqual(len(self.delivery.messages[0][0].recipients), 1)
