@@ -11,6 +11,7 @@ from .. import __version__
 from ..errors import ConfigError, MailError
 from . import (
     alias,
+    auth,
     check,
     completion,
     config,
@@ -22,7 +23,7 @@ from . import (
 )
 from .place import DEFAULT_CONFIG, config_file
 
-COMMANDS = (serve, check, config, user, alias, route, queue, sendmail, completion)
+COMMANDS = (serve, check, config, user, auth, alias, route, queue, sendmail, completion)
 
 
 def parser() -> argparse.ArgumentParser:
