@@ -103,8 +103,8 @@ class LdapConnections:
         """True if `password` is right for the entry `dn`.
 
         A bind without a password or a name is no login (RFC 4513 §5.1.2): no server is
-        asked.  Raises SourceDown, CannotSay."""
-        if not dn or not password:
+        asked, nor about what is not UTF-8.  Raises SourceDown, CannotSay."""
+        if not dn or not password or not is_text(password):
             return False
 
         def ask(connection: Any) -> bool:
@@ -112,8 +112,8 @@ class LdapConnections:
             connection.authentication = self._ldap3.SIMPLE
             try:
                 connection.bind(read_server_info=False)
-            finally:
-                connection.password = None
+            finally:  # it remembers what was sent
+                connection.password = connection.request = None
             result, words = (connection.result[k] for k in ("result", "description"))
             if result == SUCCESS:
                 return True
@@ -212,6 +212,15 @@ def entry_of(response: dict[str, Any]) -> LdapEntry:
             for name, values in response["raw_attributes"].items()
         },
     )
+
+
+def is_text(octets: bytes) -> bool:
+    """ldap3 fails for other octets, and tells them."""
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def whole_s(timeout_s: float) -> int:

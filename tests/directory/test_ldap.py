@@ -101,6 +101,7 @@ class LdapDirectoryTests(SynchronousTestCase):
         connections = LdapConnections(LdapAccounts(**NOWHERE), "sources")
         self.assertFalse(connections.bind("cn=ann", b""))
         self.assertFalse(connections.bind("", b"pw"))
+        self.assertFalse(connections.bind("cn=ann", b"p\xe4ss"))
 
 
 class OnePassword:

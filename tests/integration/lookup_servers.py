@@ -145,6 +145,41 @@ directory {folder}/data
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn="cn=reader,dc=test" read by anonymous auth by * none
 """
+# A database shaped like Active Directory's: what its own schema has, made searchable.
+AD_SCHEMA = """
+attributetype ( 1.3.6.1.4.1.32473.1.1 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch
+ SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.32473.1.2 NAME 'userPrincipalName'
+ EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.32473.1.3 NAME 'userAccountControl' EQUALITY integerMatch
+ SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.32473.1.4 NAME 'accountExpires' EQUALITY integerMatch
+ SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.32473.1.5 NAME 'memberOf'
+ EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 )
+attributetype ( 1.3.6.1.4.1.32473.1.6 NAME 'proxyAddresses' EQUALITY caseIgnoreMatch
+ SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+objectclass ( 1.3.6.1.4.1.32473.2.1 NAME 'user' SUP inetOrgPerson STRUCTURAL
+ MUST ( sAMAccountName $ userAccountControl )
+ MAY ( userPrincipalName $ accountExpires $ memberOf $ proxyAddresses ) )
+"""
+AD_DATABASE = """
+database mdb
+maxsize 67108864
+dbnosync
+suffix "dc=ad"
+rootdn "cn=admin,dc=ad"
+directory {folder}/ad
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn="cn=reader,dc=test" read by anonymous auth by * none
+"""
+AD_TREE = """
+dn: dc=ad
+objectClass: dcObject
+objectClass: organization
+dc: ad
+o: ad
+"""
 TREE = """
 dn: dc=test
 objectClass: dcObject
@@ -161,26 +196,43 @@ userPassword: {password}
 
 
 class Slapd(Server):
-    """Login `cn=reader,dc=test` reads everything below `dc=test`."""
+    """Login `cn=reader,dc=test` reads everything below `dc=test`, and `dc=ad` if there
+    are entries for that."""
 
     password = "s3cret pass"
 
-    def __init__(self, certificate, key, ca, entries):
+    def __init__(self, certificate, key, ca, entries, ad_entries=""):
         super().__init__()
+        self.tls_port = free_port()
         for name, pem in (("cert", certificate), ("key", key), ("ca", ca)):
             (self.folder / name).write_bytes(pem)
         (self.folder / "data").mkdir()
         self.conf = self.folder / "slapd.conf"
-        self.conf.write_text(
-            SLAPD_CONF.format(folder=self.folder, password=f'"{self.password}"')
-        )
-        tree = self.folder / "tree.ldif"
-        tree.write_text(TREE.format(password=self.password) + entries)
-        run("/usr/sbin/slapadd", "-q", "-f", self.conf, "-l", tree)
+        conf = SLAPD_CONF.format(folder=self.folder, password=f'"{self.password}"')
+        trees = {"dc=test": TREE.format(password=self.password) + entries}
+        if ad_entries:
+            (self.folder / "ad").mkdir()
+            (self.folder / "ad.schema").write_text(AD_SCHEMA)
+            conf = conf.replace(
+                "modulepath", f"include {self.folder}/ad.schema\nmodulepath", 1
+            ) + AD_DATABASE.format(folder=self.folder)
+            trees["dc=ad"] = AD_TREE + ad_entries
+        self.conf.write_text(conf)
+        for suffix, text in trees.items():
+            tree = self.folder / "tree.ldif"
+            tree.write_text(text)
+            add = ("/usr/sbin/slapadd", "-q", "-f", self.conf, "-b", suffix)
+            run(*add, "-l", tree)
         self.start()
 
     def words(self):
-        urls = f"ldap://127.0.0.1:{self.port} {self.unix_url()}"
+        urls = " ".join(
+            (
+                f"ldap://127.0.0.1:{self.port}",
+                f"ldaps://127.0.0.1:{self.tls_port}",
+                self.unix_url(),
+            )
+        )
         return [SLAPD, "-f", str(self.conf), "-d", "0", "-h", urls]
 
     def unix_url(self):

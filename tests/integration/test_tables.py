@@ -20,7 +20,7 @@ from .lookup_servers import MariaDb, Slapd
 AUTHORITY = Authority()
 OTHER = Authority("Another CA")
 
-# What somebody could say in RCPT to reach more than their own row.
+# What somebody could say in RCPT, or type as a name, to reach more than their own row.
 HOSTILE = [
     "' OR '1'='1",
     "' OR 1=1 -- ",
@@ -46,6 +46,19 @@ HOSTILE = [
     "x'; DROP TABLE alias; -- ",
     "ann@example.test' -- ",
     "\u017f",
+    "*)(uid=*",
+    "*)(uid=*))(|(uid=*",
+    "ann)(uid=ann",
+    "ann\\2a",
+    "ann\\",
+    "ann\0",
+    "ann)(&",
+    "!(uid=bob)",
+    "ann,ou=people,dc=test",
+    "\uff0a",
+    "\uff0a\uff09\uff08uid=\uff0a",
+    "\ufe68",
+    "\u0430nn",
 ]
 FOUND = "box@else.test"
 
