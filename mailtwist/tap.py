@@ -12,7 +12,7 @@ from twisted.python import usage
 
 from . import __version__
 from .config.load import load
-from .config.model import Config, Log
+from .config.model import Config
 from .errors import ConfigError
 from .log import setup
 
@@ -55,16 +55,21 @@ class Options(usage.Options):
         asked = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
         lost = self.parsed.log.to == "stdout" and not twistd.get("nodaemon")
         if not asked and not lost:
-            _chosen.append(self.parsed.log)
+            _chosen.append(self.parsed)
             twistd["logger"] = f"{__name__}.twistd_observer"
 
 
-_chosen: list[Log] = []  # twistd takes the name of a factory, and no argument
+_chosen: list[Config] = []  # twistd takes the name of a factory, and no argument
 
 
 def twistd_observer() -> ILogObserver:
-    """What twistd logs to; made after the fork, so that files belong to the daemon."""
-    return setup.observer(_chosen[-1])
+    """What twistd logs to; made after the fork, so that files belong to the daemon,
+    and as the user that it is going to be."""
+    from .service.privileges import acting_as
+
+    config = _chosen[-1]
+    with acting_as(config.process):
+        return setup.observer(config.log)
 
 
 def makeService(options: Options) -> IService:
@@ -74,7 +79,7 @@ def makeService(options: Options) -> IService:
     from .service.build import build
 
     sys.excepthook = tell_plainly
-    return build(options.parsed, reactor=reactor)
+    return build(options.parsed, reactor=reactor, embedded=False)
 
 
 def tell_plainly(

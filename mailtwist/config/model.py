@@ -22,6 +22,7 @@ from .option import (
     required,
     section,
 )
+from .process import Process
 from .queueing import Queue
 from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import RestrictionClass, Restrictions
@@ -388,6 +389,7 @@ class Config:
     restrictions: Restrictions = section(
         Restrictions, "What a client must keep to; Postfix's smtpd_*_restrictions."
     )
+    process: Process = section(Process, "Whom the server runs as.")
     agents: Agents = section(Agents, "Files of accounts that have a uid of their own.")
     restriction_class: tuple[RestrictionClass, ...] = listing(
         RestrictionClass, "Checks under names, for lists and access tables."

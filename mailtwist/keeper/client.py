@@ -66,8 +66,8 @@ class Keeper:
         protocol: str = "",
         limit_s: float,
     ) -> str:
-        """`tasks.RIGHT`, WRONG, or DISABLED for a right password of an account that is
-        expired or may not log in, as PAM's `service` says.
+        """`packets.RIGHT`, WRONG, or DISABLED for a right password of an account that
+        is expired or may not log in, as PAM's `service` says.
 
         `host` is the address of the client.  Raises SourceDown if PAM could not say
         within `limit_s`, SystemBusy."""

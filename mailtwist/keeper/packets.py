@@ -14,6 +14,7 @@ from typing import Any
 
 MOST_OCTETS = 64 * 1024
 MOST_DESCRIPTORS = 1
+RIGHT, WRONG, DISABLED = "right", "wrong", "disabled"  # of passwords
 DESCRIPTOR = 3  # of the socket in the keeper, and in each agent
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..errors import SourceDown
 from .client import Keeper
 from .packets import DESCRIPTOR, packed, send
 
@@ -23,18 +24,25 @@ log = Logger("mailtwist")
 PROGRAM = str(Path(__file__).with_name("__main__.py"))
 MOST_CHECKS = 32  # passwords at once; each is a process for some milliseconds
 STOP_S = 10.0
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 @frozen
 class Settings:
     """What a keeper may do; nothing that it is asked later goes further.
 
-    `agent` is the command of store agents, whose socket is descriptor 3; none if empty.
-    `files` are absolute paths of what it opens.
+    `agent` is the command of store agents, whose socket is descriptor 3, with `{uid}`
+    and `{gid}` where they are to be put in, and `environment` what it finds beside
+    HOME, USER and LOGNAME; `data` is where each gets its folder, if that is not empty.
+    Agents have uids from `least_uid`, or one of `others`; passwords are checked from
+    `least_uid`, `checks` at once.  `files` are absolute paths of what it opens.
     """
 
     least_uid: int = 1
+    others: Sequence[int] = ()
     agent: Sequence[str] = ()
+    environment: Mapping[str, str] = ENVIRONMENT
+    data: str = ""
     files: Sequence[str] = ()
     checks: int = MOST_CHECKS
 
@@ -65,14 +73,7 @@ def start(reactor: Any, settings: Settings) -> Running:
     """A keeper with the rights that this process has now.
 
     It may be called before the reactor runs.  Raises OSError."""
-    told = packed(
-        {
-            "least_uid": settings.least_uid,
-            "agent": list(settings.agent),
-            "files": list(settings.files),
-            "checks": settings.checks,
-        }
-    )
+    told = packed(asdict(settings))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     null = os.open(os.devnull, os.O_RDWR)
     said = Said()
@@ -93,6 +94,40 @@ def start(reactor: Any, settings: Settings) -> Running:
         theirs.close()
         os.close(null)
     return Running(reactor, Keeper(reactor, ours), said)
+
+
+class Keepers:
+    """The keeper of a server: the one that was started as root, or else one with the
+    server's own rights, from when it is first needed."""
+
+    def __init__(self, reactor: Any, settings: Settings) -> None:
+        self._reactor, self._settings = reactor, settings
+        self._running: Running | None = None
+        self.privileged = False
+        self._stopped = False
+
+    def start_as_root(self, when_lost: Callable[[], None]) -> None:
+        """While we are root.  `when_lost` is called if it ends before us: there is no
+        way to another one then."""
+        self._running, self.privileged = start(self._reactor, self._settings), True
+        self._running.keeper.when_lost.append(when_lost)
+
+    def keeper(self) -> Keeper:
+        """Raises SourceDown."""
+        running = self._running
+        if running is None or (running.keeper.lost and not self.privileged):
+            if self._stopped:
+                raise SourceDown()
+            try:
+                running = self._running = start(self._reactor, self._settings)
+            except OSError as fault:
+                raise SourceDown() from fault
+        return running.keeper
+
+    async def stop(self) -> None:
+        self._stopped = True
+        if self._running is not None:
+            await self._running.stop()
 
 
 class Said(ProcessProtocol):

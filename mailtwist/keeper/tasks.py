@@ -17,11 +17,14 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pamela
+try:
+    import pamela
+except ImportError:  # store agents and keys do without
+    pamela = None
 
-from .packets import DESCRIPTOR, packed, send
-
-RIGHT, WRONG, DISABLED = "right", "wrong", "disabled"
+from .folders import agent_folder
+from .packets import DESCRIPTOR, DISABLED, RIGHT, WRONG, packed, send
+from .rights import DEATH_SIGNAL, DUMPABLE, become, prctl
 
 # The results of Linux-PAM (security/_pam_types.h) that say something of the user.
 # Whatever is in neither set is no answer at all.
@@ -33,20 +36,12 @@ PAM_TTY, PAM_RHOST, PAM_FAIL_DELAY = 3, 4, 10
 
 SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SERVICE_FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d")
-NO_NEW_PRIVS, DUMPABLE, DEATH_SIGNAL = 38, 4, 1  # of prctl(2)
 
 # libpam itself would sleep for seconds after a wrong password.  The server slows down
 # those who guess; a child that sleeps would only keep others out.
-_fail_at_once = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)(
+fail_at_once = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)(
     lambda result, delay, data: None
 )
-
-
-def prctl(option: int, value: int) -> None:
-    """Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def keep_memory_to_ourselves() -> None:
@@ -72,6 +67,8 @@ def verify(settings: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str,
     `user` is text, `password` octets as Latin-1."""
     service, user = str(request["service"]), str(request["user"])
     password = str(request["password"]).encode("latin-1")
+    if pamela is None:
+        return {"fault": "pamela is not installed: pip install mailtwist[pam]"}
     if not SERVICE.fullmatch(service):
         return {"fault": f"{service!r} is no name of a PAM service"}
     # libpam takes the service "other" instead, which asks for who knows what.
@@ -116,7 +113,7 @@ def asked(service: str, user: str, password: bytes, host: str, protocol: str) ->
     result = 0
     try:
         pamela.PAM_SET_ITEM(
-            handle, PAM_FAIL_DELAY, ctypes.cast(_fail_at_once, ctypes.c_char_p)
+            handle, PAM_FAIL_DELAY, ctypes.cast(fail_at_once, ctypes.c_char_p)
         )
         handle.set_item(PAM_TTY, protocol or "mail")
         if host:
@@ -142,14 +139,24 @@ def agent(
 
     Returns only if that cannot be."""
     uid, gid = int(request["uid"]), int(request["gid"])
-    command = [str(word) for word in settings["agent"]]
+    command = [
+        str(word).replace("{uid}", str(uid)).replace("{gid}", str(gid))
+        for word in settings["agent"]
+    ]
+    environment = dict(settings["environment"])
     try:
-        name, home = account_of(uid, gid, max(1, int(settings["least_uid"])))
+        if uid in settings["others"]:
+            name, home = account_of(uid, gid, uid)
+        else:
+            name, home = account_of(uid, gid, int(settings["least_uid"]))
+        if settings["data"]:
+            agent_folder(settings["data"], uid, gid)
         become(uid, gid, name)
-        reachable(command)
+        os.chdir("/")
+        reachable([*command, *environment.values()])
     except (OSError, Refused) as fault:
         return {"fault": f"no store agent for uid {uid}, gid {gid}: {fault}"}
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": home}
+    environment["HOME"] = home
     if name:
         environment |= {"USER": name, "LOGNAME": name}
     ours, theirs = socket.socketpair()
@@ -170,7 +177,8 @@ def reachable(command: Sequence[str]) -> None:
     if not command:
         raise Refused("no program is named")
     for word in command:
-        if word.startswith("/") and not os.access(word, os.R_OK):
+        path = word.startswith("/") and ":" not in word
+        if path and not os.access(word, os.R_OK):
             raise Refused(f"{word} cannot be read with these rights")
 
 
@@ -183,7 +191,7 @@ def account_of(uid: int, gid: int, least_uid: int) -> tuple[str, str]:
 
     Raises Refused for a uid that is not for mail, and for a gid that the user does not
     have and that is none of those given to users."""
-    if uid < least_uid:
+    if uid < max(1, least_uid):
         raise Refused(f"the uid is below {least_uid}")
     try:
         known = pwd.getpwuid(uid)
@@ -195,22 +203,6 @@ def account_of(uid: int, gid: int, least_uid: int) -> tuple[str, str]:
     if gid <= 0 or (gid < least_uid and gid not in groups):
         raise Refused("it is not a group of that user")
     return name, home
-
-
-def become(uid: int, gid: int, name: str) -> None:
-    """Have these rights and no others, for good.  Raises OSError."""
-    if os.geteuid() == 0:
-        if name:
-            os.initgroups(name, gid)
-        else:
-            os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
-    if os.getresuid() != (uid,) * 3 or os.getresgid() != (gid,) * 3:
-        raise OSError("the rights of root were not given up")
-    prctl(NO_NEW_PRIVS, 1)
-    os.umask(0o077)
-    os.chdir("/")
 
 
 def highest_descriptor() -> int:

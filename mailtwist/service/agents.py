@@ -17,7 +17,8 @@ from ..delivery.agent_process import Ended, Program, run_program
 from ..delivery.agent_user import Identity
 from ..errors import MailboxUnreachable, MailError
 from ..interfaces import IContent
-from ..store.agent.agents import Agents, Spawn
+from ..keeper.process import Keepers
+from ..store.agent.agents import Agents
 from ..store.agent.program import run_by_agent
 from ..store.agent.start import SOCKET, NotStarted, agent_environment, agent_words
 
@@ -27,15 +28,21 @@ MOST_TOLD = 4000  # octets of what an agent says that cannot serve
 
 
 def build_agents(
-    reactor: Any, config: Config, hostname: str, spawn: Spawn | None = None
+    reactor: Any, config: Config, hostname: str, keepers: Keepers
 ) -> Agents:
-    """Starts nothing; by `spawn`, or by ourselves while we are root."""
+    """Starts nothing; by the keeper that is root, or by ourselves while we are."""
+    starter = Starter(reactor, config, hostname)
+
+    def spawn(uid: int, gid: int) -> Deferred[int]:
+        way = keepers.keeper().spawn if keepers.privileged else starter.spawn
+        return way(uid, gid)
+
     return Agents(
         reactor,
-        spawn or Starter(reactor, config, hostname).spawn,
+        spawn,
         most=config.agents.most,
         idle_s=config.agents.idle_s,
-        can_start=is_root if spawn is None else lambda: True,
+        can_start=lambda: keepers.privileged or is_root(),
     )
 
 

@@ -34,19 +34,23 @@ from .agents import build_agents
 from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
+from .privileges import Privileges
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
-from .tls import renewal_watch, server_tls
+from .tls import open_here, renewal_watch, server_tls
 
 log = Logger("mailtwist")
 
 STOP_LOOK_S = 0.05  # how often a stopping server looks whether sessions are done
 
 
-def build(config: Config, *, reactor: Any) -> MailService:
-    """The service of a whole mail server, in this one process."""
-    return MailService(config, reactor)
+def build(config: Config, *, reactor: Any, embedded: bool = True) -> MailService:
+    """The service of a whole mail server, in this one process.
+
+    One that is `embedded` in an application leaves that application's rights alone;
+    otherwise root is given up as `[process]` says."""
+    return MailService(config, reactor, embedded=embedded)
 
 
 class MailService(MultiService):
@@ -56,14 +60,16 @@ class MailService(MultiService):
     server in and want to log in or deliver by themselves.
     """
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, config: Config, reactor: Any, *, embedded: bool = True) -> None:
         super().__init__()
         self.setName("mailtwist")
         self.config, self._reactor = config, reactor
         self.hostname = config.server.hostname or socket.getfqdn()
         self.gate = Gate(config.limits)
         self.tls = server_tls(config, self.hostname)
-        self.agents = build_agents(reactor, config, self.hostname)
+        self.privileges = Privileges(reactor, config, self.hostname, embedded=embedded)
+        keepers = self.privileges.keepers
+        self.agents = build_agents(reactor, config, self.hostname, keepers)
         self._local = MaildirStore(
             reactor=reactor, config=config, hostname=self.hostname
         )
@@ -108,7 +114,9 @@ class MailService(MultiService):
             reactor, listeners, self.factories, self.gate, self.tls
         ):
             listener.setServiceParent(self)
-        renewal_watch(self.tls, config.tls, reactor).setServiceParent(self)
+        open_ = self.privileges.open if config.tls.certificate else open_here
+        watch = renewal_watch(self.tls, config.tls, reactor, open_)
+        watch.setServiceParent(self)
 
     def _factories(self) -> dict[tuple[str, str], Any]:
         """A factory for each (protocol, tls) that a listener may ask for."""
@@ -161,13 +169,16 @@ class MailService(MultiService):
     def privilegedStartService(self) -> None:
         """Keys are read and ports bound before an unprivileged user takes over."""
         check_folder(self.config.server.data)
+        self.privileges.prepare()
         if self.config.tls.certificate:
             self.tls.load()
         super().privilegedStartService()
 
     def startService(self) -> None:
+        self.privileges.give_up()
         make_folder(self.config.server.data)
-        self.tls.load()
+        if not self.tls.loaded:
+            self.tls.load()
         super().startService()
         log.info(
             "mailtwist serves {domains} as {hostname}",
@@ -200,6 +211,7 @@ class MailService(MultiService):
         await self._local.close()
         await self.agents.close()
         await self.auth.close()
+        await self.privileges.close()
 
 
 def check_folder(data: str) -> None:

@@ -8,11 +8,12 @@ AEAD ciphers only (RFC 9325).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.application.internet import TimerService
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 from twisted.logger import Logger
@@ -37,6 +39,7 @@ CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
 )
 SELF_SIGNED_DAYS = 3650
 # TypeError is what cryptography says of a key that wants a passphrase.
+Open = Callable[[str], Awaitable[int]]
 UNUSABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm, SSL.Error)
 
 
@@ -65,47 +68,58 @@ class ServerTls:
             if self._self_signed_for and not self._certificate.exists():
                 write_self_signed(self._certificate, self._key, self._self_signed_for)
                 log.info("made the certificate {path}", path=str(self._certificate))
-            stamp = self._files_stamp()
-            self._context = self._read()
+            with ExitStack() as files:
+                self._use(*(files.enter_context(open(p, "rb")) for p in self.paths))
         except UNUSABLE as fault:
-            raise ConfigError(
-                f"tls.certificate = {self._certificate}, tls.key = {self._key}: "
-                f"cannot be used: {why(fault)}"
-            ) from fault
-        self._stamp = stamp
+            raise self._unusable(fault) from fault
 
-    def reload_if_renewed(self) -> None:
+    @property
+    def loaded(self) -> bool:
+        return self._context is not None
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        return self._certificate, self._key
+
+    async def reload_if_renewed(self, open_: Open) -> None:
         """Read the files again if they changed; on a fault the old ones stay."""
-        stamp = self._files_stamp()
-        if stamp == self._stamp:
-            return
+        stamp: object = None
         try:
-            self.load()
-        except ConfigError as fault:
-            self._stamp = stamp  # told once for each change
-            log.error("renewed certificate not used: {fault}", fault=fault)
+            with ExitStack() as files:
+                opened = [
+                    files.enter_context(os.fdopen(await open_(str(path)), "rb"))
+                    for path in self.paths
+                ]
+                stamp = stamp_of(opened)
+                if stamp == self._stamp:
+                    return
+                self._use(*opened)
+        except UNUSABLE as fault:
+            told = stamp or str(fault)
+            if told != self._stamp:  # once for each change
+                log.error(
+                    "renewed certificate not used: {fault}", fault=self._unusable(fault)
+                )
+            self._stamp = told
         else:
             log.info("certificate {path} read", path=str(self._certificate))
+
+    def _unusable(self, fault: Exception) -> ConfigError:
+        return ConfigError(
+            f"tls.certificate = {self._certificate}, tls.key = {self._key}: "
+            f"cannot be used: {why(fault)}"
+        )
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         if self._context is None:
             raise RuntimeError("TLS before load()")
         return SSL.Connection(self._context, None)
 
-    def _files_stamp(self) -> object:
-        stamps = []
-        for path in (self._certificate, self._key):
-            try:
-                seen = path.stat()
-                stamps.append((seen.st_ino, seen.st_mtime_ns, seen.st_size))
-            except OSError:
-                stamps.append((0, 0, 0))
-        return stamps
-
-    def _read(self) -> SSL.Context:
+    def _use(self, certificate: BinaryIO, private: BinaryIO) -> None:
+        stamp = stamp_of([certificate, private])
         # Twisted hands these on to pyOpenSSL, which deprecates its own kinds of them.
-        chain: Any = x509.load_pem_x509_certificates(self._certificate.read_bytes())
-        key: Any = serialization.load_pem_private_key(self._key.read_bytes(), None)
+        chain: Any = x509.load_pem_x509_certificates(certificate.read())
+        key: Any = serialization.load_pem_private_key(private.read(), None)
         options = CertificateOptions(
             privateKey=key,
             certificate=chain[0],
@@ -115,8 +129,18 @@ class ServerTls:
             if self._minimum == "1.3"
             else TLSVersion.TLSv1_2,
         )
-        context: SSL.Context = options.getContext()
-        return context
+        self._context, self._stamp = options.getContext(), stamp
+
+
+async def open_here(path: str) -> int:
+    """A descriptor for reading, with our own rights; raises OSError."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def stamp_of(files: Iterable[BinaryIO]) -> object:
+    """Something that differs when a file was written or replaced."""
+    seen = [os.fstat(file.fileno()) for file in files]
+    return [(one.st_ino, one.st_mtime_ns, one.st_size) for one in seen]
 
 
 def server_tls(config: Config, hostname: str) -> ServerTls:
@@ -132,9 +156,15 @@ def server_tls(config: Config, hostname: str) -> ServerTls:
     return ServerTls(certificate, key, tls.minimum, names)
 
 
-def renewal_watch(tls: ServerTls, config: Tls, reactor: Any) -> TimerService:
+def renewal_watch(
+    tls: ServerTls, config: Tls, reactor: Any, open_: Open = open_here
+) -> TimerService:
     """The service that looks for a renewed certificate."""
-    watch = TimerService(config.check_renewed_s, tls.reload_if_renewed)
+
+    def look() -> Deferred[None]:
+        return Deferred.fromCoroutine(tls.reload_if_renewed(open_))
+
+    watch = TimerService(config.check_renewed_s, look)
     watch.clock = reactor
     return watch
 

@@ -43,6 +43,15 @@ def add_service(case, stack=STACK):
     return path.name
 
 
+def family(pid):
+    """The process and those that come from it."""
+    pids = [pid]
+    for each in pids:
+        for task in Path(f"/proc/{each}/task").glob("*/children"):
+            pids += [int(child) for child in task.read_text().split()]
+    return set(pids)
+
+
 def run(*arguments, said=""):
     done = subprocess.run(
         [str(word) for word in arguments],

@@ -21,6 +21,7 @@ from mailtwist.delivery.agent_user import Identity
 from mailtwist.delivery.model import Envelope, LocalRecipient
 from mailtwist.directory.model import Account
 from mailtwist.errors import MailboxUnreachable, MailError
+from mailtwist.keeper.process import Keepers, Settings
 from mailtwist.mailbox.model import INBOX, Range
 from mailtwist.service.agents import Runner, build_agents
 from mailtwist.store.agent.store import AgentStore
@@ -51,7 +52,9 @@ class AgentTestCase(TestCase):
             agents=Agents(**options),
             imap4=Imap4(poll_s=0.2),
         )
-        self.agents = build_agents(reactor, config, "mx.test")
+        self.agents = build_agents(
+            reactor, config, "mx.test", Keepers(reactor, Settings())
+        )
         self.addCleanup(Deferred.fromCoroutine, self.agents.close())
         self.store = AgentStore(MemoryStore(), self.agents)
 

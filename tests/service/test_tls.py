@@ -11,11 +11,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.config.load import loads
 from mailtwist.errors import ConfigError
-from mailtwist.service.tls import ServerTls, server_tls, write_self_signed
+from mailtwist.service.tls import ServerTls, open_here, server_tls, write_self_signed
 
 
 def handshake(tls, context):
@@ -55,6 +56,9 @@ class TlsTests(SynchronousTestCase):
         tls = ServerTls(self.certificate, self.key, minimum)
         tls.load()
         return tls
+
+    def reload(self, tls):
+        self.successResultOf(Deferred.fromCoroutine(tls.reload_if_renewed(open_here)))
 
     def trusting(self):
         return ssl.create_default_context(cafile=str(self.certificate))
@@ -105,7 +109,7 @@ class TlsTests(SynchronousTestCase):
         tls = self.made()
         before = handshake(tls, self.trusting())[1]
         write_self_signed(self.certificate, self.key, ["mail.example.org"])
-        tls.reload_if_renewed()
+        self.reload(tls)
         after = handshake(tls, self.trusting())[1]
         self.assertNotEqual(before, after)
 
@@ -114,7 +118,7 @@ class TlsTests(SynchronousTestCase):
         context = self.trusting()
         before = handshake(tls, context)[1]
         self.certificate.write_text("-----BEGIN CERTIFICATE-----\nbroken\n")
-        tls.reload_if_renewed()
+        self.reload(tls)
         self.assertEqual(handshake(tls, context)[1], before)
 
     def test_a_key_that_does_not_fit_is_told_with_both_files(self):

@@ -9,18 +9,16 @@ import contextlib
 import json
 import os
 import pwd
-import stat
 import sys
 
 import attrs
 
 from ...config.model import Config, Delivery, Imap4
+from ...keeper.folders import AGENTS, agent_folder
 
 SOCKET = 3  # the descriptor that an agent finds its socket at
-AGENTS = "agents"  # in the data folder
 PROGRAM = "mailtwist.store.agent.main"
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
-_SEARCHED = stat.S_IXGRP | stat.S_IXOTH
 
 
 class NotStarted(Exception):
@@ -38,6 +36,18 @@ def agent_words(config: Config, hostname: str, uid: int, gid: int) -> list[str]:
         folder = agent_folder(config.server.data, uid, gid)
     except OSError as fault:
         raise NotStarted(f"{fault.filename or AGENTS}: {fault.strerror}") from fault
+    return agent_command(config, hostname, str(uid), str(gid), folder)
+
+
+def agent_pattern(config: Config, hostname: str) -> list[str]:
+    """The words for any uid: `{uid}` and `{gid}` stand where they are to be put in."""
+    folder = os.path.join(config.server.data, AGENTS, "{uid}")
+    return agent_command(config, hostname, "{uid}", "{gid}", folder)
+
+
+def agent_command(
+    config: Config, hostname: str, uid: str, gid: str, folder: str
+) -> list[str]:
     settings = {
         "hostname": hostname,
         "folder": folder,
@@ -45,7 +55,7 @@ def agent_words(config: Config, hostname: str, uid: int, gid: int) -> list[str]:
         "poll_s": config.imap4.poll_s,
         "delivery": attrs.asdict(config.delivery),
     }
-    words = [sys.executable, "-s", "-m", PROGRAM, str(uid), str(gid)]
+    words = [sys.executable, "-s", "-m", PROGRAM, uid, gid]
     return [*words, json.dumps(settings)]
 
 
@@ -64,57 +74,15 @@ def agent_environment() -> dict[str, str]:
 
 
 def become(uid: int, gid: int) -> None:
-    """Give up every right but those of this user, for good; raises OSError."""
-    groups = [gid]
-    with contextlib.suppress(KeyError):
-        groups = os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
-    os.setgroups([group for group in groups if group])
+    """Give up every right but those of this user, for good; raises OSError.
+
+    Who started us may have done so already."""
+    if os.geteuid() == 0:
+        groups = [gid]
+        with contextlib.suppress(KeyError):
+            groups = os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
+        os.setgroups([group for group in groups if group])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     if 0 in (*os.getresuid(), *os.getresgid(), *os.getgroups()):
         raise PermissionError("root's rights are still there")
-
-
-# -- its folder -------------------------------------------------------------------
-
-
-def agent_folder(data: str, uid: int, gid: int) -> str:
-    """DATA/agents/UID for state and cache, owned by the uid and for nobody else.
-
-    Made through descriptors, and only in a folder of root's that nobody else may
-    write, as the data folder is not root's.  Raises OSError, NotStarted."""
-    above = _opened(data, None)
-    try:
-        mode = os.fstat(above).st_mode
-        if mode & _SEARCHED != _SEARCHED:  # the files in it stay as they are
-            os.fchmod(above, stat.S_IMODE(mode) | _SEARCHED)
-        agents = _made(AGENTS, above, 0o711)
-    finally:
-        os.close(above)
-    try:
-        seen = os.fstat(agents)
-        if seen.st_uid != os.geteuid() or seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise NotStarted(f"{data}/{AGENTS} may be written by others than root")
-        own = _made(str(uid), agents, 0o700)
-    finally:
-        os.close(agents)
-    try:
-        if os.fstat(own).st_uid != uid:
-            os.fchown(own, uid, gid)
-    finally:
-        os.close(own)
-    return os.path.join(data, AGENTS, str(uid))
-
-
-def _made(name: str, above: int, mode: int) -> int:
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(name, mode, dir_fd=above)
-        made = _opened(name, above)
-        os.fchmod(made, mode)  # whatever the umask took
-        return made
-    return _opened(name, above)
-
-
-def _opened(path: str, above: int | None) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(path, flags, dir_fd=above)
