@@ -5,10 +5,36 @@ from __future__ import annotations
 from attrs import frozen
 
 from ..delivery import routes
-from .checks import ge, in_, le, reads
+from .checks import Check, ge, in_, le, reads
 from .option import KIB, option, required
 
 TABLE_KINDS = ("file", "aliases", "regexp", "inline", "sqlite", "mysql", "ldap")
+
+STATIC = "static:"
+
+
+def static_number(text: str) -> int | None:
+    """The number of "static:5000"; None for what names a table, ValueError for what is
+    neither."""
+    if not text.startswith(STATIC):
+        return None
+    number = text.removeprefix(STATIC)
+    if not number.isascii() or not number.isdigit() or not int(number):
+        raise ValueError(text)
+    return int(number)
+
+
+def _static_or_name(text: str) -> bool:
+    try:
+        return static_number(text) is not None or bool(text)
+    except ValueError:
+        return False
+
+
+STATIC_OR_NAMES = Check(
+    "`static:NUMBER`, or names of tables",
+    lambda texts: all(map(_static_or_name, texts)),
+)
 
 
 @frozen(kw_only=True)
@@ -73,8 +99,9 @@ class Mailboxes:
 
     tables: tuple[str, ...] = option(
         (),
-        "Names of tables from `user@domain` to a Maildir, `domain/user/`, taken from "
-        "`folder` and never outside it. Postfix's virtual_mailbox_maps.",
+        "Names of tables from `user@domain` to a path below `folder` and never "
+        "outside it: a Maildir with `/` at its end, `domain/user/`, else an mbox file. "
+        "Postfix's virtual_mailbox_maps.",
         texts=True,
     )
     domains: tuple[str, ...] = option(
@@ -85,9 +112,28 @@ class Mailboxes:
     )
     folder: str = option(
         "",
-        "Where they lie; Postfix's virtual_mailbox_base. They belong to the user the "
-        "server runs as (virtual_uid_maps, virtual_gid_maps).",
+        "Where they lie; Postfix's virtual_mailbox_base.",
         path=True,
+    )
+    uids: tuple[str, ...] = option(
+        (),
+        "Whose files they are, if the server is root: `static:5000`, and names of "
+        "tables with a uid for `user@domain` or `@domain`; the server's user if empty. "
+        "Postfix's virtual_uid_maps.",
+        STATIC_OR_NAMES,
+        texts=True,
+    )
+    gids: tuple[str, ...] = option(
+        (),
+        "The same for their groups; Postfix's virtual_gid_maps.",
+        STATIC_OR_NAMES,
+        texts=True,
+    )
+    least_uid: int = option(
+        100,
+        "Mail for a mailbox with a uid below this waits; Postfix's "
+        "virtual_minimum_uid.",
+        ge(1),
     )
 
 

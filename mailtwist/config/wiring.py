@@ -14,6 +14,7 @@ from .restricting import (
     Restriction,
     restriction_list,
 )
+from .routing import static_number
 
 DNS_PORT = 53
 
@@ -30,6 +31,8 @@ def faults(config: Config) -> Iterator[str]:
             yield f"route[{number}] needs either action or table, and not both"
     if config.mailboxes.tables and not config.mailboxes.folder:
         yield "mailboxes.tables needs mailboxes.folder: name where they lie"
+    if bool(config.mailboxes.uids) != bool(config.mailboxes.gids):
+        yield "mailboxes.uids and mailboxes.gids need each other: give both or none"
     if not config.smarthost and any(r.action == "smarthost:" for r in config.route):
         yield 'route action "smarthost:" needs a [[smarthost]]'
 
@@ -79,8 +82,13 @@ def _names(config: Config) -> Iterator[tuple[str, str]]:
         ("alias.domains", config.alias.domains),
         ("mailboxes.tables", config.mailboxes.tables),
         ("mailboxes.domains", config.mailboxes.domains),
+        ("mailboxes.uids", config.mailboxes.uids),
+        ("mailboxes.gids", config.mailboxes.gids),
     ):
-        yield from ((at, name) for name in named)
+        for name in named:
+            owner = at in ("mailboxes.uids", "mailboxes.gids")
+            if not owner or static_number(name) is None:
+                yield at, name
     for at, one in restrictions(config):
         if one.table:
             yield at, one.table

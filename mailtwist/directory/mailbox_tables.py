@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -15,19 +16,27 @@ from ..errors import BadAddress, LookupFailed
 from ..interfaces import IDirectory, ITable
 from .home import MOST_NAME
 from .model import Account
+from .table_owners import BadOwner, Owners
 
 log = Logger("mailtwist")
+
+SERVERS_OWN = Owners()
 
 
 @implementer(IDirectory)
 class MailboxTables:
-    """See IDirectory.  `tables` have a Maildir for an address, `domains` any value for
-    a domain that is ours."""
+    """See IDirectory.  `tables` have the path of a Maildir or mbox for an address,
+    `domains` any value for a domain that is ours; `owners` tells whose they are."""
 
     def __init__(
-        self, folder: str, tables: Sequence[ITable], domains: Sequence[ITable]
+        self,
+        folder: str,
+        tables: Sequence[ITable],
+        domains: Sequence[ITable],
+        owners: Owners = SERVERS_OWN,
     ) -> None:
         self._folder, self._tables, self._domains = folder, tables, domains
+        self._owners = owners
 
     async def has_domain(self, domain: str) -> bool:
         return await any_has(self._domains, ascii_domain(domain))
@@ -43,7 +52,18 @@ class MailboxTables:
             return None
         key = spelled(address.local_part, address.domain)
         found = await first_value(self._tables, key)
-        return None if found is None else self._account(address, *found)
+        if found is None:
+            return None
+        try:
+            uid, gid = await self._owners.of(address)
+        except BadOwner as fault:
+            log.error("{address}: {why}", address=str(address), why=str(fault))
+            raise LookupFailed() from fault
+        account = self._account(address, *found)
+        if uid is None:
+            return account
+        # Mail waits while the base is not there; below it the owner makes what is not.
+        return evolve(account, home=self._folder, uid=uid, gid=gid)
 
     async def first_account(self) -> Account | None:
         """Nobody: a table cannot be listed."""
@@ -62,16 +82,19 @@ class MailboxTables:
             )
             raise LookupFailed() from fault
         name = str(Address(address.local_part.lower(), address.domain))
-        return Account(name, path, mailbox=f"{path}/")
+        if value.endswith("/"):
+            return Account(name, path, mailbox=f"{path}/")
+        return Account(name, self._folder, mailbox=path)
 
 
 def parts_of(value: str) -> list[str]:
-    """The folders of a path below the base; raises ValueError for any other path."""
-    if not value.endswith("/"):
-        raise ValueError('the path of a Maildir, with "/" at its end')
+    """The names of a path below the base: of a Maildir with "/" at its end, else of an
+    mbox file.  Raises ValueError for any other path."""
     parts = [part for part in value.split("/") if part]
     if not parts:
-        raise ValueError("a folder below the base")
+        raise ValueError("a folder or a file below the base")
+    if not value.endswith("/") and parts[-1].startswith("."):
+        raise ValueError('an mbox file without "." in front, as .forward has')
     for part in parts:
         if part in (".", "..") or "\0" in part:
             raise ValueError('a path without "." and ".."')

@@ -44,6 +44,10 @@ class Account:
         """Absolute; it ends in "/" for a Maildir."""
         return join(self.home, self.mailbox or "Maildir/")
 
+    @property
+    def is_mbox(self) -> bool:
+        return bool(self.mailbox) and not self.mailbox.endswith("/")
+
     def may(self, protocol: str, now_s: float) -> bool:
         """True if it may log in over `protocol` at `now_s`, as Unix time."""
         if not self.enabled or self.expired(now_s):

@@ -17,6 +17,7 @@ from ..delivery.lists import ListFiles
 from ..delivery.router import Router
 from ..delivery.srs import Srs
 from ..directory.mailbox_tables import Directories, MailboxTables
+from ..directory.table_owners import Owners
 from ..errors import ConfigError, LookupFailed
 from ..interfaces import IDelivery, IDirectory, ITransport
 from ..secret import Secret
@@ -62,6 +63,7 @@ def build_routing(
             mailboxes.folder,
             [tables.by_name[name] for name in mailboxes.tables],
             [tables.by_name[name] for name in mailboxes.domains],
+            Owners.of_config(mailboxes, tables.by_name, agents.can_start),
         )
         directory = Directories([directory, named])
     router = Router(

@@ -15,6 +15,13 @@ class WiringTests(SynchronousTestCase):
         for text, told in [
             ('[alias]\nvirtual = ["x"]', 'alias.virtual = "x" names no [[table]]'),
             (TABLE + '[mailboxes]\ntables = ["t"]', "needs mailboxes.folder"),
+            (
+                '[mailboxes]\nuids = ["x"]\ngids = ["static:5"]',
+                'mailboxes.uids = "x" names no [[table]]',
+            ),
+            ('[mailboxes]\nuids = ["static:5"]', "mailboxes.gids need each other"),
+            ('[mailboxes]\nuids = ["static:x"]', "`static:NUMBER`, or names of"),
+            ('[mailboxes]\nuids = ["static:0"]', "`static:NUMBER`, or names of"),
             (TABLE + TABLE, "table t is given twice"),
             (TABLE + 'source = "x"', "source is not for inline"),
             ('[[table]]\nname = "t"\nkind = "file"', "source is missing"),

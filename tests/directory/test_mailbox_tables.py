@@ -7,6 +7,7 @@ from zope.interface.verify import verifyObject
 from mailtwist.address import Address
 from mailtwist.directory.mailbox_tables import Directories, MailboxTables, parts_of
 from mailtwist.directory.model import Account
+from mailtwist.directory.table_owners import Owners, StaticTable
 from mailtwist.errors import LookupFailed
 from mailtwist.interfaces import IDirectory
 from mailtwist.tables.inline import InlineTable
@@ -20,6 +21,7 @@ BOXES = InlineTable(
         "out@example.test ../../etc/",
         "mbox@example.test example.test/mbox",
         "none@example.test /",
+        "file@example.test example.test/.forward",
     ],
 )
 DOMAINS = InlineTable("domains", ["example.test anything", "b\u00fccher.test x"])
@@ -60,8 +62,31 @@ class MailboxTablesTests(SynchronousTestCase):
         ):
             self.assertIsNone(self.successResultOf(self.ask(asked)))
 
-    def test_a_value_that_is_no_maildir_below_the_base_waits(self):
-        for user in ("out", "mbox", "none"):
+    def test_a_path_without_a_slash_at_its_end_is_an_mbox(self):
+        asked = self.ask(self.directory.account("MBOX@example.test"))
+        account = self.successResultOf(asked)
+        path = "/var/vmail/example.test/mbox"
+        self.assertEqual((account.mailbox_path, account.is_mbox), (path, True))
+        self.assertEqual(account.home, BASE)
+
+    def test_their_owners_are_those_of_tables(self):
+        for uid, owner in ((5000, (5000, 6000)), (99, None)):
+            owners = Owners([StaticTable(uid)], [StaticTable(6000)], 100)
+            directory = MailboxTables(BASE, [BOXES], [DOMAINS], owners)
+            asked = self.ask(directory.account("ann@example.test"))
+            if owner is None:
+                self.failureResultOf(asked, LookupFailed)
+            else:
+                account = self.successResultOf(asked)
+                self.assertEqual((account.uid, account.gid), owner)
+                self.assertEqual(account.home, BASE)
+                path = "/var/vmail/example.test/ann/"
+                self.assertEqual(account.mailbox_path, path)
+            asked = self.ask(directory.account("nobody@example.test"))
+            self.assertIsNone(self.successResultOf(asked))
+
+    def test_a_value_that_is_no_path_below_the_base_waits(self):
+        for user in ("out", "none", "file"):
             asked = self.directory.account_for(Address(user, "example.test"))
             self.failureResultOf(self.ask(asked), LookupFailed)
 
