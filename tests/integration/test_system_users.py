@@ -10,8 +10,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration import test_tables
-from tests.integration.daemon import PASSWORD, Daemon
+from tests.integration.daemon import DOMAIN
+from tests.integration.system_daemon import SystemDaemon
 from tests.integration.users import Users
 from tests.integration.ways_in import (
     deliver,
@@ -22,66 +22,7 @@ from tests.integration.ways_in import (
 )
 from tests.integration.world import until
 
-DOMAIN = "example.test"
-CONFIG = """
-[[source]]
-kind = "mysql"
-settings = "settings"
-cache_s = 0
-unknown_cache_s = 0
-[[source]]
-kind = "userdb"
-[alias]
-forward_commands = true
-commands = true
-files = ["aliases"]
-command_user = "{command_user}"
-[queue]
-first_retry_s = 0.5
-most_retry_s = 1
-[agents]
-idle_s = 3
-"""
-SCHEMA = """
-USE mail;
-CREATE TABLE IF NOT EXISTS users (name VARCHAR(200) PRIMARY KEY, password VARCHAR(200),
-  uid INT, gid INT, home VARCHAR(200), mailbox VARCHAR(200));
-"""
-ACCOUNT = "SELECT name, password, uid, gid, home, mailbox FROM users WHERE name = '%s'"
 MESSAGE = b"Subject: hello\r\n\r\nfirst line\r\n"
-
-
-class SystemDaemon(Daemon):
-    """With the users' table in a MariaDB."""
-
-    def __init__(self, users):
-        self.users, self.admin = users, users.add()
-        test_tables.MysqlTests.begin()
-        self.server = test_tables.MysqlTests.server
-        self.server.sql(SCHEMA)
-        super().__init__(CONFIG.format(command_user=self.admin.name))
-        self.folder.chmod(0o711)  # as /var/lib is
-        (self.folder / "ca").write_bytes(test_tables.AUTHORITY.pem)
-        (self.folder / "aliases").touch()
-        settings = self.folder / "settings"
-        settings.write_text(
-            f'port = {self.server.port}\nuser = "mail"\ndatabase = "mail"\n'
-            f'password = "{self.server.password}"\nca = "ca"\naccount = "{ACCOUNT}"\n'
-        )
-        settings.chmod(0o600)
-
-    def add(self, mailbox=""):
-        """A user of the machine with an account; (user, its name)."""
-        user = self.users.add()
-        name = f"{user.name}@{DOMAIN}"
-        self.server.sql(
-            f"USE mail; INSERT INTO users VALUES ('{name}', '{{PLAIN}}{PASSWORD}',"
-            f" {user.uid}, {user.gid}, '{user.home}', '{mailbox}');"
-        )
-        return user, name
-
-    def logged(self):
-        return self.log.read_text(errors="replace")
 
 
 class SystemUsersTestCase(SynchronousTestCase):

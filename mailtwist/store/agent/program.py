@@ -25,11 +25,8 @@ class RemoteProgram(Writer):
 
     def __init__(self, connection: Connection, program: Program, octets: int) -> None:
         self.answer_s = program.timeout_s + CALL_S
-        super().__init__(lambda: connection, "program", program, octets)
-
-    def arguments(self, *what: Any) -> tuple[Any, ...]:
-        program, octets = what
-        return (self.number, *program.values(), octets)
+        super().__init__(lambda: connection)
+        self.begin("program", *program.values(), octets)
 
     async def commit(self) -> Ended:
         """Waits for its end."""

@@ -35,6 +35,7 @@ log = Logger("mailtwist")
 
 WINDOW_OCTETS = 512 * 1024  # of a message on the way to the agent
 PIECE_OCTETS = 1024 * 1024  # of one frame
+SMALL_OCTETS = 64 * 1024  # of a message that goes to the agent at its end
 
 
 class Reaches(Protocol):
@@ -50,8 +51,8 @@ class Writer:
 
     answer_s = CALL_S  # for its octets
 
-    def __init__(self, reach: Callable[[], Connection], begin: str, *what: Any) -> None:
-        self.octets, self.number = 0, 0
+    def __init__(self, reach: Callable[[], Connection]) -> None:
+        self.octets, self.number = 0, 0  # the number when it has begun
         self._unacknowledged = 0
         self._waiting: list[Deferred[None]] = []
         self._ended = False
@@ -63,13 +64,18 @@ class Writer:
             self.fault = fault
             return
         connection.held += 1
-        self.number = next(connection.numbers)
-        begun = connection.call(begin, *self.arguments(*what))
-        begun.addErrback(self._failed)
 
-    def arguments(self, *what: Any) -> tuple[Any, ...]:
-        """Of the request that begins it."""
-        raise AssertionError("override arguments")
+    @property
+    def begun(self) -> bool:
+        """True if the agent knows of it."""
+        return self.number != 0
+
+    def begin(self, method: str, *what: Any) -> None:
+        """Tell the agent that octets for this come."""
+        if self.connection is not None:
+            self.number = next(self.connection.numbers)
+            begun = self.connection.call(method, self.number, *what)
+            begun.addErrback(self._failed)
 
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """As IMessageSink.write."""
@@ -110,7 +116,7 @@ class Writer:
     def abort(self) -> None:
         if not self._ended:
             self.end()
-            if self.connection is not None:
+            if self.connection is not None and self.begun:
                 self.connection.tell("abort", self.number)
 
 
@@ -118,37 +124,56 @@ class Writer:
 class RemoteUpload(Writer):
     """See IUpload."""
 
-    def arguments(self, *what: Any) -> tuple[Any, ...]:
-        (account,) = what
-        return account, self.number
+    def __init__(self, reach: Callable[[], Connection], account: Account) -> None:
+        super().__init__(reach)
+        self.begin("upload", account)
 
 
 @implementer(IMessageSink)
 class RemoteSink(Writer):
-    """See IMessageSink."""
+    """See IMessageSink.  A message that is small goes in one request at its end."""
 
     def __init__(self, reach: Callable[[], Connection], envelope: Envelope) -> None:
-        self._recipients = len(envelope.recipients)
-        super().__init__(reach, "begin", envelope)
+        self._envelope, self._held = envelope, bytearray()
+        super().__init__(reach)
 
-    def arguments(self, *what: Any) -> tuple[Any, ...]:
-        (envelope,) = what
-        return self.number, envelope
+    def write(self, octets: bytes) -> Awaitable[None] | None:
+        if self.begun or self._ended:
+            return super().write(octets)
+        self._held += octets
+        if len(self._held) <= SMALL_OCTETS:
+            self.octets += len(octets)
+            return None
+        held, self._held = bytes(self._held), bytearray()
+        self.octets -= len(held) - len(octets)
+        self.begin("begin", self._envelope)
+        return super().write(held)
 
     async def commit(self) -> list[Verdict]:
         """An agent that dies now may have delivered: then better twice than never."""
         if self._ended:
             raise MailError("The message was given up")
-        if self.connection is None or self.fault is not None:
+        connection = self.connection
+        if connection is None or self.fault is not None:
             self.abort()
             raise self.fault or MailError()
         try:
-            verdicts = await self.connection.call("commit", self.number)
+            if self.begun:
+                verdicts = await connection.call("commit", self.number)
+            else:
+                held, self._held = bytes(self._held), bytearray()
+                verdicts = await connection.call("deliver", self._envelope, held)
         finally:
             self.end()
-        if not isinstance(verdicts, list) or len(verdicts) != self._recipients:
+        if not isinstance(verdicts, list) or len(verdicts) != len(
+            self._envelope.recipients
+        ):
             raise MailError()
         return [_verdict(each) for each in verdicts]
+
+    def abort(self) -> None:
+        self._held.clear()
+        super().abort()
 
 
 def _verdict(said: object) -> Verdict:
@@ -205,7 +230,7 @@ class RemoteMailboxes:
         return mailbox
 
     def upload(self) -> RemoteUpload:
-        return RemoteUpload(self.reach, "upload", self.account)
+        return RemoteUpload(self.reach, self.account)
 
     async def append(
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]

@@ -21,7 +21,7 @@ from ...delivery.model import Envelope, LocalRecipient
 from ...directory.model import Account
 from ...errors import MailboxUnreachable, MailError
 from ...flags import Flags
-from ...interfaces import IMailbox, IStore
+from ...interfaces import IMailbox, IMessageSink, IStore
 from ...mailbox.model import Appended, Path
 from .frames import Frames
 
@@ -85,6 +85,7 @@ class StoreServer(Frames):
             "upload": self._upload,
             "append": self._append,
             "begin": self._begin,
+            "deliver": self._deliver,
             "program": self._program,
             "write": lambda number, octets: self._writers[number].write(octets),
             "commit": self._commit,
@@ -162,7 +163,7 @@ class StoreServer(Frames):
 
     # -- octets that come -----------------------------------------------------
 
-    def _upload(self, account: Account, number: int) -> None:
+    def _upload(self, number: int, account: Account) -> None:
         self._writers[number] = Refused()
         self._writers[number] = self._store.mailboxes(self._place(account)).upload()
 
@@ -180,14 +181,24 @@ class StoreServer(Frames):
 
     def _begin(self, number: int, envelope: Envelope) -> None:
         self._writers[number] = Refused()
+        self._writers[number] = self._sink(envelope)
+
+    def _sink(self, envelope: Envelope) -> IMessageSink:
         recipients = tuple(
             evolve(each, account=self._place(each.account))
             if isinstance(each, LocalRecipient)
             else each
             for each in envelope.recipients
         )
-        envelope = evolve(envelope, recipients=recipients)
-        self._writers[number] = self._store.delivery().begin(envelope)
+        return self._store.delivery().begin(evolve(envelope, recipients=recipients))
+
+    async def _deliver(self, envelope: Envelope, octets: bytes) -> list[Any]:
+        """All of a message at once."""
+        sink = self._sink(envelope)
+        waiting = sink.write(octets)
+        if waiting is not None:
+            await waiting
+        return list(await sink.commit())
 
     def _program(self, number: int, *arguments: Any) -> None:
         self._writers[number] = Refused()
