@@ -304,7 +304,8 @@ class ISpool(IDelivery):
         empty."""
 
     async def changed() -> bool:
-        """True if another process changed the queue since the last call."""
+        """True if another process changed the queue since the last call, or the
+        start."""
 
 
 class IReporter(Interface):

@@ -77,6 +77,16 @@ class FirstAttemptTests(ManagerTestCase):
         world.advance(5.0, 1.0)
         self.assertEqual(world.wire.ids, ["m1"])
 
+    def test_a_release_in_the_first_moment_after_the_start_is_noticed(self):
+        world = self.world()
+        world.queue(held=True)
+        world.restart()
+        admin = QueueAdmin(world.folder, world.clock.seconds)
+        self.addCleanup(admin.close)
+        admin.release()
+        world.advance(5.0, 1.0)
+        self.assertEqual(world.wire.ids, ["m1"])
+
     def test_a_filter_takes_every_recipient_unexpanded_also_after_a_crash(self):
         world = self.world()
         world.wire.answer = lambda job: Deferred()

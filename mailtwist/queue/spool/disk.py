@@ -69,14 +69,21 @@ class DiskSpool:
         A file that is begun after this call is safe.  Raises OSError."""
         make_directories([self.files])
         there = os.listdir(self.files)
-        return self.writer.submit(partial(self._remove_orphans, there))
+        started = self.writer.submit(partial(self._remove_orphans, there))
+        return started.addCallback(self._started)
 
-    def _remove_orphans(self, there: list[str], connection: Any) -> None:
+    def _started(self, version: int) -> None:
+        """What others change from here on is noticed."""
+        self._version = version
+
+    def _remove_orphans(self, there: list[str], connection: Any) -> int:
+        """The version of the database."""
         if there:
             known = statements.files(connection)
             for name in there:
                 if name not in known:
                     self.remove_file(name)
+        return statements.data_version(connection)
 
     def remove_file(self, name: str) -> None:
         """The file of a message that ended; what stays is an orphan at next start."""
@@ -197,7 +204,7 @@ class DiskSpool:
             log.failure("{id} arrived in the queue", id=message.queue_id)
 
     async def changed(self) -> bool:
-        """True if somebody else changed the queue since the last call."""
+        """True if somebody else changed the queue since the last call, or the start."""
         version = await self.writer.submit(statements.data_version)
         before, self._version = self._version, version
         return before is not None and before != version
