@@ -13,6 +13,15 @@ def spelled(local_part: str, domain: str = "") -> str:
     return f"{user}@{ascii_domain(domain)}" if domain else user
 
 
+def spelled_address(address: Address) -> str:
+    return spelled(address.local_part, address.domain)
+
+
+def same(one: Address, other: Address) -> bool:
+    """True if a table cannot tell them apart."""
+    return spelled_address(one) == spelled_address(other)
+
+
 def address_keys(
     address: Address, separator: str, *, bare: bool = False
 ) -> Iterator[tuple[str, str]]:

@@ -73,13 +73,15 @@ class Target:
     `sender` is the reverse-path for this target if it differs from the envelope's:
     an owner- address, a rewritten sender (SRS), "" for the null path, None for no
     change.  `run_as` is the account whose file asked for a command or a file, "" for
-    the administrator's.
+    the administrator's.  `of_list` for a member of a list with an owner: reports that
+    the sender asked for end at the list (RFC 3461 §5.2.7.1).
     """
 
     address: Address
     route: Route = TO_MX
     sender: str | None = None
     run_as: str = ""
+    of_list: bool = False
 
 
 @frozen

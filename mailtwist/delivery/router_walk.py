@@ -33,7 +33,7 @@ from .alias_grammar import (
 )
 from .explain import Step
 from .forward import forward_values
-from .keys import address_keys, catch_all_key, spelled
+from .keys import address_keys, catch_all_key, same, spelled, spelled_address
 from .model import Route, Target
 from .router_accounts import Accounts
 from .router_places import ALIASES, ELSEWHERE, LOCAL, Place, Places, first_value
@@ -54,14 +54,15 @@ NO_COMMANDS = "5.7.1 Mail to commands and files is not allowed here"
 class Branch:
     """An address that is being resolved, and how it came up.
 
-    `chain` names what was expanded on the way here; `sender` and `run_as` are those of
-    the target to come; `exact` goes to the mailbox whatever aliases say, `settled`
-    only past the virtual ones.
+    `chain` names what was expanded on the way here; `sender` and `of_list` are those of
+    the target to come; `exact` goes to the mailbox whatever aliases say, `settled` only
+    past the virtual ones.
     """
 
     address: Address
     chain: tuple[str, ...] = ()
     sender: str | None = None
+    of_list: bool = False
     exact: bool = False
     settled: bool = False
 
@@ -70,6 +71,10 @@ class Branch:
         if mark in self.chain:
             raise AliasLoop()
         return evolve(self, chain=(*self.chain, mark), exact=False, settled=False)
+
+    def target(self, route: Route, run_as: str = "") -> Target:
+        """What the way ends in."""
+        return Target(self.address, route, self.sender, run_as, self.of_list)
 
 
 @frozen
@@ -126,10 +131,9 @@ class Walk:
             result = f"{result[:MOST_TOLD]}..."
         self.steps.append(Step(str(address), where, result))
 
-    def _leaf(self, branch: Branch, route: Route, **more: str) -> None:
+    def _leaf(self, branch: Branch, route: Route, run_as: str = "") -> None:
         fault = route_fault(route.next_hop) if route.transport == "error" else None
-        target = Target(branch.address, route, branch.sender, **more)
-        self._add(Leaf(target, fault=fault))
+        self._add(Leaf(branch.target(route, run_as), fault=fault))
 
     def _add(self, leaf: Leaf) -> None:
         target = leaf.target
@@ -156,7 +160,7 @@ class Walk:
             if fault.temporary or not branch.chain:
                 raise
             route = Route("error", f"{fault.status} {fault.public}")
-            self._add(Leaf(Target(branch.address, route), fault=fault))
+            self._add(Leaf(branch.target(route), fault=fault))
 
     async def _go(self, branch: Branch) -> None:
         if len(branch.chain) > self._alias.most_depth:
@@ -300,7 +304,7 @@ class Walk:
         own = own_address(account, self._rooms.default_domain)
         if detail and self._separator:
             own = Address(f"{own.local_part}{self._separator}{detail}", own.domain)
-        target = Target(own, Route("mailbox"), branch.sender)
+        target = evolve(branch, address=own).target(Route("mailbox"))
         self._add(Leaf(target, account, detail))
 
     async def _unknown(self, branch: Branch) -> None:
@@ -330,7 +334,7 @@ class Walk:
             behind = branch.behind(f"alias {key}")
             owner = await self._owner(key, address.domain)
             if owner:
-                behind = evolve(behind, sender=owner)
+                behind = evolve(behind, sender=owner, of_list=True)
                 self._told(branch, "owner", owner)
             for value in self._values(text, f"{table.name}, {key}"):
                 await self._listed(behind, value, key)
@@ -481,14 +485,6 @@ class Walk:
 def way_text(way: tuple[str, Route]) -> tuple[str, str]:
     said, route = way
     return said, f"{route.transport}:{route.next_hop}"
-
-
-def spelled_address(address: Address) -> str:
-    return spelled(address.local_part, address.domain)
-
-
-def same(one: Address, other: Address) -> bool:
-    return spelled_address(one) == spelled_address(other)
 
 
 def own_address(account: Account, default_domain: str) -> Address:

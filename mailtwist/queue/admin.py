@@ -15,7 +15,13 @@ from typing import Any
 from attrs import evolve, frozen
 
 from ..address import Address, normal_domain
-from ..delivery.model import LocalRecipient, RemoteRecipient, Route, Target
+from ..delivery.model import (
+    NOTHING_SAID,
+    LocalRecipient,
+    RemoteRecipient,
+    Route,
+    Target,
+)
 from ..delivery.spare import for_mailbox
 from ..errors import MailError, NoSuchMessage
 from ..interfaces import IRouter
@@ -327,6 +333,7 @@ def _reroute(
             replaced.append(evolve(recipient, attempts=0, due_s=now_s))
         for place, target in zip(places, targets, strict=False):
             sender = recipient.sender if target.sender is None else target.sender
+            notify = NOTHING_SAID if target.of_list else recipient.notify
             replaced.append(
                 evolve(
                     recipient,
@@ -335,6 +342,8 @@ def _reroute(
                     route=target.route,
                     sender=sender,
                     run_as=target.run_as,
+                    notify=notify,
+                    of_list=recipient.of_list or target.of_list,
                     attempts=0,
                     due_s=now_s,
                     reply="",

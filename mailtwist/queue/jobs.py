@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from attrs import evolve
+
 from ..address import Address
 from .model import Job, QueuedMessage, QueuedRecipient
 
@@ -45,15 +47,22 @@ def jobs_of(
             recipient.route,
             recipient.sender,
             recipient.run_as,
+            recipient.of_list,
             recipient.number if recipient.route.transport in ("pipe", "file") else 0,
         )
         groups.setdefault(key, []).append(recipient)
     jobs = []
     for some in groups.values():
         path, route = reverse_path(message, some[0]), some[0].route
+        told = for_list(message) if some[0].of_list else message
         for at in range(0, len(some), most):
-            jobs.append(Job(message, tuple(some[at : at + most]), path, route))
+            jobs.append(Job(told, tuple(some[at : at + most]), path, route))
     return jobs
+
+
+def for_list(message: QueuedMessage) -> QueuedMessage:
+    """The same without what its sender asked of reports (RFC 3461 §5.2.7.1)."""
+    return evolve(message, wishes=evolve(message.wishes, ret="", envid=""))
 
 
 def reverse_path(message: QueuedMessage, recipient: QueuedRecipient) -> Address | None:

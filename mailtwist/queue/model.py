@@ -39,7 +39,8 @@ class QueuedRecipient:
     `number` names it in the message; `address` is where it goes, `original` what RCPT
     said; `sender` replaces the message's reverse-path ("" the null path) if not None.
     `attempts` were made; the next is due at `due_s`; `status` (RFC 3463), `reply` and
-    `host` tell of the last one.  `delay_told` if its delay notice was sent.
+    `host` tell of the last one.  `delay_told` if its delay notice was sent; `of_list`
+    as `Target` has it.
     """
 
     number: int
@@ -56,6 +57,7 @@ class QueuedRecipient:
     reply: str = ""
     host: str = ""
     delay_told: bool = False
+    of_list: bool = False
 
 
 @frozen

@@ -13,7 +13,7 @@ from mailtwist.address import Address
 from mailtwist.config.load import loads
 from mailtwist.config.model import Config
 from mailtwist.delivery.explain import decision_lines, target_text, targets_of
-from mailtwist.delivery.model import LocalRecipient, Route
+from mailtwist.delivery.model import Envelope, LocalRecipient, Notify, Route, Wishes
 from mailtwist.delivery.router import Router
 from mailtwist.delivery.srs import Srs
 from mailtwist.directory.model import Account
@@ -27,6 +27,9 @@ from mailtwist.errors import (
 )
 from mailtwist.interfaces import IDirectory, IListFiles, ITable
 from mailtwist.mailbox.model import Usage
+from mailtwist.queue.jobs import jobs_of
+from mailtwist.queue.model import QueuedMessage
+from mailtwist.queue.spool.rows import queued_recipients
 from mailtwist.secret import Secret
 from mailtwist.tables.inline import InlineTable
 
@@ -549,6 +552,36 @@ class WalkTests(SynchronousTestCase):
             ],
         )
         self.assertNotIn("sender", "".join(self.decided("team@example.test")))
+
+    def test_members_of_a_list_are_asked_for_nothing_in_the_senders_name(self):
+        """RFC 3461 §5.2.7.1: the list has the message, what follows is the owner's."""
+        asked = Notify(frozenset({"SUCCESS", "DELAY"}), "rfc822;team@example.test")
+        wishes = Wishes(ret="FULL", envid="e1", require_tls=True)
+        for name, of_list in (("team", True), ("club", False)):
+            to = f"{name}@example.test"
+            recipient = self.successResultOf(self.resolve(to, "zoe@far.test"))
+            rows = queued_recipients(
+                Envelope(
+                    "m", "s", None, (evolve(recipient, notify=asked),), wishes=wishes
+                ),
+                0.0,
+            )
+            message = QueuedMessage("m", Address("zoe", "far.test"), 1, 0, 9, wishes)
+            jobs = jobs_of(message, rows, 50)
+            told = [r.route for r in rows if r.route.transport == "done"]
+            action = "delivered" if of_list else "expanded"
+            self.assertEqual(told, [Route("done", action)], name)
+            for job in jobs:
+                if job.route.transport == "done":
+                    self.assertEqual(job.message, message)
+                    continue
+                kept = "" if of_list else "e1"
+                self.assertEqual(job.message.wishes.envid, kept, name)
+                self.assertEqual(job.message.wishes.ret, kept and "FULL")
+                self.assertTrue(job.message.wishes.require_tls)
+                for row in job.recipients:
+                    without = Notify(frozenset({"DELAY"}), asked.orcpt)
+                    self.assertEqual(row.notify, Notify() if of_list else without)
 
     def test_foreign_senders_of_forwarded_mail_are_rewritten(self):
         for sender, rewritten, why in [

@@ -84,6 +84,7 @@ class RowTests(SynchronousTestCase):
             TEXT,
             TEXT,
             st.booleans(),
+            st.booleans(),
         )
     )
     def test_a_recipient_comes_back_as_it_was(self, recipient):
@@ -367,10 +368,16 @@ class SpoolTests(TestCase):
             "INSERT INTO message VALUES (1, 'm', 'ann', 'here.test', 5, '', 1.0, 9.0, "
             "'', '', 1, 's', '', 2.0)"
         )
+        raw.execute(
+            "INSERT INTO recipient VALUES (1, 1, 'b b', 'elsé.test', 'b b', "
+            "'elsé.test', 'smtp', '', NULL, '', NULL, '', 0, 2.0, 0.0, '', '', '', 0)"
+        )
         raw.execute("PRAGMA user_version=1")
         raw.commit()
         raw.close()
         connection = connect(path)
         found = statements.message(connection, "m")
+        [to] = statements.recipients(connection, "m")
         connection.close()
         self.assertEqual(found, QueuedMessage("m", ANN, 5, 1.0, 9.0, held=True))
+        self.assertEqual(to, QueuedRecipient(1, BOB, Route("smtp"), BOB, due_s=2.0))

@@ -30,7 +30,7 @@ MESSAGE = (
 RECIPIENT = (
     "number, local_part, domain, original_local, original_domain, transport, next_hop, "
     "notify, orcpt, sender, run_as, attempts, due_s, last_s, status, reply, host, "
-    "delay_told"
+    "delay_told, of_list"
 )
 
 _DEFAULTS = asdict(NO_WISHES)
@@ -94,6 +94,7 @@ def recipient_row(recipient: QueuedRecipient) -> tuple[Any, ...]:
         recipient.reply,
         recipient.host,
         int(recipient.delay_told),
+        int(recipient.of_list),
     )
 
 
@@ -103,7 +104,7 @@ def recipient_of(row: Sequence[Any]) -> QueuedRecipient:
     notify = NOTHING_SAID
     if when is not None or orcpt:
         notify = Notify(None if when is None else frozenset(when.split()), orcpt)
-    sender, run_as, attempts, due_s, last_s, status, reply, host, told = row[9:]
+    sender, run_as, attempts, due_s, last_s, status, reply, host = row[9:17]
     return QueuedRecipient(
         row[0],
         Address(row[1], row[2]),
@@ -118,7 +119,8 @@ def recipient_of(row: Sequence[Any]) -> QueuedRecipient:
         status,
         reply,
         host,
-        bool(told),
+        bool(row[17]),
+        bool(row[18]),
     )
 
 
@@ -152,8 +154,9 @@ def queued_recipients(envelope: Envelope, due_s: float) -> list[QueuedRecipient]
     """The rows of an envelope, each (address, route, sender) only once.
 
     An address that was expanded to several and asked for a report of success gets it
-    for the expansion; its members are not asked for theirs (RFC 3461 §5.2.7.3).  A
-    filter gets them as they are.
+    for the expansion; its members are not asked for theirs (RFC 3461 §5.2.7.3).  For
+    a list the message is delivered with that, and what follows is its owner's
+    (§5.2.7.1).  A filter gets recipients as they are.
     """
     found: dict[object, QueuedRecipient] = {}
     for recipient in envelope.recipients:
@@ -163,13 +166,17 @@ def queued_recipients(envelope: Envelope, due_s: float) -> list[QueuedRecipient]
         targets = recipient.targets or (Target(recipient.address),)
         if envelope.filter is not None:
             targets = (Target(recipient.address, envelope.filter),)
-        if len(targets) > 1 and notify.when is not None and "SUCCESS" in notify.when:
-            told = Target(recipient.address, Route("done", "expanded"))
+        of_list = all(target.of_list for target in targets)
+        ends = of_list or len(targets) > 1
+        if ends and notify.when is not None and "SUCCESS" in notify.when:
+            action = "delivered" if of_list else "expanded"
+            told = Target(recipient.address, Route("done", action))
             _add(found, recipient, told, notify, due_s)
             rest = notify.when - {"SUCCESS"} or frozenset({"NEVER"})
             notify = evolve(notify, when=rest)
         for target in targets:
-            _add(found, recipient, target, notify, due_s)
+            asked = NOTHING_SAID if target.of_list else notify
+            _add(found, recipient, target, asked, due_s)
     return list(found.values())
 
 
@@ -180,7 +187,7 @@ def _add(
     notify: Notify,
     due_s: float,
 ) -> None:
-    key = (target.address, target.route, target.sender)
+    key = (target.address, target.route, target.sender, target.of_list)
     if key not in found:
         found[key] = QueuedRecipient(
             len(found) + 1,
@@ -191,4 +198,5 @@ def _add(
             target.sender,
             target.run_as,
             due_s=due_s,
+            of_list=target.of_list,
         )

@@ -23,7 +23,7 @@ _COLUMNS = f"{MESSAGE}, file, source, place, due_s"
 _INSERT_MESSAGE = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"  # noqa: S608
 _INSERT_RECIPIENT = (
     f"INSERT INTO recipient (message, {RECIPIENT}) "  # noqa: S608
-    f"VALUES ({', '.join('?' * 19)})"
+    f"VALUES ({', '.join('?' * 20)})"
 )
 _REPLACE_RECIPIENT = _INSERT_RECIPIENT.replace("INSERT", "REPLACE", 1)
 _DUE = """
