@@ -132,6 +132,44 @@ class MysqlSourceTests(TestCase):
         else:
             self.fail("it is still down")
 
+    def password(self, text):
+        self.server.sql(
+            f"USE mail; UPDATE mailbox SET password = '{{PLAIN}}{text}'"
+            " WHERE username = 'ann@example.test';"
+        )
+
+    async def test_answers_count_for_a_time_and_not_longer(self):
+        auth = self.auth(cache_s=4, unknown_cache_s=4)
+        await self.login(auth)
+        await self.refused(auth, "ann@example.test", b"new")
+        self.password("new")
+        await self.login(auth)  # remembered, as is the refusal of the new one
+        await self.refused(auth, "ann@example.test", b"new")
+        await _pause(4.1)
+        await self.refused(auth)
+        await self.login(auth, "ann@example.test", b"new")
+
+    async def test_a_new_password_ends_the_old_one_at_once(self):
+        auth = self.auth(cache_s=600, unknown_cache_s=0)
+        await self.login(auth)
+        self.password("new")
+        await self.login(auth)
+        await self.login(auth, "ann@example.test", b"new")
+        await self.refused(auth)
+
+    async def test_what_is_remembered_comes_in_while_the_source_is_down(self):
+        auth = self.auth(cache_s=600, unknown_cache_s=600)
+        await self.login(auth)
+        await self.refused(auth, "ann@example.test", b"wrong")
+        self.server.kill()
+        try:
+            await self.login(auth)
+            await self.refused(auth, "ann@example.test", b"wrong")
+            with self.assertRaises(AuthUnavailable):
+                await self.login(auth, "ann@example.test", b"other")
+        finally:
+            self.server.start()
+
     async def test_many_at_once(self):
         auth = self.auth()
         accounts = await gatherResults(
