@@ -69,7 +69,7 @@ class MailService(MultiService):
         self.tls = server_tls(config, self.hostname)
         self.privileges = Privileges(reactor, config, self.hostname, embedded=embedded)
         keepers = self.privileges.keepers
-        self.agents = build_agents(reactor, config, self.hostname, keepers)
+        self.agents = build_agents(reactor, config, keepers)
         self._local = MaildirStore(
             reactor=reactor, config=config, hostname=self.hostname
         )

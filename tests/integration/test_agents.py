@@ -21,9 +21,10 @@ from mailtwist.delivery.agent_user import Identity
 from mailtwist.delivery.model import Envelope, LocalRecipient
 from mailtwist.directory.model import Account
 from mailtwist.errors import MailboxUnreachable, MailError
-from mailtwist.keeper.process import Keepers, Settings
+from mailtwist.keeper.process import Keepers
 from mailtwist.mailbox.model import INBOX, Range
 from mailtwist.service.agents import Runner, build_agents
+from mailtwist.service.privileges import keeper_settings
 from mailtwist.store.agent.store import AgentStore
 from mailtwist.store.memory import MemoryStore
 from tests.delivery.test_agent_pipe import Content
@@ -52,10 +53,10 @@ class AgentTestCase(TestCase):
             agents=Agents(**options),
             imap4=Imap4(poll_s=0.2),
         )
-        self.agents = build_agents(
-            reactor, config, "mx.test", Keepers(reactor, Settings())
-        )
-        self.addCleanup(Deferred.fromCoroutine, self.agents.close())
+        keepers = Keepers(reactor, keeper_settings(config, "mx.test"))
+        self.agents = build_agents(reactor, config, keepers)
+        self.addCleanup(lambda: Deferred.fromCoroutine(keepers.stop()))
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.agents.close()))
         self.store = AgentStore(MemoryStore(), self.agents)
 
     def account(self, user, **more):

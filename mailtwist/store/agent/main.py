@@ -1,7 +1,6 @@
-"""The agent program: `python -m mailtwist.store.agent.main UID GID SETTINGS`.
+"""The agent program: `python -m mailtwist.store.agent.main SETTINGS`.
 
-Started by the root side with its socket as descriptor 3; see `start`.  What it is made
-of is loaded only once root's rights are gone.
+Started by the keeper with a user's rights and the socket as descriptor 3; see `start`.
 """
 
 from __future__ import annotations
@@ -14,15 +13,14 @@ import struct
 import sys
 import traceback
 
-from .start import SOCKET, become, settings_of
+from .start import SOCKET, settings_of
 
 
 def main(arguments: list[str]) -> int:
-    uid, gid, settings = int(arguments[0]), int(arguments[1]), arguments[2]
+    (settings,) = arguments
     try:
-        become(uid, gid)
-        os.umask(0o077)
-        os.chdir("/")
+        if 0 in (*os.getresuid(), *os.getresgid()):
+            raise PermissionError("agents do not run as root")
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(PermissionError):
             os.setsid()  # a terminal's signals are for the server, which ends us
@@ -30,7 +28,7 @@ def main(arguments: list[str]) -> int:
     except Exception:
         tell(traceback.format_exc(limit=-2))
         return 1
-    serve(uid, *settings_of(settings))
+    serve(*settings_of(settings))
     return 0
 
 

@@ -108,12 +108,13 @@ class Teller:
             self._server.send([0, "log", [level, text[:MOST_TOLD]]])
 
 
-def serve(uid: int, hostname: str, folder: str, level: str, config: Config) -> None:
+def serve(hostname: str, folder: str, level: str, config: Config) -> None:
     """Until the socket closes or SIGTERM comes; what was begun is finished."""
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
     store = MaildirStore(reactor=reactor, config=config, hostname=hostname)
+    uid = os.geteuid()
     homes = Homes(folder, uid)
 
     async def forward(account: Account, names: list[str]) -> tuple[str, str] | None:
