@@ -420,8 +420,11 @@ class Manager:
             log.failure("judging an attempt for {id}", id=job.message.queue_id)
             found = bare_verdicts(job, outcomes, now_s + self._config.first_retry_s)
         due_s = await self._record(job.message.queue_id, found)
-        if due_s is not None:  # also of recipients that became due meanwhile
-            self._wake_at(due_s)
+        if due_s is None:
+            return
+        if work.loaded.left == 1:  # what became due meanwhile was left on disk
+            self._looked.left_out(due_s)
+        self._wake_at(due_s)
 
     async def _record(self, queue_id: str, found: Verdicts) -> float | None:
         """Until the spool takes it: what was delivered must not be sent again.  When

@@ -29,7 +29,8 @@ class PostfixWorld(World):
             users=("bob", "bea"),
             main=f"mynetworks = 127.0.0.0/8\nsmtpd_tls_security_level = may\n"
             f"smtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {key}\n"
-            f"smtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n{self.main}",
+            "smtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n"
+            f"smtp_send_xforward_command = yes\n{self.main}",
         )
         for domain in self.a.domains:
             self.postfix.routes[domain] = (self.a.address, self.port)
@@ -43,6 +44,7 @@ class PostfixWorld(World):
 
 class PostfixPeerTests(WorldTestCase):
     kind = PostfixWorld
+    extra = '[restrictions]\ntrusted_proxies = ["127.0.0.0/8"]\n'
 
     def at_postfix(self, user, subject):
         """The message with this subject, once it is in a mailbox of Postfix."""
@@ -100,6 +102,16 @@ class PostfixPeerTests(WorldTestCase):
         (report,) = self.arrived(self.world.a, ann)
         self.assertIn(b"\r\nFinal-Recipient: rfc822;nobody@p.test\r\n", report)
         self.assertIn(b"\r\nStatus: 5.1.1\r\n", report)
+
+    def test_postfix_tells_from_whom_it_has_a_message(self):
+        """servidorA trusts it as a proxy, so XFORWARD is in its EHLO."""
+        a = self.world.a
+        ann = self.user(a)
+        before = len(a.log.read_text())
+        self.from_postfix("bob@p.test", ann, "Forwarded")
+        self.arrived(a, ann)
+        told = a.log.read_text()[before:]
+        self.assertRegex(told, r"XFORWARD .*127\.0\.0\.1")
 
     def test_what_we_refuse_comes_back_from_postfix(self):
         self.from_postfix("bea@p2.test", "nobody@a.test", "Lost")
