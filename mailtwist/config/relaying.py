@@ -48,7 +48,11 @@ class Relay:
         "there are, else `may`), `verify` (needed, certificate and name checked).",
         in_(TLS_LEVELS),
     )
-    ca: str = option("", "PEM file of trusted CAs; the system's if empty.", path=True)
+    ca: str = option(
+        "",
+        "PEM file of trusted CAs, read again when it changes; the system's if empty.",
+        path=True,
+    )
     mta_sts: bool = option(True, "Keep to MTA-STS policies (RFC 8461).")
     tlsrpt: bool = option(True, "Count TLS results and send reports (RFC 8460).")
 
@@ -74,7 +78,7 @@ class Smarthost:
         "",
         "File with the login, readable by its owner only: TOML with `user` and "
         "`password`, or `user`, `client_id`, `client_secret`, `refresh_token` and "
-        "`token_url` for XOAUTH2. No login if empty.",
+        "`token_url` for XOAUTH2. Read again when it changes. No login if empty.",
         path=True,
     )
 

@@ -30,6 +30,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
 
+from ..directory.reread import Reread
 from ..errors import ConfigError, DnsUnavailable, NoSuchDomain
 from ..interfaces import IResolver
 
@@ -70,7 +71,8 @@ class Https:
         """`ca` is a PEM file of trusted CAs, the system's if empty; `port` the one of
         hosts named without.  Raises ConfigError."""
         self._reactor, self._resolver = reactor, resolver
-        self._usable, self._trusted, self._port = usable, trusted(ca), port
+        self._usable, self._port = usable, port
+        self._trusted = Reread(ca, trusted, reactor.seconds)
 
     async def get(self, url: str) -> tuple[str, bytes]:
         """(media type in lower case, body) of a resource; raises HttpsFailed."""
@@ -100,7 +102,7 @@ class Https:
         headers.setRawHeaders(b"user-agent", [USER_AGENT])
         body = None if octets is None else _Body(octets)
         places = _Places(
-            self._reactor, self._resolver, self._usable, self._trusted, self._port
+            self._reactor, self._resolver, self._usable, self._trusted(), self._port
         )
         agent = Agent.usingEndpointFactory(self._reactor, places)
         try:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.web.client import Agent
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
 
 from ..address import ascii_domain
 from ..auth.checkers.hash_pool import HashPool
 from ..config.model import Config
 from ..config.relaying import Smarthost
+from ..directory.reread import Reread
 from ..errors import ConfigError
 from ..host_port import host_port
 from ..interfaces import IHosts, ITransport
@@ -31,7 +36,8 @@ from ..smtp.transport_smarthost import SUBMISSION, Exit, SmarthostTransport
 class Transports:
     """`by_name` are the ways out by `Route.transport`; `close` ends what is kept.
 
-    Credentials are read when this is made, while root may: raises ConfigError.
+    Credentials and CAs are read when this is made, while root may, and again when
+    their files change.  Raises ConfigError.
     """
 
     def __init__(self, reactor: Any, config: Config, name: str, hosts: IHosts) -> None:
@@ -39,7 +45,7 @@ class Transports:
         self._reactor = reactor
         relay = config.relay
         self._connections = Connections(
-            reactor, relay, ascii_domain(name), ClientTls(relay.ca)
+            reactor, relay, ascii_domain(name), ClientTls(relay.ca, reactor.seconds)
         )
         self._pool = HashPool(reactor, 1)  # for SCRAM
         exits = [self._exit(one, relay.ca) for one in config.smarthost]
@@ -56,15 +62,19 @@ class Transports:
         self._pool.stop()
 
     def _exit(self, config: Smarthost, ca: str) -> Exit:
-        login: Login | None = None
+        login: Reread[Login] | None = None
         ca = config.ca or ca
         try:
             host_port(config.host, SUBMISSION)
         except ValueError as fault:
             raise ConfigError(f"smarthost.host: {fault}") from fault
         if config.credentials:
-            login = self._login(read_credentials(config.credentials), ca)
-        return Exit(config, ClientTls(ca), login)
+            login = Reread(
+                config.credentials,
+                lambda path: self._login(read_credentials(path), ca),
+                self._reactor.seconds,
+            )
+        return Exit(config, ClientTls(ca, self._reactor.seconds), login)
 
     def _login(self, known: Credentials, ca: str) -> Login:
         if known.password is not None:
@@ -85,5 +95,17 @@ class Transports:
 
 def web_agent(reactor: Any, ca: str) -> Agent:
     """HTTPS, certificates checked against the PEM file `ca` or the system's CAs."""
-    policy = BrowserLikePolicyForHTTPS(trusted(ca))
+    policy = Policy(Reread(ca, trusted, reactor.seconds))
     return Agent(reactor, policy, connectTimeout=REQUEST_S)
+
+
+@implementer(IPolicyForHTTPS)
+class Policy:
+    """Checks certificates against the CAs that count now."""
+
+    def __init__(self, known: Callable[[], Any]) -> None:
+        self._known = known
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
+        name = hostname.decode("ascii")
+        return optionsForClientTLS(name, trustRoot=self._known())

@@ -6,6 +6,8 @@ octet of mail is sent, so that a refusal can say why (RFC 8460 §4.3).
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,6 +18,7 @@ from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from zope.interface import implementer
 
+from ..directory.reread import Reread
 from ..errors import ConfigError, MailError
 from ..queue.model import Host
 from .client_dane import matches, usable
@@ -43,25 +46,33 @@ class TlsFailed(MailError):
 
 
 class ClientTls:
-    """Contexts that trust the CAs of the PEM file `ca`, or the system's."""
+    """Trusts the CAs of the PEM file `ca`, read again when it changes, or the system's
+    as they were at the start; `seconds` says when to look."""
 
-    def __init__(self, ca: str = "") -> None:
+    def __init__(
+        self, ca: str = "", seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         """Raises ConfigError if the file cannot be used."""
-        self._context = context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-        try:
-            if ca:
-                context.load_verify_locations(ca)
-            else:
-                context.set_default_verify_paths()
-        except SSL.Error as fault:
-            raise ConfigError(f"CA file {ca}: cannot be used") from fault
+        self._context = Reread(ca, _context, seconds)
 
     def connection(self, host: Host) -> Connection:
         """What `startTLS` takes, for one connection to `host`."""
-        return Connection(self._context, host)
+        return Connection(self._context(), host)
+
+
+def _context(ca: str) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    try:
+        if ca:
+            context.load_verify_locations(ca)
+        else:
+            context.set_default_verify_paths()
+    except SSL.Error as fault:
+        raise ConfigError(f"CA file {ca}: cannot be used") from fault
+    return context
 
 
 @implementer(IOpenSSLClientConnectionCreator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -24,11 +24,11 @@ SUBMISSION = 587  # the port of a smarthost that names none
 
 @frozen
 class Exit:
-    """One smarthost: its configuration, its CAs, and how we log in there."""
+    """One smarthost: its configuration, its CAs, and what gives our present login."""
 
     config: Smarthost
     tls: ClientTls
-    login: Login | None
+    login: Callable[[], Login] | None
 
     @property
     def next_hop(self) -> str:
@@ -44,8 +44,9 @@ class Exit:
 
     @property
     def way(self) -> Way:
+        login = None if self.login is None else self.login()
         return Way(
-            implicit_tls=self.config.tls == "implicit", tls=self.tls, login=self.login
+            implicit_tls=self.config.tls == "implicit", tls=self.tls, login=login
         )
 
     def serves(self, sender: Address | None) -> bool:

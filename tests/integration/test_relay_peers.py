@@ -97,13 +97,13 @@ class SmarthostTests(PeerTestCase):
         pool = HashPool(reactor, 1)
         self.addCleanup(pool.stop)
         known = Smarthost(host=f"hub.test:{peer_.port}", **config)
-        login = None
-        if password:
-            login = PasswordLogin(reactor, pool, ANN, Secret(password.encode()))
+        ours = PasswordLogin(reactor, pool, ANN, Secret((password or "").encode()))
         world = self.world(
             peer_.port,
             kind=SmarthostTransport,
-            exits=[Exit(known, ClientTls(str(ca)), login)],
+            exits=[
+                Exit(known, ClientTls(str(ca)), (lambda: ours) if password else None)
+            ],
             relay=Relay(idle_s=0),
         )
         watch = Watch(peer_.folder / "mail")

@@ -133,7 +133,8 @@ class Exits:
         host = self.world.hosts.answer[-1]
         self.hosts[f"[{name}]:587"] = host
         known = Smarthost(host=f"{name}:587", **config)
-        self.exits.append(Exit(known, ClientTls(self.ca), login))
+        given = None if login is None else lambda: login
+        self.exits.append(Exit(known, ClientTls(self.ca), given))
         return hop
 
     def login(self, user="ann", password=PASSWORD):
