@@ -25,11 +25,13 @@ Converse = Callable[[bytes], Awaitable[bytes]]
 class Door:
     """Where somebody knocks: sources and accounts may be for some doors only.
 
-    `listener` is the name of the listener in the configuration, if it has one.
+    `listener` is the name of the listener in the configuration, if it has one;
+    `address` the client's, for those who look at it.
     """
 
     protocol: str = ""
     listener: str = ""
+    address: str = ""
 
 
 @implementer(IUsernamePassword)

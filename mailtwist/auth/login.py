@@ -273,7 +273,7 @@ class Authenticator:
         `exchange` gives the credentials; `user` is the name for the log until then.
         """
         try:
-            door = Door(peer.protocol, peer.listener)
+            door = Door(peer.protocol, peer.listener, peer.address)
             credentials = evolve(await exchange(), door=door)
             name = credentials.username
             user = name.decode() if isinstance(name, bytes) else name

@@ -27,7 +27,9 @@ from ..config.model import Config
 from ..directory.union import UnionDirectory
 from ..directory.user_directory import UserDbThread
 from ..interfaces import IDelivery, IMailAccount, IRouter, IStore
+from ..keeper.process import Keepers
 from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
+from .privileges import keeper_settings
 from .sources import BuiltSource, build_sources, union_of
 
 
@@ -80,12 +82,16 @@ class WaysIn:
         return self.make()
 
 
-def build_auth(*, reactor: Any, config: Config, store: IStore) -> Auth:
+def build_auth(
+    *, reactor: Any, config: Config, store: IStore, keepers: Keepers | None = None
+) -> Auth:
     """Opens nothing but settings files: others are read when the first client asks.
 
-    Raises ConfigError."""
+    Without `keepers` PAM is asked with our own rights.  Raises ConfigError."""
+    if keepers is None:
+        keepers = Keepers(reactor, keeper_settings(config, ""))
     thread = UserDbThread(reactor, config)
-    sources = build_sources(reactor, config, thread)
+    sources = build_sources(reactor, config, thread, keepers)
     directory = union_of(sources)
     fake = FakeKeys(thread.key_file, config.auth.scram_iterations)
     realm = MailRealm(directory, store, config.delivery.subaddress_separator)

@@ -74,7 +74,9 @@ class MailService(MultiService):
             reactor=reactor, config=config, hostname=self.hostname
         )
         self.store = AgentStore(self._local, self.agents)
-        self.auth = build_auth(reactor=reactor, config=config, store=self.store)
+        self.auth = build_auth(
+            reactor=reactor, config=config, store=self.store, keepers=keepers
+        )
         self.portal = self.auth.portal
         self.spool = build_spool(reactor, config)
         self.routing = build_routing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from typing import Any
 
 from attrs import frozen
@@ -10,17 +11,21 @@ from twisted.cred.checkers import ICredentialsChecker
 
 from ..auth.chain_source import Health, SourceChecker
 from ..auth.checkers.ldap import BindChecker
+from ..auth.checkers.saslauthd import SaslauthdChecker
 from ..auth.checkers.stored import StoredChecker
+from ..auth.checkers.system import SystemChecker
 from ..auth.checkers.userdb import UserDbChecker
 from ..config.model import Config
 from ..config.source import Source
 from ..directory.ldap import LdapDirectory
 from ..directory.mysql import MysqlDirectory
 from ..directory.passwd_file import PasswdFileDirectory
+from ..directory.system import SystemDirectory
 from ..directory.union import Named, SourceDirectory, UnionDirectory
 from ..directory.user_directory import UserDbThread, UserDirectory
 from ..errors import ConfigError
 from ..interfaces import IDirectory
+from ..keeper.process import Keepers
 
 
 async def nothing() -> None:
@@ -107,7 +112,13 @@ def passwd_file_parts(reactor: Any, config: Config, source: Source) -> Parts:
     return Parts(checker, directory, close, stamp=directory.stamp, remembers=True)
 
 
+def saslauthd_parts(reactor: Any, config: Config, source: Source) -> Parts:
+    default = config.auth.default_domain or (source.domains or ("",))[0]
+    return Parts(SaslauthdChecker(reactor, source, default), None)
+
+
 BUILDERS: dict[str, Builder] = {
+    "saslauthd": saslauthd_parts,
     "mysql": mysql_parts,
     "ldap": ldap_parts,
     "passwd_file": passwd_file_parts,
@@ -115,20 +126,28 @@ BUILDERS: dict[str, Builder] = {
 
 
 def build_sources(
-    reactor: Any, config: Config, thread: UserDbThread
+    reactor: Any, config: Config, thread: UserDbThread, keepers: Keepers
 ) -> list[BuiltSource]:
     """All of them, in order.  Raises ConfigError for settings that cannot be used."""
     sources = config.source or (Source(kind="userdb"),)
-    return [build_source(reactor, config, source, thread) for source in sources]
+    return [
+        build_source(reactor, config, source, thread, keepers) for source in sources
+    ]
 
 
 def build_source(
-    reactor: Any, config: Config, source: Source, thread: UserDbThread
+    reactor: Any,
+    config: Config,
+    source: Source,
+    thread: UserDbThread,
+    keepers: Keepers,
 ) -> BuiltSource:
     """Raises ConfigError, as `build_sources`."""
     try:
         if source.kind == "userdb":
             parts = userdb_parts(reactor, config, thread)
+        elif source.kind == "system":
+            parts = system_parts(reactor, config, source, keepers)
         else:
             parts = builder_of(source)(reactor, config, source)
     except ValueError as fault:
@@ -181,6 +200,21 @@ def userdb_parts(reactor: Any, config: Config, thread: UserDbThread) -> Parts:
         remembers=True,
         lacks_keys=lambda: directory.offers().lacks_keys,
     )
+
+
+def system_parts(
+    reactor: Any, config: Config, source: Source, keepers: Keepers
+) -> Parts:
+    if source.logins and find_spec("pamela") is None:
+        raise ValueError("PAM needs pamela: pip install mailtwist[pam]")
+    directory = SystemDirectory(reactor, config, source)
+
+    async def close() -> None:
+        await keepers.stop()
+        await directory.close()
+
+    checker = SystemChecker(config, source, keepers, directory)
+    return Parts(checker, directory, close)
 
 
 def union_of(sources: list[BuiltSource]) -> UnionDirectory:

@@ -17,7 +17,8 @@ from twisted.trial.unittest import TestCase
 from mailtwist.errors import MailboxUnreachable, SourceDown
 from mailtwist.keeper.packets import DISABLED, RIGHT, WRONG
 from mailtwist.keeper.process import Settings, start
-from tests.integration.system_users import PASSWORD, add_service, add_user, run
+from tests.integration.system_users import PASSWORD, add_service, add_user
+from tests.integration.users import tool
 
 # Tells of itself on its socket, and ends with it.
 AGENT = """
@@ -65,24 +66,24 @@ class VerifyTests(KeeperTestCase):
 
     async def test_an_expired_account_is_told_apart_from_a_wrong_password(self):
         keeper, service, user = self.keeper(), add_service(self), add_user(self).name
-        run("chage", "--expiredate", "1970-01-02", user)
+        tool("chage", "--expiredate", "1970-01-02", user)
         self.assertEqual(await self.verify(keeper, service, user), DISABLED)
         self.assertEqual(await self.verify(keeper, service, user, "wrong"), WRONG)
 
     async def test_a_password_that_must_be_changed_is_no_way_in(self):
         keeper, service, user = self.keeper(), add_service(self), add_user(self).name
-        run("chage", "--lastday", "0", user)
+        tool("chage", "--lastday", "0", user)
         self.assertEqual(await self.verify(keeper, service, user), DISABLED)
 
     async def test_a_locked_account_has_no_right_password(self):
         keeper, service, user = self.keeper(), add_service(self), add_user(self).name
-        run("passwd", "--lock", user)
+        tool("passwd", "--lock", user)
         self.assertEqual(await self.verify(keeper, service, user), WRONG)
 
     async def test_nobody_gets_in_without_a_password(self):
         keeper, service = self.keeper(), add_service(self)
         user = add_user(self, password="").name
-        run("passwd", "--delete", user)
+        tool("passwd", "--delete", user)
         for password in ("", "\0", "any"):
             self.assertEqual(await self.verify(keeper, service, user, password), WRONG)
 
@@ -213,12 +214,12 @@ class AgentTests(KeeperTestCase):
 
     async def test_it_has_the_rights_of_its_user_and_no_others(self):
         user = add_user(self)
-        run("usermod", "--append", "--groups", "mail", user.name)
+        tool("usermod", "--append", "--groups", "mail", user.name)
         keeper = self.keeper()
-        told = await self.told(await keeper.spawn(user.uid, user.uid))
+        told = await self.told(await keeper.spawn(user.uid, user.gid))
         self.assertEqual(told["uids"], [user.uid] * 3)
-        self.assertEqual(told["gids"], [user.uid] * 3)
-        self.assertEqual(sorted(told["groups"]), sorted({8, user.uid}))
+        self.assertEqual(told["gids"], [user.gid] * 3)
+        self.assertEqual(sorted(told["groups"]), sorted({8, user.gid}))
         self.assertEqual(told["umask"], 0o077)
         self.assertEqual(told["folder"], "/")
         self.assertEqual(told["descriptors"], [0, 1, 2, 3])
@@ -270,9 +271,9 @@ class AgentTests(KeeperTestCase):
 
     async def test_it_outlives_its_start_and_is_nobodys_zombie(self):
         user, keeper = add_user(self), self.keeper()
-        first = await keeper.spawn(user.uid, user.uid)
+        first = await keeper.spawn(user.uid, user.gid)
         await self.told(first)  # closes it, so the agent ends
-        await self.told(await keeper.spawn(user.uid, user.uid))
+        await self.told(await keeper.spawn(user.uid, user.gid))
         for _ in range(100):
             if not any(uid == user.uid for uid in running_uids()):
                 break

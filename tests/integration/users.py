@@ -16,29 +16,35 @@ from tests.integration.daemon import Daemon
 TRIES = 200  # another test run may have /etc/passwd locked
 
 
+def tool(*words: object, said: str = "") -> str:
+    """What a program that changes the users of the machine prints."""
+    for _ in range(TRIES):
+        done = subprocess.run(
+            list(map(str, words)),
+            input=said,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if done.returncode == 0:
+            return done.stdout
+        if "lock" not in done.stderr:
+            break
+        Daemon.pause()
+    raise AssertionError(f"{words}: {done.stderr}")
+
+
 class User:
     """A user with a home of mode 0700, in a folder that everybody may search."""
 
     def __init__(self, above: Path) -> None:
         self.name = f"mt{secrets.token_hex(4)}"
         self.home = above / self.name
-        self._tool("useradd", "-U", "-M", "-d", self.home, "-s", "/bin/sh", self.name)
+        tool("useradd", "-U", "-M", "-d", self.home, "-s", "/bin/sh", self.name)
         row = pwd.getpwnam(self.name)
         self.uid, self.gid = row.pw_uid, row.pw_gid
         self.home.mkdir(0o700)
         self.give(self.home)
-
-    def _tool(self, *words: object) -> None:
-        for _ in range(TRIES):
-            done = subprocess.run(
-                list(map(str, words)), capture_output=True, text=True, timeout=60
-            )
-            if done.returncode == 0:
-                return
-            if "lock" not in done.stderr:
-                break
-            Daemon.pause()
-        raise AssertionError(f"{words}: {done.stderr}")
 
     def give(self, *paths: Path) -> None:
         """Make them his."""
@@ -52,6 +58,10 @@ class User:
         path.chmod(mode)
         self.give(path)
         return path
+
+    def set_password(self, password: str) -> None:
+        hashed = tool("openssl", "passwd", "-6", "-stdin", said=password + "\n")
+        tool("usermod", "--password", hashed.strip(), self.name)
 
     def make_maildir(self, path: Path | None = None) -> Path:
         path = path or self.home / "Maildir"
@@ -93,7 +103,7 @@ class User:
     def remove(self) -> None:
         for pid in self.processes():  # nobody else has this uid
             os.kill(pid, signal.SIGKILL)
-        self._tool("userdel", "-f", self.name)  # what was killed may not be gone yet
+        tool("userdel", "-f", self.name)  # what was killed may not be gone yet
 
 
 class Users:

@@ -1,0 +1,227 @@
+"""Root is given up, but for the keeper: a server started as root, with real users."""
+
+import imaplib
+import os
+import signal
+import socket
+import ssl
+import time
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.service.tls import write_self_signed
+from tests.integration import system_users
+from tests.integration.daemon import DOMAIN, READY_S, Daemon
+from tests.integration.test_keeper import processes
+from tests.integration.users import tool
+from tests.integration.ways_in import OPEN, deliver
+
+PASSWORD = system_users.PASSWORD
+SERVER = """
+[process]
+user = "{user}"
+[[source]]
+kind = "userdb"
+[[source]]
+kind = "system"
+service = "{service}"
+cache_s = 0
+unknown_cache_s = 0
+least_uid = {least_uid}
+"""
+
+
+class PrivilegesTests(SynchronousTestCase):
+    timeout = 240
+
+    def setUp(self):
+        self.user = system_users.add_user(self, password="")
+        self.service = system_users.add_service(self)
+
+    def daemon(self, extra="", top=""):
+        server = SERVER.format(
+            user=self.user.name, service=self.service, least_uid=1000
+        )
+        daemon = Daemon(server + extra, top)
+        daemon.folder.chmod(0o711)
+        self.addCleanup(daemon.remove)
+        self.addCleanup(lambda: self.report(daemon))
+        return daemon
+
+    def report(self, daemon):
+        self.assertNotIn("Traceback", daemon.log.read_text())
+
+    def statuses(self, daemon):
+        """{pid: its /proc/PID/status} of the server and all that came from it."""
+        pids = system_users.family(daemon.process.pid)
+        return {
+            pid: status.decode() for pid, status in processes("status") if pid in pids
+        }
+
+    def login(self, daemon, user, password=PASSWORD):
+        client = imaplib.IMAP4_SSL(
+            daemon.address, daemon.port("imaps"), ssl_context=OPEN
+        )
+        self.addCleanup(client.shutdown)
+        client.login(user, password)
+        return client
+
+    def test_nobody_but_the_keeper_is_root(self):
+        daemon, ann = self.daemon(), system_users.add_user(self)
+        daemon.start()
+        deliver(daemon, f"{ann.name}@{DOMAIN}", b"Subject: hello\r\n\r\nHi.\r\n")
+        client = self.login(daemon, f"{ann.name}@{DOMAIN}")
+        self.assertEqual(client.select("INBOX")[1], [b"1"])
+        uids = {}
+        for pid, status in self.statuses(daemon).items():
+            fields = dict(
+                line.split(":\t", 1) for line in status.splitlines() if ":\t" in line
+            )
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            kind = (
+                "keeper"
+                if b"/keeper/__main__.py" in command
+                else "agent"
+                if b"store.agent" in command
+                else "server"
+            )
+            uids[kind] = set(fields["Uid"].split())
+            if kind != "keeper":
+                self.assertNotIn("0", fields["Uid"].split(), command)
+                self.assertNotIn("0", fields["Gid"].split(), command)
+                self.assertNotIn("0", fields["Groups"].split(), command)
+                self.assertEqual(int(fields["CapPrm"], 16), 0, command)
+                self.assertEqual(int(fields["CapEff"], 16), 0, command)
+            if kind == "server":
+                self.assertEqual(fields["NoNewPrivs"], "1")
+        self.assertEqual(
+            uids,
+            {
+                "keeper": {"0"},
+                "server": {str(self.user.uid)},
+                "agent": {str(ann.uid)},
+            },
+        )
+        (message,) = [
+            path
+            for part in ("new", "cur")
+            for path in (ann.home / "Maildir" / part).iterdir()
+        ]
+        self.assertEqual(message.stat().st_uid, ann.uid)
+        self.assertEqual(message.stat().st_mode & 0o777, 0o600)
+
+    def test_a_password_is_in_no_log_and_no_command_line(self):
+        daemon, ann = self.daemon(), system_users.add_user(self)
+        daemon.start()
+        self.login(daemon, f"{ann.name}@{DOMAIN}")
+        for wrong in ("wrong horse battery", PASSWORD + "x"):
+            with self.assertRaises(imaplib.IMAP4.error):
+                self.login(daemon, f"{ann.name}@{DOMAIN}", wrong)
+            self.assertNotIn(wrong, daemon.log.read_text())
+        self.assertNotIn(PASSWORD, daemon.log.read_text())
+        pids = self.statuses(daemon)
+        for part in ("cmdline", "environ"):
+            for pid, octets in processes(part):
+                if pid in pids:
+                    self.assertNotIn(PASSWORD.encode(), octets)
+
+    def test_an_expired_user_gets_mail_and_may_not_log_in(self):
+        daemon, ann = self.daemon(), system_users.add_user(self)
+        tool("chage", "--expiredate", "1970-01-02", ann.name)
+        daemon.start()
+        deliver(daemon, f"{ann.name}@{DOMAIN}", b"Subject: hello\r\n\r\nHi.\r\n")
+        with self.assertRaises(imaplib.IMAP4.error) as caught:
+            self.login(daemon, f"{ann.name}@{DOMAIN}")
+        self.assertIn(b"AUTHENTICATIONFAILED", caught.exception.args[0])
+        self.assertEqual(len(list((ann.home / "Maildir/new").iterdir())), 1)
+
+    def test_pam_that_is_down_is_never_a_wrong_password(self):
+        daemon, ann = self.daemon(), system_users.add_user(self)
+        name = daemon.config.read_text().replace(self.service, "mt-not-there")
+        daemon.config.write_text(name)
+        daemon.start()
+        with self.assertRaises(imaplib.IMAP4.error) as caught:
+            self.login(daemon, f"{ann.name}@{DOMAIN}")
+        self.assertIn(b"UNAVAILABLE", caught.exception.args[0])
+        self.assertIn("there is no /etc/pam.d/mt-not-there", daemon.log.read_text())
+
+    def test_root_and_users_of_the_system_are_no_accounts(self):
+        daemon = self.daemon()
+        daemon.start()
+        for name in ("root", "daemon", self.user.name + "x"):
+            with self.assertRaises(imaplib.IMAP4.error):
+                self.login(daemon, f"{name}@{DOMAIN}")
+
+    def test_files_of_the_server_belong_to_its_user(self):
+        daemon = self.daemon()
+        daemon.start()
+        name = daemon.add_user("virtual")
+        deliver(daemon, name, b"Subject: hello\r\n\r\nHi.\r\n")
+        data = daemon.folder / "data"
+        self.assertEqual(data.stat().st_mode & 0o777, 0o711)
+        for path in (data, *data.rglob("*")):
+            if path.name == "agents":
+                continue
+            self.assertEqual(path.lstat().st_uid, self.user.uid, path)
+            if path != data:
+                self.assertEqual(path.lstat().st_mode & 0o007, 0, path)
+
+    def test_a_data_folder_of_somebody_else_is_refused_with_the_way_out(self):
+        daemon = self.daemon()
+        (daemon.folder / "data").mkdir()
+        fault = self.assertRaises(AssertionError, daemon.start)
+        self.assertIn(f"chown -R {self.user.name}", str(fault))
+
+    def test_a_renewed_key_of_roots_is_read_after_root_is_gone(self):
+        daemon = self.daemon()
+        folder = daemon.folder / "tls"
+        folder.mkdir(mode=0o700)
+        files = folder / "c.pem", folder / "k.pem"
+        write_self_signed(*files, [f"mail.{DOMAIN}"])
+        with daemon.config.open("a") as config:
+            config.write(
+                '[tls]\ncertificate = "tls/c.pem"\nkey = "tls/k.pem"\n'
+                "check_renewed_s = 1\n"
+            )
+        daemon.start()
+        before = self.certificate(daemon)
+        write_self_signed(*files, [f"mail.{DOMAIN}"])
+        end = time.monotonic() + READY_S
+        while self.certificate(daemon) == before:
+            self.assertLess(time.monotonic(), end, daemon.log.read_text())
+            daemon.pause()
+        self.assertEqual(
+            self.certificate(daemon), ssl.PEM_cert_to_DER_cert(files[0].read_text())
+        )
+
+    def certificate(self, daemon):
+        with (
+            socket.create_connection((daemon.address, daemon.port("imaps"))) as plain,
+            OPEN.wrap_socket(plain) as client,
+        ):
+            return client.getpeercert(binary_form=True)
+
+    def test_without_its_keeper_the_server_stops_to_be_started_again(self):
+        daemon = self.daemon()
+        daemon.start()
+        (keeper,) = [
+            pid
+            for pid, command in processes("cmdline")
+            if b"/keeper/__main__.py" in command
+            and pid in system_users.family(daemon.process.pid)
+        ]
+        os.kill(keeper, signal.SIGKILL)
+        daemon.process.wait(30)
+        self.assertIn("the keeper has ended", daemon.log.read_text())
+
+    def test_the_keeper_ends_with_a_server_that_was_killed(self):
+        daemon = self.daemon()
+        daemon.start()
+        family = [p for p in self.statuses(daemon) if p != daemon.process.pid]
+        self.assertEqual(len(family), 1)
+        daemon.kill()
+        end = time.monotonic() + 10
+        while os.path.exists(f"/proc/{family[0]}/cmdline"):
+            self.assertLess(time.monotonic(), end)
+            daemon.pause()
