@@ -96,6 +96,7 @@ FLOORS = {
     "delivery.lists": 4,
     "delivery.routes": 0,
     "delivery.srs": 1,
+    "delivery.srs_store": 4,
     "tables": 4,
     "tables.regexp": 1,
     "tables.lines": 1,

@@ -24,12 +24,7 @@ from .router_accounts import POSTMASTER, Accounts
 from .router_places import LOCAL, Places
 from .router_walk import Branch, Leaf, Rooms, Walk
 from .router_ways import Ways
-from .srs import Srs
-
-
-def epoch() -> float:
-    """A clock for routers that rewrite no senders."""
-    return 0.0
+from .senders import Senders
 
 
 @implementer(IRouter)
@@ -50,14 +45,13 @@ class Router:
         tables: Mapping[str, ITable] | None = None,
         alias_files: Sequence[ITable] = (),
         lists: IListFiles | None = None,
-        srs: Srs | None = None,
-        now: Callable[[], float] = epoch,
+        senders: Senders | None = None,
         pause: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`queue` takes what goes elsewhere; without one there is no way out.
 
         `tables` are those of the configuration by name, `alias_files` those of
-        `alias.files`; `now` gives seconds of the epoch to `srs`; `pause` gives others
+        `alias.files`; `senders` rewrites those of forwarded mail; `pause` gives others
         their turn while a long list is walked."""
         self._store = store
         tables = tables or {}
@@ -73,8 +67,7 @@ class Router:
             virtual=[tables[name] for name in config.alias.virtual],
             alias_files=alias_files,
             lists=lists,
-            srs=srs,
-            now=now,
+            senders=senders,
             may_queue=queue is not None,
             default_domain=default,
             pause=pause,

@@ -39,7 +39,8 @@ from .router_accounts import Accounts
 from .router_places import ALIASES, ELSEWHERE, LOCAL, Place, Places, first_value
 from .router_ways import Ways
 from .routes import route_fault
-from .srs import Srs, is_srs
+from .senders import Senders
+from .srs import is_srs
 
 log = Logger("mailtwist")
 
@@ -89,7 +90,7 @@ class Leaf:
 
 @frozen
 class Rooms:
-    """What every walk asks; `now` gives seconds of the epoch."""
+    """What every walk asks."""
 
     accounts: Accounts
     config: Config
@@ -98,8 +99,7 @@ class Rooms:
     virtual: Sequence[ITable]
     alias_files: Sequence[ITable]
     lists: IListFiles | None
-    srs: Srs | None
-    now: Callable[[], float]
+    senders: Senders | None
     may_queue: bool
     default_domain: str
     pause: Callable[[], Awaitable[None]] | None = None  # lets others have their turn
@@ -309,10 +309,10 @@ class Walk:
 
     async def _unknown(self, branch: Branch) -> None:
         """Nobody here has that name: a rewritten sender, a catch-all, or nobody."""
-        srs, address = self._rooms.srs, branch.address
-        ours = srs is not None and srs.domain == address.domain
-        if srs is not None and ours and is_srs(address.local_part):
-            sender = srs.reverse(address.local_part, self._rooms.now())
+        senders, address = self._rooms.senders, branch.address
+        ours = senders is not None and senders.domain == address.domain
+        if senders is not None and ours and is_srs(address.local_part):
+            sender = await senders.reverse(address.local_part)
             self._told(branch, "rewritten sender", str(sender))
             await self.go(evolve(branch.behind("srs"), address=sender))
         elif not await self._catch_all(branch):
@@ -467,16 +467,17 @@ class Walk:
 
     async def _rewritten(self, branch: Branch) -> str | None:
         """The sender to tell: that of a list, or a foreign one rewritten."""
-        srs, sender = self._rooms.srs, self._sender
+        senders, sender = self._rooms.senders, self._sender
         if branch.sender is not None or not branch.chain:
             return branch.sender
-        if srs is None or sender is None or not sender.domain or "srs" in branch.chain:
+        if senders is None or sender is None or "srs" in branch.chain:
             return None
-        if (await self._rooms.places.of(sender.domain)).kind in (LOCAL, ALIASES):
+        place = await self._rooms.places.of(sender.domain) if sender.domain else None
+        if place is None or place.kind in (LOCAL, ALIASES):
             return None
-        rewritten = srs.forward(sender, self._rooms.now())
+        rewritten = await senders.forward(sender)
         if rewritten is None:
-            self._told(branch, "sender", f"{sender} is too long to be rewritten")
+            self._told(branch, "sender", f"{sender} is too long to be rewritten now")
             return None
         self._told(branch, "sender rewritten", str(rewritten))
         return str(rewritten)

@@ -3,7 +3,8 @@
 When mail is forwarded the next host sees it come from us, and SPF would
 refuse the sender's domain.  `SRS0=HASH=DAY=domain=local` at our domain is the sender
 instead; a bounce to it comes back here and goes on to the sender.  A second forwarder
-makes `SRS1=HASH=first-forwarder==HASH=DAY=domain=local`.
+makes `SRS1=HASH=first-forwarder==HASH=DAY=domain=local`.  What does not fit into a
+local part is `SRS0=HASH=DAY=-=TOKEN`, its address kept under the token here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from ..secret import Secret
 
 DAY_S = 86400
 CYCLE_DAYS = 1024  # two characters of base32
+KEPT = "-"  # no domain: the address is kept
+TOKEN_LENGTH = 26  # characters of base32, 130 bits
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 _SRS0 = re.compile(
@@ -64,6 +67,28 @@ class Srs:
     def _srs1(self, first: str, rest: str) -> str:
         return f"SRS1={self._hash(first, rest)}={first}={rest}"
 
+    def token(self, sender: Address) -> str:
+        """What stands for a sender that does not fit; the same for the same one."""
+        told = b"token\0" + str(sender).encode()
+        digest = hmac.digest(self.secret().reveal(), told, "sha256")
+        return b32encode(digest).decode()[:TOKEN_LENGTH]
+
+    def short(self, token: str, now_s: float) -> Address:
+        """The sender to forward with, by its token."""
+        day = day_of(now_s)
+        sealed = self._hash(day, KEPT, token)
+        return Address(f"SRS0={sealed}={day}={KEPT}={token}", self.domain)
+
+    def token_of(self, local_part: str, now_s: float) -> str | None:
+        """The token of an address that `short` made, None for another form.
+
+        Raises NoSuchUser for what was changed, or is too old."""
+        found = _SRS0.fullmatch(local_part)
+        if found is None or found[3] != KEPT:
+            return None
+        self._check_day(*found.groups(), now_s=now_s)
+        return found[4].upper()
+
     def reverse(self, local_part: str, now_s: float) -> Address:
         """Where a bounce to `local_part` at our domain goes.
 
@@ -73,14 +98,8 @@ class Srs:
             self._check(sealed, first, rest)
             return _address(f"SRS0{rest}", first)
         if found := _SRS0.fullmatch(local_part):
-            sealed, day, domain, user = found.groups()
-            day = day.upper()
-            self._check(sealed, day, domain, user)
-            if (
-                number_of(day_of(now_s)) - number_of(day)
-            ) % CYCLE_DAYS > self.valid_days:
-                raise NoSuchUser("Forwarding address is too old")
-            return _address(user, domain)
+            self._check_day(*found.groups(), now_s=now_s)
+            return _address(found[4], found[3])
         raise NoSuchUser("Not a forwarding address of this host")
 
     def _hash(self, *parts: str) -> str:
@@ -89,6 +108,15 @@ class Srs:
         told = "\0".join(parts).lower().encode()
         digest = hmac.digest(self.secret().reveal(), told, "sha256")
         return b32encode(digest).decode()[: self.hash_length]
+
+    def _check_day(
+        self, sealed: str, day: str, domain: str, user: str, *, now_s: float
+    ) -> None:
+        day = day.upper()
+        self._check(sealed, day, domain, user)
+        age = (number_of(day_of(now_s)) - number_of(day)) % CYCLE_DAYS
+        if age > self.valid_days:
+            raise NoSuchUser("Forwarding address is too old")
 
     def _check(self, sealed: str, *parts: str) -> None:
         ours = self._hash(*parts).encode()

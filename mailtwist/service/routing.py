@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,9 @@ from ..delivery.agent_pipe import FileTransport, PipeTransport
 from ..delivery.agent_user import Identities
 from ..delivery.lists import ListFiles
 from ..delivery.router import Router
+from ..delivery.senders import Senders
 from ..delivery.srs import Srs
+from ..delivery.srs_store import FILE, SenderStore
 from ..directory.mailbox_tables import Directories, MailboxTables
 from ..directory.table_owners import Owners
 from ..errors import ConfigError, LookupFailed
@@ -39,9 +42,12 @@ class Routing:
     directory: IDirectory
 
     transports: dict[str, ITransport]
+    senders: SenderStore | None = None
 
     async def close(self) -> None:
         await self.tables.close()
+        if self.senders is not None:
+            await self.senders.close()
 
 
 def build_routing(
@@ -66,6 +72,12 @@ def build_routing(
             Owners.of_config(mailboxes, tables.by_name, agents.can_start),
         )
         directory = Directories([directory, named])
+    srs, store_of_senders = build_srs(config, derived), None
+    senders = None
+    if srs is not None:
+        path = os.path.join(config.server.data, FILE)
+        store_of_senders = SenderStore(reactor, path, srs.valid_days)
+        senders = Senders(srs, time.time, store_of_senders)
     router = Router(
         directory,
         store,
@@ -76,8 +88,7 @@ def build_routing(
         lists=ListFiles(
             tables.in_thread, config.delivery.subaddress_separator, store.forward
         ),
-        srs=build_srs(config, derived),
-        now=time.time,
+        senders=senders,
         pause=lambda: deferLater(reactor, 0),
     )
     runner = Runner(reactor, agents)
@@ -88,7 +99,7 @@ def build_routing(
         "pipe": PipeTransport(config, identities, runner.run),
         "file": FileTransport(config, identities, runner.run),
     }
-    return Routing(router, tables, directory, transports)
+    return Routing(router, tables, directory, transports, store_of_senders)
 
 
 def build_srs(config: Config, derived: Callable[[bytes], Secret]) -> Srs | None:

@@ -15,7 +15,9 @@ from mailtwist.config.model import Config
 from mailtwist.delivery.explain import decision_lines, target_text, targets_of
 from mailtwist.delivery.model import Envelope, LocalRecipient, Notify, Route, Wishes
 from mailtwist.delivery.router import Router
+from mailtwist.delivery.senders import Senders
 from mailtwist.delivery.srs import Srs
+from mailtwist.delivery.srs_store import SenderStore, connect
 from mailtwist.directory.model import Account
 from mailtwist.errors import (
     AliasLoop,
@@ -30,6 +32,7 @@ from mailtwist.mailbox.model import Usage
 from mailtwist.queue.jobs import jobs_of
 from mailtwist.queue.model import QueuedMessage
 from mailtwist.queue.spool.rows import queued_recipients
+from mailtwist.queue.spool.thread import Direct
 from mailtwist.secret import Secret
 from mailtwist.tables.inline import InlineTable
 
@@ -253,8 +256,7 @@ class WalkTests(SynchronousTestCase):
             "tables": self.tables,
             "alias_files": [InlineTable("/etc/aliases", entries)],
             "lists": Lists(),
-            "srs": self.srs,
-            "now": lambda: NOW_S,
+            "senders": Senders(self.srs, lambda: NOW_S),
         } | options
         return Router(Directory(), Store(), self.config, queue, **options)
 
@@ -588,13 +590,31 @@ class WalkTests(SynchronousTestCase):
             ("zoe@far.test", True, "a foreign sender"),
             ("ann@example.test", False, "one of ours"),
             ("x@old.test", False, "of a domain alias"),
-            (f"{'z' * 50}@far.test", False, "too long for it"),
+            (f"{'z' * 50}@far.test", False, "too long, and nowhere to keep it"),
             (None, False, "the null path"),
         ]:
             (found,) = self.decided("dora@example.test", sender)
             self.assertEqual("sender <SRS0=" in found, rewritten, why)
         (found,) = self.decided("x@far.test", "zoe@far.test", may_relay=True)
         self.assertNotIn("SRS0", found)  # relayed, not forwarded
+
+    def test_a_sender_too_long_to_be_rewritten_is_kept_and_its_bounce_goes_back(self):
+        connection = connect(path := self.mktemp())
+        store = SenderStore(None, path, 21, runner=Direct(connection, writes=True))
+        self.addCleanup(store.close)
+        options = {"senders": Senders(self.srs, lambda: NOW_S, store)}
+        long = f"{'z' * 60}@far.test"
+        (found,) = self.decided("dora@example.test", long, **options)
+        rewritten = found.partition("<")[2].partition(">")[0]
+        self.assertRegex(rewritten, "SRS0=.*=-=.*@example.test")
+        self.assertEqual(
+            self.decided(rewritten, **options),
+            [f"{long} by smtp to the MX of far.test"],
+        )
+        connection.execute("DROP TABLE sender")
+        self.failureResultOf(
+            self.resolve("dora@example.test", long, **options), LookupFailed
+        )
 
     def test_a_bounce_to_a_rewritten_sender_goes_back(self):
         rewritten = self.srs.forward(Address.parse("zoe@far.test"), NOW_S)
