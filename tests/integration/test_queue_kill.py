@@ -37,9 +37,13 @@ loopback_hosts = true
 
 
 class Taker(socketserver.StreamRequestHandler):
-    """The next host: takes everything, and remembers it as it answers."""
+    """The next host: takes everything, and remembers it as it answers.
+
+    A connection belongs to the life in which it was made: what a daemon sent just
+    before its end may be read here when the next one lives."""
 
     def handle(self):
+        self.life = self.server.life
         self.reply("220 sink")
         while line := self.rfile.readline():
             verb = line[:4].upper()
@@ -62,7 +66,7 @@ class Taker(socketserver.StreamRequestHandler):
             lines.append(line)
         octets = b"".join(lines)
         name = octets.partition(b"\r\nSubject: ")[2].partition(b"\r\n")[0].decode()
-        self.server.taken.append((name, self.server.life, octets))
+        self.server.taken.append((name, self.life, octets))
         self.reply("250 Taken")
 
 
