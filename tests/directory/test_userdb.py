@@ -23,7 +23,7 @@ from mailtwist.directory.hashes import Hashes
 from mailtwist.directory.hashes_crypt import crypt
 from mailtwist.directory.key_file import KeyFile
 from mailtwist.directory.user_directory import offers
-from mailtwist.directory.user_rows import Imported
+from mailtwist.directory.user_rows import OFFERS, Imported
 from mailtwist.directory.userdb import AccountExists, NoSuchAccount, UserDb
 from mailtwist.errors import AuthFailed, BadAddress, BadParameter, ConfigError
 from mailtwist.secret import Secret
@@ -371,6 +371,13 @@ class ImportTests(UserDbTestCase):
             self.assertFalse(self.db.verify(f"u{at}", PASSWORD).stale)
             self.assertIsNotNone(self.db.scram_keys(f"u{at}", "SCRAM-SHA-256"))
         self.assertFalse(offers(str(self.db.path)).lacks_keys)
+
+    def test_what_capabilities_depend_on_is_found_without_a_look_at_all_accounts(self):
+        plan = self.db._connection().execute(f"EXPLAIN QUERY PLAN {OFFERS}").fetchall()
+        scanned = [row[3] for row in plan if row[3].startswith("SCAN")]
+        self.assertNotIn("SCAN accounts", scanned)
+        self.assertIn("kept_secrets", f"{plan}")
+        self.assertIn("foreign_hashes", f"{plan}")
 
     def test_passwords_in_clear_are_hashed_at_once(self):
         self.db.import_accounts([self.imported("bob", password=Secret(PASSWORD))])
