@@ -79,6 +79,11 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_false",
         help="do not keep it any more",
     )
+    passwd.add_argument(
+        "--revoke-app-passwords",
+        action="store_true",
+        help="end them too, as after a theft",
+    )
     passwd.set_defaults(run=told(run_passwd))
 
     change = leaves.add_parser("set", help="change what an account may")
@@ -155,7 +160,12 @@ def run_add(options: argparse.Namespace) -> int:
 def run_passwd(options: argparse.Namespace) -> int:
     db = existing(load(options.config))
     row = known(db, options.name)
-    db.set_password(row.account.name, asked_password(), keep_secret=options.keep_secret)
+    db.set_password(
+        row.account.name,
+        asked_password(),
+        keep_secret=options.keep_secret,
+        revoke=options.revoke_app_passwords,
+    )
     print(f"{row.account.name} has a new password")
     return 0
 

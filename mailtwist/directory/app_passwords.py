@@ -141,6 +141,10 @@ def delete(db: sqlite3.Connection, key: str, name: str) -> None:
         raise NoSuchAppPassword()
 
 
+def delete_all(db: sqlite3.Connection, key: str) -> None:
+    db.execute("DELETE FROM app_passwords WHERE key = ?", (key,))
+
+
 def note_use(db: sqlite3.Connection, number: int) -> None:
     db.execute(
         "UPDATE app_passwords SET used_at_ns = ? WHERE id = ?",

@@ -238,24 +238,28 @@ class UserDb:
                 raise NoSuchAccount()
 
     def set_password(
-        self, name: str, password: bytes, *, keep_secret: bool | None = None
+        self,
+        name: str,
+        password: bytes,
+        *,
+        keep_secret: bool | None = None,
+        revoke: bool = False,
     ) -> None:
         """A new password; the secret is kept as before unless `keep_secret` says.
+        With `revoke` application passwords end.
 
         Raises NoSuchAccount, AuthFailed for an empty or overlong password."""
-        row = self.account(name)
-        if row is None:
-            raise NoSuchAccount()
+        row = self._known(name)
         keep = row.keeps_secret if keep_secret is None else keep_secret
         values = self._derived(row.key, password, keep)
         with self._change() as db:
             self._keep(db, row.key, *values)
+            if revoke:
+                app_passwords.delete_all(db, row.key)
 
     def remove(self, name: str) -> Account:
         """Forget the account; its mail stays where it is.  Raises NoSuchAccount."""
-        row = self.account(name)
-        if row is None:
-            raise NoSuchAccount()
+        row = self._known(name)
         with self._change() as db:
             db.execute("DELETE FROM accounts WHERE key = ?", (row.key,))
         return row.account

@@ -162,6 +162,15 @@ class AppPasswordTests(UserTestCase):
         self.done("app-password", "remove", "ann@example.test", "phone")
         self.assertIsNone(db.verify("ann@example.test", shown, "imap4"))
 
+    def test_a_new_password_ends_them_if_asked_to(self):
+        shown = self.done("app-password", "add", "ann@example.test", "phone")
+        shown = shown.strip().encode()
+        self.done("passwd", "ann@example.test", typed="new\n")
+        self.assertIsNotNone(self.verify("ann@example.test", shown))
+        self.done("passwd", "ann@example.test", "--revoke-app-passwords")
+        self.assertIsNone(self.verify("ann@example.test", shown))
+        self.assertIsNotNone(self.verify("ann@example.test", b"s3cret"))
+
     def test_what_is_refused(self):
         for words, why in [
             (("add", "bob@example.test", "phone"), "no account"),
