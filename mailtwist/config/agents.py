@@ -21,3 +21,8 @@ class Agents:
     idle_s: float = option(
         5 * MINUTE_S, "One that nobody needed for this long ends.", ge(1)
     )
+    spool_group: str = option(
+        "mail",
+        "Group that a user's mbox file is written with where its folder asks for it, "
+        "as /var/mail does; none if empty.",
+    )

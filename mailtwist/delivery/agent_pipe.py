@@ -59,7 +59,7 @@ class PipeTransport:
                 raise MailError(
                     "Mail was delivered to this address before", status="5.4.6"
                 )
-            identity = await self._identities.of(recipient.run_as)
+            identity = await self._identity(job, recipient)
             values = environment(job, recipient, identity, self._separator)
             program = Program(
                 self._words(job.route.next_hop, values),
@@ -73,6 +73,9 @@ class PipeTransport:
             return Outcome(fault_of(ended), action="delivered")
         except MailError as fault:
             return Outcome(fault)
+
+    async def _identity(self, job: Job, recipient: QueuedRecipient) -> Identity:
+        return await self._identities.of(recipient.run_as)
 
     def _words(self, command: str, values: Mapping[str, str]) -> list[str]:
         try:
@@ -89,6 +92,9 @@ class PipeTransport:
 class FileTransport(PipeTransport):
     """Appends to an mbox file, or delivers into a Maildir, by a program of ours that
     runs as the file's user; see agent_append."""
+
+    async def _identity(self, job: Job, recipient: QueuedRecipient) -> Identity:
+        return await self._identities.of(recipient.run_as, job.route.next_hop)
 
     def _words(self, command: str, values: Mapping[str, str]) -> list[str]:
         return [sys.executable, "-I", "-S", APPEND, command]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
+import stat
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -35,14 +37,17 @@ class Identities:
         command_user: str,
         in_thread: Callable[..., Awaitable[Any]],
         becomes: Callable[[], bool],
+        spool_group: str = "",
     ) -> None:
+        self._spool_group = spool_group
         self._directory, self._command_user = directory, command_user
         self._in_thread, self._becomes = in_thread, becomes
 
-    async def of(self, run_as: str) -> Identity:
+    async def of(self, run_as: str, writes: str = "") -> Identity:
         """`run_as` as in Target: an account, or "" for the administrator's lists.
 
-        Raises MailError: nothing ever runs as root."""
+        Who `writes` the account's own mbox has the group of the spool it lies in, if
+        that is `spool_group`.  Raises MailError: nothing ever runs as root."""
         home, name = "/", run_as.partition("@")[0]
         if run_as:
             account = await self._directory.account(run_as)
@@ -50,7 +55,12 @@ class Identities:
                 raise MailError("Account is not there any more", status="5.1.1")
             home = account.home
             if account.uid is not None and account.uid != os.geteuid():
-                return Identity(name, home, account.uid, account.gid)
+                gid = account.gid
+                if writes and account.is_mbox and writes == account.mailbox_path:
+                    gid = await self._in_thread(
+                        spool_gid, writes, self._spool_group, gid
+                    )
+                return Identity(name, home, account.uid, gid)
         if not self._becomes():
             return Identity(name, home)
         found: Identity = await self._in_thread(
@@ -71,3 +81,22 @@ def identity(name: str, home: str, command_user: str) -> Identity:
     if user.pw_uid == 0:
         raise MailError("Commands do not run as root", status="4.3.5")
     return Identity(user.pw_name, user.pw_dir, user.pw_uid, user.pw_gid)
+
+
+def gid_of(group: str) -> int | None:
+    """None for one that the system does not have, and for root's."""
+    try:
+        return grp.getgrnam(group).gr_gid or None
+    except KeyError:
+        return None
+
+
+def spool_gid(path: str, group: str, gid: int | None) -> int | None:
+    """`gid`, or that of `group` if it is what lets write into a folder of root's."""
+    known = gid_of(group)
+    try:
+        folder = os.stat(os.path.dirname(path))
+    except OSError:
+        return gid
+    asks = folder.st_mode & stat.S_IWGRP and not folder.st_mode & stat.S_IWOTH
+    return known if asks and folder.st_uid == 0 and folder.st_gid == known else gid

@@ -34,12 +34,14 @@ class Settings:
     `agent` is the command of store agents, whose socket is descriptor 3, with `{uid}`
     and `{gid}` where they are to be put in, and `environment` what it finds beside
     HOME, USER and LOGNAME; `data` is where each gets its folder, if that is not empty.
-    Agents have uids from `least_uid`, or one of `others`; passwords are checked from
-    `least_uid`, `checks` at once.  `files` are absolute paths of what it opens.
+    Agents have uids from `least_uid`, or one of `others`, and a group of that user or
+    one of `groups`; passwords are checked from `least_uid`, `checks` at once.  `files`
+    are absolute paths of what it opens.
     """
 
     least_uid: int = 1
     others: Sequence[int] = ()
+    groups: Sequence[int] = ()
     agent: Sequence[str] = ()
     environment: Mapping[str, str] = ENVIRONMENT
     data: str = ""

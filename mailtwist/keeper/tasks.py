@@ -145,10 +145,8 @@ def agent(
     ]
     environment = dict(settings["environment"])
     try:
-        if uid in settings["others"]:
-            name, home = account_of(uid, gid, uid)
-        else:
-            name, home = account_of(uid, gid, int(settings["least_uid"]))
+        least_uid = uid if uid in settings["others"] else int(settings["least_uid"])
+        name, home = account_of(uid, gid, least_uid, settings["groups"])
         if settings["data"]:
             agent_folder(settings["data"], uid, gid)
         become(uid, gid, name)
@@ -186,11 +184,13 @@ class Refused(Exception):
     """Nobody may have such an agent."""
 
 
-def account_of(uid: int, gid: int, least_uid: int) -> tuple[str, str]:
+def account_of(
+    uid: int, gid: int, least_uid: int, more: Sequence[int] = ()
+) -> tuple[str, str]:
     """(name, home) of the user; the name is empty for one the system does not know.
 
     Raises Refused for a uid that is not for mail, and for a gid that the user does not
-    have and that is none of those given to users."""
+    have and that is none of those given to users, nor one of `more`."""
     if uid < max(1, least_uid):
         raise Refused(f"the uid is below {least_uid}")
     try:
@@ -200,7 +200,7 @@ def account_of(uid: int, gid: int, least_uid: int) -> tuple[str, str]:
     else:
         name, home = known.pw_name, known.pw_dir
         groups = os.getgrouplist(name, known.pw_gid)
-    if gid <= 0 or (gid < least_uid and gid not in groups):
+    if gid <= 0 or (gid < least_uid and gid not in groups and gid not in more):
         raise Refused("it is not a group of that user")
     return name, home
 

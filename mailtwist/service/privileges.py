@@ -22,6 +22,7 @@ from twisted.logger import Logger
 
 from ..config.model import Config
 from ..config.process import Process
+from ..delivery.agent_user import gid_of
 from ..errors import ConfigError
 from ..keeper.process import Keepers, Settings
 from ..keeper.rights import NO_NEW_PRIVS, become, prctl
@@ -76,9 +77,11 @@ def keeper_settings(config: Config, hostname: str) -> Settings:
     others = []
     with suppress(KeyError):  # commands are refused then, each with its reason
         others.append(pwd.getpwnam(config.alias.command_user).pw_uid)
+    spool_gid = gid_of(config.agents.spool_group)
     return Settings(
         least_uid=min(least),
         others=[uid for uid in others if uid],
+        groups=[] if spool_gid is None else [spool_gid],
         agent=agent_pattern(config, hostname),
         environment=agent_environment(),
         data=os.path.abspath(config.server.data),

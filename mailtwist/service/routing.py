@@ -93,7 +93,11 @@ def build_routing(
     )
     runner = Runner(reactor, agents)
     identities = Identities(
-        directory, config.alias.command_user, tables.in_thread, agents.can_start
+        directory,
+        config.alias.command_user,
+        tables.in_thread,
+        agents.can_start,
+        config.agents.spool_group,
     )
     transports: dict[str, ITransport] = {
         "pipe": PipeTransport(config, identities, runner.run),

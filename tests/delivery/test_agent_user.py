@@ -1,3 +1,4 @@
+import grp
 import os
 import pwd
 from pathlib import Path
@@ -13,14 +14,14 @@ from mailtwist.errors import AuthUnavailable, MailError
 
 class Directory:
     def __init__(self, home):
-        self.home, self.fault, self.uid = home, None, None
+        self.home, self.fault, self.uid, self.mailbox = home, None, None, ""
 
     async def account(self, name):
         if self.fault is not None:
             raise self.fault
         if name != "ann@example.test":
             return None
-        return Account(name, self.home, uid=self.uid, gid=7002)
+        return Account(name, self.home, mailbox=self.mailbox, uid=self.uid, gid=7002)
 
 
 class IdentityTests(SynchronousTestCase):
@@ -54,6 +55,29 @@ class IdentityTests(SynchronousTestCase):
         for becomes in (True, False):
             found = self.successResultOf(self.of("ann@example.test", becomes=becomes))
             self.assertEqual(found, Identity("ann", self.home, 7001, 7002))
+
+    def test_the_group_of_a_spool_is_for_the_account_s_own_mbox_alone(self):
+        self.directory.uid, self.directory.mailbox = 7001, "/spool/ann"
+        mail = grp.getgrnam("mail").gr_gid
+        for path, owner, gid, mode, group, found, why in [
+            ("/spool/ann", 0, mail, 0o2775, "mail", mail, "its own"),
+            ("/spool/bob", 0, mail, 0o2775, "mail", 7002, "another's"),
+            ("", 0, mail, 0o2775, "mail", 7002, "no file"),
+            ("/spool/ann", 7001, mail, 0o2775, "mail", 7002, "a folder not of root's"),
+            ("/spool/ann", 0, 7, 0o2775, "mail", 7002, "of another group"),
+            ("/spool/ann", 0, mail, 0o2755, "mail", 7002, "which may not write"),
+            ("/spool/ann", 0, mail, 0o3777, "mail", 7002, "where everybody may"),
+            ("/spool/ann", 0, mail, 0o2775, "", 7002, "switched off"),
+            ("/spool/ann", 0, 0, 0o2775, "root", 7002, "root's"),
+        ]:
+            seen = os.stat_result((0o40000 | mode, 0, 0, 2, owner, gid, 0, 0, 0, 0))
+            self.patch(agent_user.os, "stat", lambda path, seen=seen: seen)
+            identities = Identities(
+                self.directory, "nobody", maybeDeferred, lambda: True, group
+            )
+            asked = Deferred.fromCoroutine(identities.of("ann@example.test", path))
+            identity = self.successResultOf(asked)
+            self.assertEqual((identity.uid, identity.gid), (7001, found), why)
 
     def test_rights_are_given_up(self):
         nobody, games = pwd.getpwnam("nobody"), pwd.getpwnam("games")

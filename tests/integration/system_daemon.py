@@ -22,6 +22,8 @@ command_user = "{command_user}"
 [queue]
 first_retry_s = 0.5
 most_retry_s = 1
+[process]
+user = "{server}"
 [agents]
 idle_s = 3
 """
@@ -34,23 +36,32 @@ ACCOUNT = "SELECT name, password, uid, gid, home, mailbox FROM users WHERE name 
 
 
 class SystemDaemon(Daemon):
-    """With the users' table in a MariaDB; what it says counts `cache_s`."""
+    """With the users' table in a MariaDB; what it says counts `cache_s`.
 
-    def __init__(self, users: Users, cache_s: float = 0) -> None:
-        self.users, self.admin = users, users.add()
+    It is started by root, and becomes `server`."""
+
+    def __init__(self, users: Users, cache_s: float = 0, more: str = "") -> None:
+        self.users, self.admin, self.server = users, users.add(), users.add()
         test_tables.MysqlTests.begin()
-        self.server = test_tables.MysqlTests.server
-        self.server.sql(SCHEMA)
-        super().__init__(CONFIG.format(command_user=self.admin.name, cache_s=cache_s))
+        self.mysql = test_tables.MysqlTests.server
+        self.mysql.sql(SCHEMA)
+        super().__init__(
+            CONFIG.format(
+                command_user=self.admin.name, server=self.server.name, cache_s=cache_s
+            )
+            + more
+        )
         self.folder.chmod(0o711)  # as /var/lib is
         (self.folder / "ca").write_bytes(test_tables.AUTHORITY.pem)
         (self.folder / "aliases").touch()
         settings = self.folder / "settings"
         settings.write_text(
-            f'port = {self.server.port}\nuser = "mail"\ndatabase = "mail"\n'
-            f'password = "{self.server.password}"\nca = "ca"\naccount = "{ACCOUNT}"\n'
+            f'port = {self.mysql.port}\nuser = "mail"\ndatabase = "mail"\n'
+            f'password = "{self.mysql.password}"\nca = "ca"\naccount = "{ACCOUNT}"\n'
         )
         settings.chmod(0o600)
+        for name in ("ca", "aliases", "settings"):
+            self.server.give(self.folder / name)
 
     def add(self, mailbox: str = "") -> tuple[User, str]:
         """A user of the machine with an account; and its name."""
@@ -64,7 +75,7 @@ class SystemDaemon(Daemon):
 
     def _insert(self, local_part: str, ids: str, home: object, mailbox: str) -> str:
         name = f"{local_part}@{DOMAIN}"
-        self.server.sql(
+        self.mysql.sql(
             f"USE mail; INSERT INTO users VALUES ('{name}', '{{PLAIN}}{PASSWORD}',"
             f" {ids}, '{home}', '{mailbox}');"
         )

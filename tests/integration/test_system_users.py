@@ -76,7 +76,8 @@ class MailTests(SystemUsersTestCase):
             self.assertEqual((seen.st_uid, seen.st_gid), (self.user.uid, self.user.gid))
             self.assertEqual(stat.S_IMODE(seen.st_mode), 0o600)
         other, _ = self.daemon.add()
-        self.assertNotEqual(other.run("cat", first).returncode, 0)
+        for one in (other, self.daemon.server):
+            self.assertNotEqual(one.run("cat", first).returncode, 0)
         self.assertEqual(len(messages(self.daemon, self.name)), 2)
         client = pop3_login(self.daemon, self.name)
         client.dele(1)
@@ -289,6 +290,47 @@ class ForwardTests(SystemUsersTestCase):
         count = self.user.home / "count"
         until(lambda: count.exists() and count.read_text(), self.daemon.logged)
         self.assertGreater(int(count.read_text()), 8 * 500_000)
+
+
+class SpoolTests(SystemUsersTestCase):
+    """mbox files in a folder like /var/mail."""
+
+    def setUp(self):
+        super().setUp()
+        self.spool = self.daemon.users.folder / f"spool-{self.user.name}"
+        self.spool.mkdir()
+        shutil.chown(self.spool, "root", "mail")
+        self.spool.chmod(0o2775)
+
+    def box(self):
+        user, name = self.daemon.add(mailbox=f"{self.spool}/{self.user.name}")
+        return user, name, self.spool / self.user.name
+
+    def test_an_mbox_is_made_and_grows(self):
+        user, name, box = self.box()
+        for _ in range(2):
+            self.deliver(to=name)
+
+        def both():
+            return box.exists() and box.read_text().count("first line") == 2
+
+        until(both, self.daemon.logged)
+        seen = box.stat()
+        self.assertEqual((seen.st_uid, box.group()), (user.uid, "mail"))
+        self.assertEqual(stat.S_IMODE(seen.st_mode), 0o600)
+        self.assertEqual(os.listdir(self.spool), [box.name])
+
+    def test_a_user_s_own_list_has_no_such_group(self):
+        _, _, box = self.box()
+        box.write_text("before\n")
+        shutil.chown(box, "root", "mail")
+        box.chmod(0o660)
+        self.user.write(".forward", f"{box}\n{self.spool}/more\n")
+        self.deliver()
+        refused = "cannot be written: Permission denied"
+        until(lambda: self.daemon.logged()[self.before :].count(refused) > 1)
+        self.assertEqual(box.read_text(), "before\n")
+        self.assertEqual(os.listdir(self.spool), [box.name])
 
 
 class WithoutRootTests(SynchronousTestCase):
