@@ -270,9 +270,8 @@ class ISpool(IDelivery):
         crowded: Crowded = NOTHING_CROWDED,
         since_s: float = 0.0,
     ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
-        """Up to `count` messages that are not held, with their recipients due at
-        `now_s`, the earliest due first; but for what is due since before `since_s`,
-        for the ids in `loaded`, and for what is for nobody but those `crowded`."""
+        """Up to `count` messages that are not held, with their recipients due between
+        `since_s` and `now_s`, the earliest first; none of `loaded`, none `crowded`."""
 
     async def next_due(now_s: float) -> float | None:
         """When the next recipient is due after `now_s`; None if nothing waits."""
@@ -300,8 +299,7 @@ class ISpool(IDelivery):
         it is held."""
 
     async def hurry(now_s: float, domain: str = "") -> None:
-        """What waits for addresses in `domain` is due at `now_s`; everything if it is
-        empty."""
+        """What waits for addresses in `domain` ("" for all) is due at `now_s`."""
 
     async def changed() -> bool:
         """True if another process changed the queue since the last call, or the
@@ -346,6 +344,9 @@ class IResolver(Interface):
 
     async def tlsa(port: int, host: str) -> Answer:
         """TLSA records as (usage, selector, matching type, data) of _port._tcp.host."""
+
+    async def cname(name: str) -> Answer:
+        """What this name is an alias of, if any; nothing of where that leads."""
 
     async def ptr(address: str) -> Answer:
         """Names of an IP address."""

@@ -78,6 +78,9 @@ class Resolver:
     async def tlsa(self, port: int, host: str) -> Answer:
         return await self._answer(f"_{port}._tcp.{host}", TLSA)
 
+    async def cname(self, name: str) -> Answer:
+        return await self._answer(name, CNAME)
+
     async def ptr(self, address: str) -> Answer:
         return await self._answer(ip_address(address).reverse_pointer, PTR)
 
@@ -137,7 +140,9 @@ class Resolver:
         while True:
             reply = await self._ask(Question(name, question.type), end)
             authentic = authentic and reply.authentic
-            links, name = _chain(reply, name)
+            links: list[Record] = []
+            if question.type != CNAME:
+                links, name = _chain(reply, name)
             passed += [link.name for link in links]
             if len(passed) > MOST_LINKS or name in passed:
                 log.info("{name}: CNAME records without end", name=question.name)

@@ -7,6 +7,7 @@ First what the configuration says of the destination, then DANE (RFC 7672), then
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import evolve, frozen
@@ -86,25 +87,42 @@ class DomainPolicy:
     ) -> TlsRule | None:
         """What host `name` must give; None if the policy of the domain refuses it.
 
-        `signed` if the name came from a signed MX record or the configuration.
-        Raises DnsUnavailable if it cannot be told whether there are TLSA records: the
-        host counts as down then (RFC 7672 §2.1.2).
+        `signed` if the name came from a signed MX record or the configuration.  What
+        came from another may have been forged, but if its own records are signed they
+        count (RFC 7672 §2.2.1), unless the domain has a policy that says more.  Raises
+        DnsUnavailable if it cannot be told whether there are TLSA records: the host
+        counts as down then (RFC 7672 §2.1.2).
         """
-        if self.dane and signed and addresses.authentic:
-            rule = await self._by_tlsa(name, port, addresses.name or name)
+        no_sts = self.sts is None or self.sts.mode == "none"
+        if self.dane and (signed or no_sts):
+            rule = await self._by_tlsa(name, port, await self._bases(name, addresses))
             if rule is not None:
                 return rule
-        if self.sts is None or self.sts.mode == "none":
+        if self.sts is None or no_sts:
             return self.default
         allowed = self.sts.allows(name)
         if self.sts.mode == "enforce":
             return TlsRule("verify", (name,), policy="sts") if allowed else None
         return evolve(self.default, names=(name,), policy="sts", testing=True)
 
-    async def _by_tlsa(self, name: str, port: int, alias_of: str) -> TlsRule | None:
-        """By the records at the end of a CNAME chain, else at the name itself
-        (RFC 7672 §2.2.2)."""
-        for base in dict.fromkeys((alias_of, name)):
+    async def _bases(self, name: str, addresses: Answer) -> tuple[str, ...]:
+        """Where TLSA records may stand (RFC 7672 §2.2.2): at the end of a CNAME chain,
+        else at the name itself; there alone if only the alias is signed."""
+        end = addresses.name or name
+        if addresses.authentic:
+            return tuple(dict.fromkeys((end, name)))
+        if end == name:
+            return ()
+        try:
+            alias = await self.resolver.cname(name)
+        except NoSuchDomain:
+            return ()
+        return (name,) if alias.records and alias.authentic else ()
+
+    async def _by_tlsa(
+        self, name: str, port: int, bases: Sequence[str]
+    ) -> TlsRule | None:
+        for base in bases:
             try:
                 answer = await self.resolver.tlsa(port, base)
             except NoSuchDomain:

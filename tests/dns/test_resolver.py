@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from mailtwist.config.relaying import Dns
 from mailtwist.dns.resolver import MOST_LINKS, Resolver
-from mailtwist.dns.wire import AAAA, MX, PTR, TLSA, TXT, A
+from mailtwist.dns.wire import AAAA, CNAME, MX, PTR, TLSA, TXT, A
 from mailtwist.errors import DnsUnavailable, NoSuchDomain
 from mailtwist.interfaces import IResolver
 from tests.dns.nameserver import (
@@ -167,6 +167,16 @@ class ChainTests(ResolverTestCase):
             dns = self.resolver(self.serve(circle))
             with self.assertRaises(DnsUnavailable):
                 await dns.addresses("a.test", ipv6=False)
+
+    async def test_an_alias_itself_can_be_asked_for(self):
+        link, end = cname("w.test", "x.test", 30), cname("x.test", "y.test")
+        server = self.serve({("w.test", CNAME): [link, end], ("n.test", A): []})
+        dns = self.resolver(server)
+        answer = await dns.cname("w.test")
+        self.assertEqual((answer.records, answer.name), (("x.test",), "w.test"))
+        self.assertEqual((await dns.cname("n.test")).records, ())
+        with self.assertRaises(NoSuchDomain):
+            await dns.cname("no.test")
 
     async def test_a_chain_has_a_bound(self):
         table = {

@@ -48,5 +48,11 @@ class Zone:
     async def tlsa(self, port, host):
         return self._answer(f"TLSA {port}", host)
 
+    async def cname(self, name):
+        self.asked.append(f"CNAME {name}")
+        found = [self.aliases[name]] if name in self.aliases else []
+        authentic = self.signed is True or name in self.signed
+        return Answer(tuple(found), authentic, name, 300.0)
+
     async def ptr(self, address):
         return self._answer("PTR", address)

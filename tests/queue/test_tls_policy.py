@@ -42,7 +42,7 @@ class PolicyTestCase(SynchronousTestCase):
         host="mx.test",
         **relay,
     ):
-        self.zone = Zone(table, signed=secure_zone or ())
+        self.zone = Zone(table, secure_zone or (), {host: alias_of})
         config = Config(
             tls_policy=tuple(TlsPolicy(**p) for p in policies),
             dns=Dns(validating=validating),
@@ -102,12 +102,23 @@ class ConfiguredTests(PolicyTestCase):
 
 
 class DaneTests(PolicyTestCase):
-    def test_records_are_used_only_where_everything_is_signed(self):
+    def test_records_are_used_only_where_what_leads_to_them_is_signed(self):
         found = TlsRule("dane", ("mx.test", "d.test"), (RECORD,), "tlsa")
         for options, wanted, why in (
             ({}, found, "all signed"),
             ({"validating": False}, TlsRule("may"), "a resolver that is not trusted"),
-            ({"signed": False}, TlsRule("may"), "MX not signed"),
+            ({"signed": False}, found, "an MX that is not signed may lead to one"),
+            (
+                {"signed": False, "secure_host": False},
+                TlsRule("may"),
+                "neither MX nor addresses signed",
+            ),
+            ({"signed": False, "sts": NONE}, found, "a policy that asks nothing"),
+            (
+                {"signed": False, "sts": ENFORCE},
+                TlsRule("verify", ("mx.test",), policy="sts"),
+                "what a forged MX leads to is not what the policy asks",
+            ),
             ({"secure_host": False}, TlsRule("may"), "addresses not signed"),
             ({"secure_zone": False}, TlsRule("may"), "TLSA not signed"),
             ({"table": {}}, TlsRule("may"), "no TLSA"),
@@ -119,6 +130,19 @@ class DaneTests(PolicyTestCase):
     def test_a_host_with_unsigned_addresses_is_not_asked_for(self):
         self.successResultOf(self.rule(secure_host=False))
         self.assertEqual(self.zone.asked, [])
+
+    def test_a_signed_alias_of_an_unsigned_host_has_its_own_records(self):
+        found = TlsRule("dane", ("mx.test", "d.test"), (RECORD,), "tlsa")
+        both = TLSA | {"TLSA 25 end.test": [(3, 1, 1, b"other")]}
+        for options, wanted, why in (
+            ({"secure_zone": ("mx.test",)}, found, "the alias is signed"),
+            ({"secure_zone": ("end.test",)}, TlsRule("may"), "only its end is"),
+            ({"secure_zone": False}, TlsRule("may"), "nothing is"),
+        ):
+            options = {"secure_host": False, "alias_of": "end.test"} | options
+            got = self.successResultOf(self.rule(table=both, **options))
+            self.assertEqual(got, wanted, why)
+            self.assertNotIn("TLSA 25 end.test", self.zone.asked)
 
     def test_the_end_of_a_chain_goes_first(self):
         other = (3, 1, 1, b"other")
