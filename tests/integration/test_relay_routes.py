@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.bench.peers import DovecotLmtp, SmtpSink
 from tests.integration.daemon import DOMAIN, Daemon
 from tests.integration.next_hops import ANN, BOB, Watch, peer
-from tests.integration.programs import message
+from tests.integration.programs import message, run
 from tests.integration.world import until
 
 NOBODY = f"nobody@{DOMAIN}"
@@ -53,3 +53,17 @@ class RouteTests(SynchronousTestCase):
         self.send(daemon, "a@elsewhere.test", "b@elsewhere.test")
         self.send(daemon, "c@other.test")
         until(lambda: sink.taken() == before + 2, "two messages")
+
+    def test_load_goes_from_smtp_source_through_to_smtp_sink(self):
+        sink = SmtpSink()
+        self.addCleanup(sink.stop)
+        daemon = self.daemon(f'[[route]]\naction = "smtp:[127.0.0.1]:{sink.port}"\n')
+        count = 500
+        run(
+            *("smtp-source", "-s", 10, "-m", count, "-l", 2000),
+            *("-f", "carol@home.test", "-t", "bob@far.test"),
+            f"127.0.0.1:{daemon.port('smtp')}",
+        )
+        until(lambda: sink.taken() >= count, daemon.log.read_text)
+        until(lambda: "bob@far.test" not in daemon.command("queue", "list"))
+        self.assertEqual(sink.taken(), count)

@@ -1,6 +1,8 @@
 """Two mailtwist hosts exchange mail as the Internet does."""
 
-from tests.integration.world import WorldTestCase
+import socket
+
+from tests.integration.world import WorldTestCase, until
 
 
 class TwoHostTests(WorldTestCase):
@@ -62,3 +64,20 @@ class TwoHostTests(WorldTestCase):
         ann, bob = self.user(a), self.user(b, domain="b2.test")
         self.send(a, ann, bob)
         self.arrived(b, bob)
+
+    def test_IPv6_is_tried_first_and_gives_way_to_IPv4(self):
+        """At the IPv6 address somebody takes connections, and says nothing but bye."""
+        a, b = self.world.a, self.world.b
+        with socket.create_server(
+            ("::1", self.world.port), family=socket.AF_INET6
+        ) as mute:
+            mute.settimeout(20)
+            self.world.dns.set(
+                {"AAAA both.test": ["::1"], "A both.test": [b.address]}
+                | {"MX b2.test": [[10, "both.test"]]}
+            )
+            until(lambda: "both.test" in a.command("route", "bob@b2.test"), str)
+            ann, bob = self.user(a), self.user(b, domain="b2.test")
+            self.send(a, ann, bob)
+            mute.accept()[0].close()
+            self.arrived(b, bob)
