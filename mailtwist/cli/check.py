@@ -13,12 +13,16 @@ from pathlib import Path
 
 from cryptography import x509
 
+from ..auth.checkers.system import service_at
+from ..auth.credentials import Door
 from ..config.listener import parameters, translated
 from ..config.load import load
 from ..config.model import Config
 from ..errors import ConfigError
 from ..host_port import host_port
+from ..keeper.tasks import SERVICE_FOLDERS
 from ..log.setup import SYSLOG_SOCKET
+from ..service.privileges import identity
 from ..service.tls import ServerTls
 from ..smtp.client_login import read_credentials
 from ..smtp.transport_smarthost import SUBMISSION
@@ -41,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     config = load(options.config)
     findings = [
         *configuration(config),
+        *processes(config, root=os.geteuid() == 0),
         *permissions(config),
         *ports(config, root=os.geteuid() == 0),
         *logs(config),
@@ -74,6 +79,37 @@ def configuration(config: Config) -> Findings:
             )
     if config.auth.plaintext_without_tls:
         yield False, "auth.plaintext_without_tls: passwords may cross the net in clear"
+
+
+def processes(config: Config, *, root: bool) -> Findings:
+    """Whom the server runs as, and PAM."""
+    try:
+        user = identity(config.process)
+    except ConfigError as fault:
+        yield True, str(fault)
+        return
+    if root and user is None:
+        yield False, "process.user is empty: what root starts stays root"
+    protocols = {listener.protocol for listener in map(translated, config.listener)}
+    for source in config.source:
+        if source.kind != "system":
+            continue
+        if user is None:
+            yield (
+                False,
+                f"source {source.called}: without process.user only a server that "
+                "stays root knows all passwords and reaches all mail",
+            )
+        services = {
+            service_at(source.service, Door(protocol)) for protocol in protocols
+        }
+        for service in sorted(services if source.logins else ()):
+            if not any(Path(folder, service).exists() for folder in SERVICE_FOLDERS):
+                yield (
+                    True,
+                    f"source {source.called}: there is no /etc/pam.d/{service}; copy "
+                    "etc/pam.d/mailtwist",
+                )
 
 
 def lookups(config: Config) -> Findings:

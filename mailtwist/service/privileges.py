@@ -147,9 +147,11 @@ def give_folder(data: str, user: Identity) -> None:
         if not os.path.lexists(data):
             os.makedirs(os.path.dirname(data), mode=0o755, exist_ok=True)
             os.mkdir(data)
-            os.chmod(data, 0o711)  # noqa: S103 - agents go through
-            os.chown(data, user.uid, user.gid, follow_symlinks=False)
         seen = os.stat(data)
+        if seen.st_uid == 0 and stat.S_ISDIR(seen.st_mode) and not os.listdir(data):
+            os.chmod(data, 0o711)  # noqa: S103 - agents go through
+            os.chown(data, user.uid, user.gid)
+            seen = os.stat(data)
     except OSError as fault:
         raise ConfigError(
             f'server.data = "{data}": cannot be made: {fault.strerror}'

@@ -67,6 +67,22 @@ class CheckTests(SynchronousTestCase):
         self.folder.mkdir()
         self.file = self.folder / "mailtwist.toml"
 
+    def test_whom_it_runs_as_must_be_somebody_and_not_root(self):
+        for user, want in (
+            ("no-such-user", "there is no such user"),
+            ("root", "root is what it must end"),
+        ):
+            status, _, err = self.check(FINE + f'[process]\nuser = "{user}"\n')
+            self.assertEqual(status, 1)
+            self.assertIn(want, err)
+
+    def test_a_pam_service_that_is_not_there_is_an_error(self):
+        text = FINE + '[[source]]\nkind = "system"\nservice = "mt-none-%p"\n'
+        status, _, err = self.check(text)
+        self.assertEqual(status, 1)
+        self.assertIn("there is no /etc/pam.d/mt-none-smtp", err)
+        self.assertIn("without process.user", err)
+
     def check(self, text):
         self.file.write_text(text)
         return said("--config", self.file, "check")

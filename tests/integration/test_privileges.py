@@ -169,7 +169,7 @@ class PrivilegesTests(SynchronousTestCase):
 
     def test_a_data_folder_of_somebody_else_is_refused_with_the_way_out(self):
         daemon = self.daemon()
-        (daemon.folder / "data").mkdir()
+        (daemon.folder / "data/mail").mkdir(parents=True)
         fault = self.assertRaises(AssertionError, daemon.start)
         self.assertIn(f"chown -R {self.user.name}", str(fault))
 
