@@ -77,10 +77,7 @@ class PasswdFileDirectory(AskedDirectory):
     it cannot be read."""
 
     def __init__(self, reactor: Any, config: Config, source: Source) -> None:
-        """Raises ValueError without a path."""
         super().__init__(config, source)
-        if not source.path:
-            raise ValueError("path is missing")
         self._pool = TablePool(reactor, f"source-{source.called}", 1)
         self._file = HeldFile(
             reactor, self._pool, source.path, lambda: HeldRows(source.format)

@@ -175,7 +175,3 @@ class PasswdFileTests(TestCase):
         ]:
             with self.assertRaises(UnauthorizedLogin, msg=why):
                 await self.login(text)
-
-    def test_a_source_without_a_path_is_a_fault(self):
-        with self.assertRaises(ValueError):
-            PasswdFileDirectory(reactor, Config(), Source(kind="passwd_file"))
