@@ -53,6 +53,7 @@ _OPENINGS = {
 _SAID = {
     "delivered": "delivered to the mailbox",
     "relayed": "passed on to a host that sends no reports of its own",
+    "passed": "passed on to the next host",
     "expanded": "sent on to the members of a list or alias",
 }
 _MESSAGE_ID = re.compile(rb"<[!-;=?-~]{1,300}>")
@@ -79,9 +80,13 @@ class Reporter:
     def wanted(self, message: QueuedMessage, told: Told, kind: str) -> bool:
         """See IReporter."""
         recipient, outcome = told
-        if kind == "succeeded" and outcome.action not in _SUCCESSES:
-            return False
         when = recipient.notify.when
+        if kind == "succeeded":
+            if outcome.action in ("passed", "relayed") and _traced(message):
+                path = reverse_path(message, recipient)
+                return path is not None and "NEVER" not in (when or ())
+            if outcome.action not in _SUCCESSES:
+                return False
         if when is not None and _ASKED[kind] not in when:
             return False
         if kind == "failed":
@@ -220,6 +225,12 @@ async def _returned(
     return False, octets[: end + 2]
 
 
+def _traced(message: QueuedMessage) -> bool:
+    """True if each relay is to tell that it passed the message on (RFC 2852)."""
+    by = message.wishes.deliver_by
+    return by is not None and by.trace
+
+
 def _message_id(header: bytes) -> bytes:
     """The Message-ID of the returned message, b"" if it has none that can be quoted."""
     for name, raw in fields(header):
@@ -252,6 +263,8 @@ def _status(told: Told, kind: str, until: bytes) -> RecipientStatus:
     fault = outcome.fault
     if kind == "succeeded":
         action, status = outcome.action, "2.0.0"
+        if action == "passed":  # told for a trace only
+            action = "relayed"
     else:
         action, status = kind, "4.0.0" if fault is None else fault.status
     return RecipientStatus(

@@ -67,10 +67,16 @@ class FarEndTests(WishesTestCase):
         return ann
 
     def test_a_deadline_is_told_on_with_the_time_that_is_left(self):
-        self.forwarded("far", "BY=600;RT")
+        """And each relay tells the sender of it, as a trace was asked for."""
+        ann = self.forwarded("far", "BY=600;RT")
         left_s, mode = re.search(r" BY=(\d+);(\w+)", self.mail(self.world.far)).groups()
         self.assertEqual(mode, "RT")
         self.assertTrue(560 < int(left_s) <= 600, left_s)
+        relays = set()
+        for report in self.arrived(self.world.a, ann, 2):
+            self.assertIn(b"\r\nAction: relayed\r\n", report)
+            relays |= set(re.findall(rb"Reporting-MTA: dns; (\S+)", report))
+        self.assertEqual(relays, {b"servidora.test", b"servidorb.test"})
 
     def test_a_deadline_in_mode_N_goes_to_a_host_that_does_not_know_it(self):
         self.forwarded("near", "BY=600;N")

@@ -9,6 +9,7 @@ from zope.interface.verify import verifyObject
 
 from mailtwist.address import Address
 from mailtwist.delivery.model import (
+    DeliverBy,
     LocalRecipient,
     Notify,
     RemoteRecipient,
@@ -96,6 +97,10 @@ class ReporterTests(SynchronousTestCase):
 
     def test_who_is_told_what(self):
         null = {"reverse_path": None}
+        traced, timed = (
+            {"wishes": Wishes(deliver_by=DeliverBy(9000.0, "N", trace))}
+            for trace in (True, False)
+        )
         never, failure, delay, success = (
             frozenset({word}) for word in ("NEVER", "FAILURE", "DELAY", "SUCCESS")
         )
@@ -115,6 +120,12 @@ class ReporterTests(SynchronousTestCase):
             ({}, success, "succeeded", "relayed", True, "no reports further on"),
             ({}, success, "succeeded", "passed", False, "the next hop will tell"),
             (null, success, "succeeded", "delivered", False, "nobody to tell"),
+            (traced, None, "succeeded", "passed", True, "each relay tells (RFC 2852)"),
+            (traced, failure, "succeeded", "relayed", True, "it is a trace"),
+            (traced, None, "succeeded", "delivered", False, "the end of the trace"),
+            (traced, never, "succeeded", "passed", False, "NEVER"),
+            (null | traced, None, "succeeded", "passed", False, "nobody to tell"),
+            (timed, None, "succeeded", "passed", False, "no trace was asked for"),
         ):
             told = (recipient(notify=Notify(when)), Outcome(action=action))
             said = self.reporter.wanted(message(**changes), told, kind)
@@ -196,6 +207,12 @@ class ReporterTests(SynchronousTestCase):
             [("delivered", "2.0.0"), ("relayed", "2.0.0"), ("expanded", "2.0.0")],
         )
         self.assertEqual(groups[0]["Original-Recipient"], "rfc822;rob@x")
+
+    def test_a_trace_tells_that_a_message_was_relayed(self):
+        told = (recipient(), Outcome(host="mx.else.test", action="passed"))
+        _, _, (text, status, _) = self.report(told, kind="succeeded")
+        self.assertEqual(status.get_payload()[1]["Action"], "relayed")
+        self.assertIn("<bob@else.test>: passed on", text.get_content())
 
     def test_each_reverse_path_gets_a_report_of_its_own(self):
         owner = "owner-list@example.test"
