@@ -19,18 +19,24 @@ def awaited(
 ) -> Result:
     """What `ask` gives, asked with a service that was built and never started.
 
-    Once in a process: the reactor cannot run again.  Raises what `ask` raises.
+    Once in a process: the reactor cannot run again.  Raises what `ask` raises, and
+    ConfigError if there can be no such service.
     """
     from twisted.internet import reactor
 
     results: list[Any] = []
     core: Any = reactor
 
-    def begin() -> None:
+    async def ask_once() -> Result:
         service = build(config, reactor=reactor)
-        asked = Deferred.fromCoroutine(ask(service))
+        try:
+            return await ask(service)
+        finally:
+            await service.close()
+
+    def begin() -> None:
+        asked = Deferred.fromCoroutine(ask_once())
         asked.addBoth(results.append)
-        asked.addCallback(lambda _: Deferred.fromCoroutine(service.close()))
         asked.addBoth(lambda _: core.stop())
 
     core.callWhenRunning(begin)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from importlib import resources
+from pathlib import Path
 
+from ..directory.owner import give_to_owner_of
 from ..errors import ConfigError, MailError, StorageFull, SystemBusy
 
 BUSY_S = 10.0
@@ -25,10 +27,12 @@ def opened(
     """The database at `path`, made or upgraded to the newest schema of `folder`.
 
     Writes are durable when they return (synchronous=FULL).  The file is for its owner
-    only.  Raises ConfigError for a database newer than this program.
+    only, whom its folder belongs to also if root makes it.  Raises ConfigError for a
+    database newer than this program.
     """
     if not os.path.exists(path):
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        give_to_owner_of(Path(path).absolute().parent, Path(path))
     connection = sqlite3.connect(
         path,
         timeout=BUSY_S,

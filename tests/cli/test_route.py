@@ -57,6 +57,14 @@ class CommandTests(SynchronousTestCase):
             timeout=60,
         )
 
+    def test_a_configuration_that_cannot_be_built_is_told(self):
+        bad = '[[table]]\nname = "t"\nkind = "inline"\nentries = ["a.test HLOD"]\n'
+        lists = '[restrictions]\nsender = ["check_sender_access t"]\n'
+        (self.folder / "mailtwist.toml").write_text(FILE + bad + lists)
+        done = self.run_command("route", "a@example.org")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("table t: a.test: 'HLOD' is no action", done.stderr)
+
     def test_a_route_is_explained(self):
         done = self.run_command(
             "route", "--no-dns", "-f", "z@far.test", "all@example.org"

@@ -1,6 +1,8 @@
 """Senders that are too long to be rewritten are kept, and come back."""
 
+import os
 import sqlite3
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,6 +136,16 @@ class StoreTests(SenderTestCase):
         self.connection.execute("DROP TABLE sender")
         asked = Deferred.fromCoroutine(self.senders.forward(LONG))
         self.failureResultOf(asked, LookupFailed)
+
+    def test_the_file_is_the_servers_also_if_root_asked_first(self):
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        if os.geteuid() == 0:
+            os.chown(folder, 4242, 4242)
+        connect(str(folder / "srs.sqlite")).close()
+        seen = (folder / "srs.sqlite").stat()
+        self.assertEqual(seen.st_uid, folder.stat().st_uid)
+        self.assertEqual(seen.st_mode & 0o777, 0o600)
 
     def test_what_was_answered_is_in_the_file(self):
         self.forward(LONG)
