@@ -17,7 +17,7 @@ from attrs import frozen
 
 from ..errors import MailError
 from .header import fields
-from .parse import parse
+from .parse import MOST_HEADER, read
 from .part import Part
 from .slices import Buffer
 
@@ -62,23 +62,25 @@ def edits(buffer: Buffer, *, eight_bit: bool) -> Steps[list[Edit]]:
     A generator, so that others get their turn between the looks at a large message;
     the edits are what it returns.  Raises CannotConvert."""
     found: list[Edit] = []
-    yield from _Walk(buffer, eight_bit, found).part(parse(buffer), True)
+    part, _ = yield from read(buffer)
+    yield from _Walk(buffer, eight_bit, found).part(part, True)
     return sorted(found, key=lambda edit: (edit.start, edit.end))
 
 
-def utf8_headers(buffer: Buffer) -> bool:
+def utf8_headers(buffer: Buffer) -> Steps[bool]:
     """True if a header field of a part, or of a message inside, needs SMTPUTF8
-    (RFC 6532 §3)."""
-
-    def found(part: Part) -> bool:
+    (RFC 6532 §3); a generator, as `edits`."""
+    part, _ = yield from read(buffer)
+    waiting = [part]
+    while waiting:
+        part = waiting.pop()
         start, count = part.header
-        return (
-            not buffer[start : start + count].isascii()
-            or (part.media_type, part.subtype) == ("message", "global")
-            or any(map(found, part.children))
-        )
-
-    return found(parse(buffer))
+        if (part.media_type, part.subtype) == ("message", "global"):
+            return True
+        if not (yield from _ascii(buffer, start, start + count)):
+            return True
+        waiting += part.children
+    return False
 
 
 def rewritten(buffer: Buffer, changes: list[Edit]) -> Iterator[bytes]:
@@ -92,8 +94,9 @@ def rewritten(buffer: Buffer, changes: list[Edit]) -> Iterator[bytes]:
         elif edit.how == "base64":
             yield from _base64(buffer, edit.start, edit.end)
         elif edit.how in ("ascii", "lines"):
-            octets = _LONE.sub(b"?", buffer[edit.start : edit.end])
-            yield octets.translate(_TO_ASCII) if edit.how == "ascii" else octets
+            table = _TO_ASCII if edit.how == "ascii" else None
+            for octets in _whole_ends(buffer, edit.start, edit.end):
+                yield _LONE.sub(b"?", octets).translate(table)
         else:
             yield from _quoted_printable(buffer, edit.start, edit.end)
         at = edit.end
@@ -107,7 +110,7 @@ class _Walk:
 
     def part(self, part: Part, top: bool) -> Steps[None]:
         start, count = part.header
-        if _LONE.search(self._buffer[start : start + count]):
+        if (yield from self._bare(start, start + count)):
             raise CannotConvert("The message has binary octets in a header")
         start, count = part.body
         end = start + count
@@ -176,25 +179,16 @@ class _Walk:
     # -- looks at octets --------------------------------------------------------------
 
     def _ascii(self, start: int, end: int) -> Steps[bool]:
-        for at in range(start, end, SLICE):
-            if not self._buffer[at : min(at + SLICE, end)].isascii():
-                return False
-            yield
-        return True
+        return _ascii(self._buffer, start, end)
 
     def _bare(self, start: int, end: int) -> Steps[bool]:
         """True if there is a CR or LF that is no line end, or a NUL."""
-        at = start
-        while at < end:
-            octets = self._buffer[at : min(at + SLICE, end)]
-            if octets.endswith(b"\r") and at + len(octets) < end:
-                octets = self._buffer[at : at + len(octets) + 1]
+        for octets in _whole_ends(self._buffer, start, end):
             ends = octets.count(b"\r\n")
             if octets.count(b"\r") != ends or octets.count(b"\n") != ends:
                 return True
             if b"\0" in octets:
                 return True
-            at += len(octets)
             yield
         return False
 
@@ -223,6 +217,8 @@ class _Walk:
     def _label(self, part: Part, encoding: str, top: bool) -> None:
         """Say the new encoding; a message that says nothing of MIME learns to."""
         start, count = part.header
+        if count > MOST_HEADER:
+            raise CannotConvert("A header of the message is too large to be converted")
         at, names = start, set()
         field = b"Content-Transfer-Encoding: %s\r\n" % encoding.encode()
         replaced = False
@@ -243,6 +239,25 @@ class _Walk:
             added += field
         if added:
             self._found.append(Edit(at, at, text=added))
+
+
+def _ascii(buffer: Buffer, start: int, end: int) -> Steps[bool]:
+    for at in range(start, end, SLICE):
+        if not buffer[at : min(at + SLICE, end)].isascii():
+            return False
+        yield
+    return True
+
+
+def _whole_ends(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:
+    """The octets in pieces of a SLICE, none of which ends between CR and LF."""
+    at = start
+    while at < end:
+        octets = buffer[at : min(at + SLICE, end)]
+        if octets.endswith(b"\r") and at + len(octets) < end:
+            octets = buffer[at : at + len(octets) + 1]
+        yield octets
+        at += len(octets)
 
 
 def _base64(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:

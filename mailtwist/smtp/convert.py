@@ -10,20 +10,24 @@ import mmap
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from ..errors import MailError
 from ..interfaces import IContent
-from ..mime.encode_transfer import Edit, edits, rewritten, utf8_headers
+from ..mime.encode_transfer import edits, rewritten, utf8_headers
 from .convert_plan import Needs
 from .transport_look import PIECE, Look, look
 
 IN_MEMORY = 1024 * 1024  # octets of a rewritten message that need no file
-STEPS = 8  # looks at a slice of the message before others get their turn
-SLICE = 256 * 1024  # octets written before others get their turn
+STEPS = 4  # looks at a slice of the message before others get their turn
+SLICE = 256 * 1024  # octets copied before others get their turn
+ENCODED = 64 * 1024  # and octets encoded, which takes longer
+
+
+Answer = TypeVar("Answer")
 
 
 @implementer(IContent)
@@ -50,7 +54,7 @@ async def converted(
     if look.whole is None and needs is not Needs.NO_BINARY and await _ascii(look):
         return look.content
     buffer = look.whole if look.whole is not None else await _mapped(reactor, look)
-    if unread and utf8_headers(buffer):
+    if unread and await _in_turns(reactor, utf8_headers(buffer)):
         raise MailError(
             "The next host takes no UTF-8 header fields, and the message has some",
             status="5.6.9",
@@ -68,7 +72,7 @@ async def converted(
             file.write(piece)
             octets += len(piece)
             since += len(piece)
-            if since > SLICE:
+            if since > ENCODED:
                 since = 0
                 await deferLater(reactor, 0)
         stack.pop_all()
@@ -80,17 +84,15 @@ async def lines_only(reactor: Any, content: IContent) -> IContent:
     return await converted(reactor, await look(content), Needs.NO_BINARY)
 
 
-async def _in_turns(
-    reactor: Any, looking: Generator[None, None, list[Edit]]
-) -> list[Edit]:
+async def _in_turns(reactor: Any, looking: Generator[None, None, Answer]) -> Answer:
     """What a generator returns, with a turn for others every few steps."""
     steps = 0
     while True:
         try:
             next(looking)
         except StopIteration as ended:
-            changes: list[Edit] = ended.value
-            return changes
+            answer: Answer = ended.value
+            return answer
         steps += 1
         if not steps % STEPS:
             await deferLater(reactor, 0)

@@ -12,18 +12,15 @@ from mailtwist.mime.encode_transfer import (
     rewritten,
     utf8_headers,
 )
+from mailtwist.mime.parse import MOST_HEADER
+from mailtwist.mime.slices import SLICE_OCTETS, in_one_go
 
 from .odd_messages import HOSTILE, MESSAGES
 
 
 def found(octets, *, eight_bit=False):
     """The edits; what a generator returns."""
-    looking = edits(octets, eight_bit=eight_bit)
-    while True:
-        try:
-            next(looking)
-        except StopIteration as ended:
-            return ended.value
+    return in_one_go(edits(octets, eight_bit=eight_bit))
 
 
 def converted(octets, *, eight_bit=False):
@@ -281,4 +278,24 @@ class Utf8HeaderTests(SynchronousTestCase):
                 True,
             ),
         ):
-            self.assertIs(utf8_headers(octets), found, octets)
+            self.assertIs(in_one_go(utf8_headers(octets)), found, octets)
+
+
+class SliceTests(SynchronousTestCase):
+    """Others get their turn while a large message is parsed."""
+
+    def test_the_search_for_parts_is_left_now_and_then(self):
+        large = b"\xff\r\r" + b"x" * 8 * SLICE_OCTETS  # its kind is seen at once
+        octets = multipart(b"mixed", mail([b"Content-Type: image/x", EIGHT], large))
+        self.assertGreaterEqual(sum(1 for _ in edits(octets, eight_bit=False)), 8)
+        inner = multipart(b"mixed", mail([b"Content-Type: image/x"], b"x"))
+        octets = multipart(b"mixed", mail([b"Content-Type: image/x"], large), inner)
+        self.assertGreaterEqual(sum(1 for _ in utf8_headers(octets)), 8)
+
+    def test_a_header_that_is_too_large_is_no_header_to_change(self):
+        for octets, fault in ((MOST_HEADER - 200, False), (MOST_HEADER, True)):
+            message = mail([b"Subject: " + b"x" * octets, *TEXT, EIGHT], WORDS)
+            if fault:
+                self.assertRaises(CannotConvert, converted, message)
+            else:
+                self.assertTrue(converted(message).isascii())
