@@ -25,6 +25,10 @@ NEEDS = {
     "password": "any account",
     "scram": "any account",
     "secret": "accounts made with `--keep-secret`",
+    "certificate": "a client certificate, with `tls.client_ca`",
+    "ticket": "a Kerberos ticket, with `gssapi.keytab`",
+    "token": "a token of the provider in `[oidc]`",
+    "nobody": "nothing, over POP3 and IMAP, with `auth.anonymous`",
 }
 
 SMTP_WHERE = {

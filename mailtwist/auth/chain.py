@@ -25,7 +25,7 @@ from ..errors import (
 from ..interfaces import IDirectory, IScramCredentials
 from ..sasl.model import ScramKeys
 from .chain_source import SourceChecker
-from .credentials import Door
+from .credentials import Door, IVouchedCredentials
 from .fake import FakeKeys
 from .names import login_key, master_of
 
@@ -86,7 +86,7 @@ class CheckerChain:
     @property
     def credentialInterfaces(self) -> tuple[Any, ...]:
         known = {i: None for s in self.sources for i in s.credential_interfaces}
-        return tuple(known)
+        return (*known, IVouchedCredentials)
 
     def requestAvatarId(self, credentials: Any) -> Deferred[bytes | tuple[()]]:
         """The avatar ID.  Fails with UnauthorizedLogin if all said no, AuthUnavailable
@@ -108,6 +108,8 @@ class CheckerChain:
 
     async def _avatar_id(self, credentials: Any) -> bytes | tuple[()]:
         door = getattr(credentials, "door", Door())
+        if IVouchedCredentials.providedBy(credentials):
+            return await self._vouched(credentials, door)
         name = text_of(credentials.username)
         split = master_of(name) if self._masters else None
         if split is None or self._key(split[1]) not in self._masters:
@@ -133,6 +135,44 @@ class CheckerChain:
         if not avatar_id:
             return ()
         return await self._allowed(avatar_id, source, door)
+
+    async def _vouched(self, credentials: IVouchedCredentials, door: Door) -> AvatarId:
+        """The account that is proved, or the one that its master asks for."""
+        wanted = self._key(credentials.username) if credentials.username else ""
+        for name in await credentials.identities():
+            account = await self._account_at(name, door)
+            if account is None or not account.enabled:
+                continue
+            if wanted in ("", account.name, self._key(name)):
+                fault = refusal(account, door.protocol, self._now())
+                if fault is not None:
+                    raise Refused(fault)
+                return AvatarId(account)
+            own = self._key(account.name)
+            user, by = master_of(credentials.username) or (wanted, own)
+            master = self._masters.get(own) if self._key(by) == own else None
+            if master is not None and account.may(door.protocol, self._now()):
+                return await self._as_other(user, master, door)
+        raise UnauthorizedLogin()
+
+    async def _account_at(self, name: str, door: Door) -> Account | None:
+        """From the sources that logins at this door may ask; AuthUnavailable if one
+        that might have it is down."""
+        down: AuthUnavailable | None = None
+        for source in self.sources:
+            if not source.open_to(door) or not source.has_domain_of(name):
+                continue
+            try:
+                directory = source.directory or self._directory
+                account = await directory.account(self._key(name))
+            except AuthUnavailable as fault:
+                down = fault
+                continue
+            if account is not None:
+                return account
+        if down is not None:
+            raise AuthUnavailable() from down
+        return None
 
     async def _allowed(
         self, avatar_id: bytes, source: SourceChecker, door: Door

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define, field, frozen
-from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
-from zope.interface import implementer
+from twisted.cred.credentials import (
+    ICredentials,
+    IUsernameHashedPassword,
+    IUsernamePassword,
+)
+from zope.interface import Attribute, implementer
 
 from ..errors import AuthFailed, SyntaxFault
 from ..interfaces import IScramCredentials
@@ -127,3 +131,35 @@ class ScramCredentials:
         if await self.converse(answer):  # RFC 4422 §3.7: the client has nothing to add
             raise SyntaxFault("an empty response", 0)
         return True
+
+
+class IVouchedCredentials(ICredentials):
+    """A login that somebody else vouches for: a CA, a provider of tokens, a KDC."""
+
+    username: str = Attribute("Whom the client wants to be; empty for whoever it is.")
+
+    async def identities() -> Sequence[str]:
+        """Names of whom it is proved to be, the best first; accounts or none.
+
+        Raises AuthFailed, AuthUnavailable, and what the conversation ends in."""
+
+
+async def silent() -> None:
+    """Most mechanisms have nothing to say before they fail."""
+
+
+@implementer(IVouchedCredentials)
+@frozen
+class VouchedCredentials:
+    """A login without a password; `proved` says whom the client has proved to be.
+
+    `refuse` is what is told to the client before a login that failed is answered.
+    """
+
+    username: str
+    proved: Callable[[], Awaitable[Sequence[str]]]
+    door: Door = Door()
+    refuse: Callable[[], Awaitable[object]] = silent
+
+    async def identities(self) -> Sequence[str]:
+        return await self.proved()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
@@ -29,7 +29,7 @@ from ..sasl.cram_md5 import challenge, cram_md5
 from ..sasl.digest_md5 import DigestMd5Server
 from ..sasl.login import ASK_PASSWORD, ASK_USERNAME
 from ..sasl.login import login as login_proof
-from ..sasl.mechanisms import BY_NAME, MECHANISMS, Mechanism
+from ..sasl.mechanisms import BY_NAME, MECHANISMS, VOUCHED, Mechanism
 from ..sasl.plain import plain
 from ..sasl.proof import PasswordProof
 from ..sasl.scram import PLUS, Bindings, ScramServer
@@ -44,6 +44,7 @@ from .credentials import (
     Door,
     PasswordCredentials,
     ScramCredentials,
+    VouchedCredentials,
 )
 from .names import login_key
 from .throttle import Throttle
@@ -79,11 +80,24 @@ class Login:
     logout: Callable[[], None]
 
 
+class Voucher(Protocol):
+    """One mechanism in which somebody vouches for the client."""
+
+    def offered(self, peer: Peer) -> bool:
+        """True if it may succeed on this connection."""
+
+    async def credentials(
+        self, initial: bytes | None, converse: Converse, peer: Peer
+    ) -> VouchedCredentials:
+        """Raises SyntaxFault, AuthFailed, and what the conversation ends in."""
+
+
 class Authenticator:
     """Carries passwords and SASL exchanges to the portal, slowed by the throttle.
 
     `offers` tells what the sources can verify now: it is asked for "secret" (APOP and
     the digests) and for the names of mechanisms that do not show the password.
+    `vouchers` are the mechanisms that need no source's word, by their names.
     """
 
     def __init__(
@@ -94,9 +108,11 @@ class Authenticator:
         reactor: Any,
         hostname: str,
         offers: Callable[[str], bool],
+        vouchers: Mapping[str, Voucher] | None = None,
     ) -> None:
         self._portal, self._throttle, self._config = portal, throttle, config
         self._reactor, self._hostname, self._offers = reactor, hostname, offers
+        self._vouchers = {} if vouchers is None else vouchers
 
     # -- what is offered ------------------------------------------------------
 
@@ -113,8 +129,13 @@ class Authenticator:
         return tuple(m.name for m in MECHANISMS if self._offered(m, peer))
 
     def _offered(self, mechanism: Mechanism, peer: Peer) -> bool:
-        if mechanism.plaintext:
-            return self.plaintext(tls=peer.tls) and self._listed(IUsernamePassword)
+        if mechanism.plaintext and not self.plaintext(tls=peer.tls):
+            return False
+        if mechanism.needs in VOUCHED:
+            voucher = self._vouchers.get(mechanism.name)
+            return voucher is not None and voucher.offered(peer)
+        if mechanism.needs == "password":
+            return self._listed(IUsernamePassword)
         if mechanism.needs == "scram":
             if mechanism.name.endswith(PLUS) and self._bindings(peer) is None:
                 return False
@@ -179,6 +200,8 @@ class Authenticator:
             raise UnknownMechanism()
 
         async def exchange() -> Any:
+            if known.needs in VOUCHED:
+                return await self._vouched(known.name, initial, converse, peer)
             match known.name:
                 case "PLAIN":
                     return await self._plain(initial, converse)
@@ -215,6 +238,13 @@ class Authenticator:
             raise refused
         mail_log.logged_in(peer.session, peer.protocol, avatar.account.name, "XCLIENT")
         return Login(avatar, avatar.account.name, "XCLIENT", logout)
+
+    async def _vouched(
+        self, name: str, initial: bytes | None, converse: Converse, peer: Peer
+    ) -> VouchedCredentials:
+        made = await self._vouchers[name].credentials(initial, converse, peer)
+        user = self._full(made.username) if made.username else ""
+        return evolve(made, username=user)
 
     async def _plain(self, initial: bytes | None, converse: Converse) -> Any:
         message = await converse(b"") if initial is None else initial
@@ -272,6 +302,7 @@ class Authenticator:
 
         `exchange` gives the credentials; `user` is the name for the log until then.
         """
+        credentials: Any = None
         try:
             door = Door(peer.protocol, peer.listener, peer.address)
             credentials = evolve(await exchange(), door=door)
@@ -293,14 +324,16 @@ class Authenticator:
         except (LoginFailed, AuthFailed) as fault:
             self._tell(user, mechanism, peer, str(fault) or AuthFailed.public)
             await self._pay(peer.address, user)
+            if isinstance(credentials, VouchedCredentials):
+                await credentials.refuse()
             raise AuthFailed() from fault
         except SaslCancelled:  # the client's own wish
             raise
         except MailError as fault:
             self._tell(user, mechanism, peer, fault.public)
             raise
-        self._throttle.succeeded(peer.address, key)
         name = avatar.account.name
+        self._throttle.succeeded(peer.address, key or login_key(name))
         mail_log.logged_in(peer.session, peer.protocol, name, mechanism)
         return Login(avatar, name, mechanism, logout)
 

@@ -28,6 +28,7 @@ from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import RestrictionClass, Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
 from .source import Master, Source
+from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
 
 PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4")
 EHLO_KEYWORDS = (  # that a server can do without
@@ -93,6 +94,12 @@ class Tls:
     )
     key: str = option(
         "", "PEM file with the private key; the certificate's file if empty.", path=True
+    )
+    client_ca: str = option(
+        "",
+        "PEM file of the CAs whose certificates log clients in (EXTERNAL); clients are "
+        "asked for none if empty. Port 25 and LMTP never ask.",
+        path=True,
     )
     minimum: str = option("1.2", "Lowest TLS version spoken.", in_(("1.2", "1.3")))
     check_renewed_s: float = option(
@@ -275,6 +282,23 @@ class Auth:
         "Offer DIGEST-MD5 to accounts whose password is kept (old clients; RFC 6331 "
         "advises against it).",
     )
+    certificate_names: tuple[str, ...] = option(
+        ("email",),
+        "What of a client's certificate is the account's name, for EXTERNAL: `email` "
+        "(in subjectAltName) or `common_name`, the first that is an account.",
+        some_of(CERTIFICATE_NAMES),
+        texts=True,
+    )
+    certificate_table: str = option(
+        "",
+        "The table that tells the account of a certificate by its SHA-256 fingerprint "
+        "(64 hexadecimal digits in lower case), asked before the names in it.",
+    )
+    anonymous: str = option(
+        "",
+        "Account that whoever asks for ANONYMOUS reads over POP3 and IMAP; not offered "
+        "if empty. Nobody sends mail so.",
+    )
     argon2_memory_kib: int = option(
         19_456, "Memory of an argon2id hash (RFC 9106 §4).", ge(8192)
     )
@@ -354,6 +378,8 @@ class Config:
     pop3: Pop3 = section(Pop3, "POP3.")
     imap4: Imap4 = section(Imap4, "IMAP4.")
     auth: Auth = section(Auth, "Logging in.")
+    oidc: Oidc = section(Oidc, "Logging in by tokens of an OpenID provider.")
+    gssapi: Gssapi = section(Gssapi, "Logging in by Kerberos tickets.")
     source: tuple[Source, ...] = listing(
         Source,
         "Where accounts and passwords come from, asked in this order; the user "

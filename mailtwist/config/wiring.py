@@ -25,6 +25,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _domains(config)
     yield from _sources(config)
     yield from _sending(config)
+    yield from _vouching(config)
     yield from _restrictions(config)
     for number, route in enumerate(config.route, 1):
         if bool(route.action) == bool(route.table):
@@ -35,6 +36,17 @@ def faults(config: Config) -> Iterator[str]:
         yield "mailboxes.uids and mailboxes.gids need each other: give both or none"
     if not config.smarthost and any(r.action == "smarthost:" for r in config.route):
         yield 'route action "smarthost:" needs a [[smarthost]]'
+
+
+def _vouching(config: Config) -> Iterator[str]:
+    """Who vouches for logins."""
+    oidc, gssapi = config.oidc, config.gssapi
+    if oidc.issuer and not oidc.audience:
+        yield "oidc.issuer needs oidc.audience: tokens for others are no logins here"
+    if oidc.introspection and not (oidc.client_id and oidc.client_secret):
+        yield "oidc.introspection needs oidc.client_id and oidc.client_secret"
+    if gssapi.keytab and not gssapi.realms:
+        yield "gssapi.keytab needs gssapi.realms: name those whose tickets count"
 
 
 def _sending(config: Config) -> Iterator[str]:
@@ -89,6 +101,8 @@ def _names(config: Config) -> Iterator[tuple[str, str]]:
             owner = at in ("mailboxes.uids", "mailboxes.gids")
             if not owner or static_number(name) is None:
                 yield at, name
+    if config.auth.certificate_table:
+        yield "auth.certificate_table", config.auth.certificate_table
     for at, one in restrictions(config):
         if one.table:
             yield at, one.table

@@ -100,7 +100,7 @@ class Https:
         self, method: bytes, url: str, headers: Headers, octets: bytes | None
     ) -> tuple[Any, bytes]:
         headers.setRawHeaders(b"user-agent", [USER_AGENT])
-        body = None if octets is None else _Body(octets)
+        body = None if octets is None else Body(octets)
         places = _Places(
             self._reactor, self._resolver, self._usable, self._trusted(), self._port
         )
@@ -174,8 +174,8 @@ class _Place:
 
 
 @implementer(IBodyProducer)
-class _Body:
-    """Octets of a request."""
+class Body:
+    """Octets of a request, all at once."""
 
     def __init__(self, octets: bytes) -> None:
         self._octets, self.length = octets, len(octets)

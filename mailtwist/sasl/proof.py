@@ -22,3 +22,11 @@ class DigestProof:
     username: str
     challenge: bytes
     digest: bytes
+
+
+@frozen
+class BearerProof:
+    """A bearer token (RFC 6750 §1), and the name it is said to be for; "" for none."""
+
+    username: str
+    token: Secret

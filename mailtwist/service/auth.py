@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -26,11 +26,12 @@ from ..auth.throttle import Throttle
 from ..config.model import Config
 from ..directory.union import UnionDirectory
 from ..directory.user_directory import UserDbThread
-from ..interfaces import IDelivery, IMailAccount, IRouter, IStore
+from ..interfaces import IDelivery, IMailAccount, IRouter, IStore, ITable
 from ..keeper.process import Keepers
 from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
 from .privileges import keeper_settings
 from .sources import BuiltSource, build_sources, union_of
+from .vouchers import Vouchers
 
 
 @frozen
@@ -44,6 +45,7 @@ class Auth:
     thread: UserDbThread
     chain: CheckerChain
     sources: tuple[BuiltSource, ...]
+    vouchers: Vouchers
 
     def give_avatars(self, router: IRouter, delivery: IDelivery) -> None:
         """Let the portal serve Twisted's own protocols too.
@@ -64,8 +66,13 @@ class Auth:
         self.realm.open_to_all |= {IMessageDelivery, IMessageDeliveryFactory}
         self.portal.registerChecker(AllowAnonymousAccess())
 
+    def give_tables(self, by_name: Mapping[str, ITable]) -> None:
+        """Tables are made after the portal, which they may ask."""
+        self.vouchers.give_tables(by_name)
+
     async def close(self) -> None:
         """Ends the threads; logins on their way fail with AuthUnavailable."""
+        self.vouchers.close()
         for source in self.sources:
             await source.parts.close()
         await self.thread.close()
@@ -116,6 +123,7 @@ def build_auth(
             return False
         return what != "SCRAM-SHA-1" or config.auth.scram_sha1
 
+    vouchers = Vouchers(reactor, config)
     authenticator = Authenticator(
         portal,
         Throttle(config.auth, reactor.seconds),
@@ -123,5 +131,15 @@ def build_auth(
         reactor,
         config.server.hostname or socket.getfqdn(),
         offers,
+        vouchers.by_mechanism,
     )
-    return Auth(authenticator, portal, realm, directory, thread, chain, tuple(sources))
+    return Auth(
+        authenticator,
+        portal,
+        realm,
+        directory,
+        thread,
+        chain,
+        tuple(sources),
+        vouchers,
+    )

@@ -38,7 +38,7 @@ from .privileges import Privileges
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
-from .tls import open_here, renewal_watch, server_tls
+from .tls import AskingTls, open_here, renewal_watch, server_tls
 
 log = Logger("mailtwist")
 
@@ -110,6 +110,7 @@ class MailService(MultiService):
         )
         self.queue.setServiceParent(self)
         self.auth.give_avatars(self.router, self.delivery)
+        self.auth.give_tables(self.routing.tables.by_name)
         self.factories = self._factories()
         listeners = config.listener
         for listener in listener_services(
@@ -145,8 +146,9 @@ class MailService(MultiService):
                 "reactor": self._reactor,
                 "hostname": self.hostname,
                 "authenticator": self.auth.authenticator,
-                "tls": self.tls if mode == "starttls" else None,
+                "tls": AskingTls(self.tls) if mode == "starttls" else None,
             }
+            stranger = shared | {"tls": self.tls if mode == "starttls" else None}
             mail: dict[str, Any] = {
                 "config": config.smtp,
                 "router": self.router,
@@ -157,8 +159,8 @@ class MailService(MultiService):
                 "rates": rates,
                 "flush": self.queue.manager.flush,
             }
-            made["smtp", mode] = SMTPFactory(role="smtp", **mail, **shared)
-            made["lmtp", mode] = SMTPFactory(role="lmtp", **mail, **shared)
+            made["smtp", mode] = SMTPFactory(role="smtp", **mail, **stranger)
+            made["lmtp", mode] = SMTPFactory(role="lmtp", **mail, **stranger)
             made["submission", mode] = SMTPFactory(role="submission", **mail, **shared)
             made["pop3", mode] = POP3Factory(
                 config=config.pop3, maildrops=maildrops, **shared

@@ -16,7 +16,7 @@ from ..config.model import Listener
 from ..errors import ConfigError
 from .gate import Gate, GatedFactory, Sessions
 from .proxy import ProxyProtocolFactory
-from .tls import ServerTls
+from .tls import LOGIN_SERVICES, AskingTls, ServerTls
 
 BACKLOG = 511
 
@@ -89,7 +89,8 @@ def listener_services(
         core = factories[listener.protocol, listener.tls]
         named = NamedFactory(core, listener.name) if listener.name else core
         implicit = listener.tls == "implicit"
-        inner = TLSMemoryBIOFactory(tls, False, named) if implicit else named
+        asked = AskingTls(tls) if listener.protocol in LOGIN_SERVICES else tls
+        inner = TLSMemoryBIOFactory(asked, False, named) if implicit else named
         line = b"" if implicit else core.too_many
         name = f"{listener.protocol} (TLS {listener.tls})"
         outer: Any = GatedFactory(reactor, gate, inner, line, name)

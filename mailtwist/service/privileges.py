@@ -73,7 +73,8 @@ def keeper_settings(config: Config, hostname: str) -> Settings:
     """All that a keeper of this configuration may do."""
     sources = [source for source in config.source if source.kind == "system"]
     least = [source.least_uid for source in config.source] or [LEAST_UID]
-    files = [path for path in (config.tls.certificate, config.tls.key) if path]
+    tls = config.tls
+    files = [path for path in (tls.certificate, tls.key, tls.client_ca) if path]
     others = []
     with suppress(KeyError):  # commands are refused then, each with its reason
         others.append(pwd.getpwnam(config.alias.command_user).pw_uid)

@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.application.internet import TimerService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -28,6 +28,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..address import ascii_domain
+from ..auth.channel import UNVERIFIED
 from ..config.model import Config, Tls
 from ..errors import ConfigError
 
@@ -38,6 +39,7 @@ CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
     "ECDHE+AESGCM:ECDHE+CHACHA20"
 )
 SELF_SIGNED_DAYS = 3650
+LOGIN_SERVICES = ("submission", "pop3", "imap4")  # whose clients have certificates
 # TypeError is what cryptography says of a key that wants a passphrase.
 Open = Callable[[str], Awaitable[int]]
 UNUSABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm, SSL.Error)
@@ -53,10 +55,13 @@ class ServerTls:
         key: Path,
         minimum: str,
         self_signed_for: Sequence[str] = (),
+        client_ca: str = "",
     ) -> None:
         self._certificate, self._key, self._minimum = certificate, key, minimum
         self._self_signed_for = self_signed_for
+        self._client_ca = client_ca
         self._context: SSL.Context | None = None
+        self._asking_context: SSL.Context | None = None
         self._stamp: object = None
 
     def load(self) -> None:
@@ -78,8 +83,10 @@ class ServerTls:
         return self._context is not None
 
     @property
-    def paths(self) -> tuple[Path, Path]:
-        return self._certificate, self._key
+    def paths(self) -> tuple[Path, ...]:
+        """Certificate, key, and the CAs of clients if there are some."""
+        authorities = (Path(self._client_ca),) if self._client_ca else ()
+        return self._certificate, self._key, *authorities
 
     async def reload_if_renewed(self, open_: Open) -> None:
         """Read the files again if they changed; on a fault the old ones stay."""
@@ -105,21 +112,37 @@ class ServerTls:
             log.info("certificate {path} read", path=str(self._certificate))
 
     def _unusable(self, fault: Exception) -> ConfigError:
-        return ConfigError(
-            f"tls.certificate = {self._certificate}, tls.key = {self._key}: "
-            f"cannot be used: {why(fault)}"
-        )
+        files = f"tls.certificate = {self._certificate}, tls.key = {self._key}"
+        if self._client_ca:
+            files += f", tls.client_ca = {self._client_ca}"
+        return ConfigError(f"{files}: cannot be used: {why(fault)}")
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         if self._context is None:
             raise RuntimeError("TLS before load()")
         return SSL.Connection(self._context, None)
 
-    def _use(self, certificate: BinaryIO, private: BinaryIO) -> None:
-        stamp = stamp_of([certificate, private])
+    def asking_connection(self) -> SSL.Connection:
+        """One that asks the client for a certificate, if that is configured."""
+        if self._asking_context is None:
+            raise RuntimeError("TLS before load()")
+        return SSL.Connection(self._asking_context, None)
+
+    def _use(
+        self, certificate: BinaryIO, private: BinaryIO, *authorities: BinaryIO
+    ) -> None:
+        stamp = stamp_of([certificate, private, *authorities])
         # Twisted hands these on to pyOpenSSL, which deprecates its own kinds of them.
         chain: Any = x509.load_pem_x509_certificates(certificate.read())
         key: Any = serialization.load_pem_private_key(private.read(), None)
+        made = self._context_of(chain, key)
+        asking = made
+        for file in authorities:
+            asking = self._context_of(chain, key)
+            ask_for_certificate(asking, x509.load_pem_x509_certificates(file.read()))
+        self._context, self._asking_context, self._stamp = made, asking, stamp
+
+    def _context_of(self, chain: Any, key: Any) -> SSL.Context:
         options = CertificateOptions(
             privateKey=key,
             certificate=chain[0],
@@ -129,7 +152,22 @@ class ServerTls:
             if self._minimum == "1.3"
             else TLSVersion.TLSv1_2,
         )
-        self._context, self._stamp = options.getContext(), stamp
+        context: SSL.Context = options.getContext()
+        return context
+
+
+def ask_for_certificate(
+    context: SSL.Context, authorities: Sequence[x509.Certificate]
+) -> None:
+    """Have clients show a certificate of these CAs; one that cannot be verified is as
+    good as none."""
+    known = [crypto.X509.from_cryptography(one) for one in authorities]
+    store: Any = context.get_cert_store()
+    for one in known:
+        store.add_cert(one)
+    context.set_client_ca_list([one.get_subject() for one in known])
+    context.set_session_id(b"mailtwist")
+    context.set_verify(SSL.VERIFY_PEER, note_unverified)
 
 
 async def open_here(path: str) -> int:
@@ -143,17 +181,40 @@ def stamp_of(files: Iterable[BinaryIO]) -> object:
     return [(one.st_ino, one.st_mtime_ns, one.st_size) for one in seen]
 
 
+@implementer(IOpenSSLServerConnectionCreator)
+class AskingTls:
+    """The same TLS for services where a client's certificate may log it in.
+
+    Other hosts that bring mail are not asked: theirs are of CAs unknown here."""
+
+    def __init__(self, tls: ServerTls) -> None:
+        self._tls = tls
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        return self._tls.asking_connection()
+
+
+def note_unverified(
+    connection: SSL.Connection, shown: object, fault: int, depth: int, fine: int
+) -> bool:
+    """For OpenSSL: go on, the client may still know a password."""
+    if not fine:
+        connection.set_app_data(UNVERIFIED)
+    return True
+
+
 def server_tls(config: Config, hostname: str) -> ServerTls:
     """The TLS of this configuration, not loaded yet."""
     tls = config.tls
     if tls.certificate:
         certificate = Path(tls.certificate)
-        return ServerTls(certificate, Path(tls.key or certificate), tls.minimum)
+        key = Path(tls.key or certificate)
+        return ServerTls(certificate, key, tls.minimum, client_ca=tls.client_ca)
     folder = Path(config.server.data, "tls")
     certificate, key = folder / "self-signed.crt", folder / "self-signed.key"
     domains = [domain.name for domain in config.domain]
     names = [hostname, *domains, "localhost", "127.0.0.1", "::1"]
-    return ServerTls(certificate, key, tls.minimum, names)
+    return ServerTls(certificate, key, tls.minimum, names, tls.client_ca)
 
 
 def renewal_watch(

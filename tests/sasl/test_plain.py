@@ -88,9 +88,10 @@ class CramMd5Tests(SynchronousTestCase):
 
 
 class TableTests(SynchronousTestCase):
-    def test_only_mechanisms_that_show_the_password_are_plaintext(self):
+    def test_only_mechanisms_that_show_a_password_or_token_are_plaintext(self):
         self.assertEqual(
-            [m.name for m in MECHANISMS if m.plaintext], ["PLAIN", "LOGIN"]
+            [m.name for m in MECHANISMS if m.plaintext],
+            ["OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"],
         )
 
     def test_the_strongest_comes_first(self):
