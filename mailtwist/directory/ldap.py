@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import field, frozen
+from twisted.logger import Logger
 
 from ..config.load import load_section
 from ..config.model import Config
@@ -19,6 +22,8 @@ from ..tables.query import Key, Template, filter_escaped, name_escaped, template
 from ..tables.settings import LdapAccounts
 from .asked import AskedDirectory, Threads
 from .ldap_fields import mapped
+
+log = Logger("mailtwist")
 
 IN_CHAIN = "1.2.840.113556.1.4.1941"  # Active Directory: groups in groups
 
@@ -42,6 +47,13 @@ class LdapDirectory(AskedDirectory):
         super().__init__(config, source)
         settings = self.settings = load_section(LdapAccounts, source.settings)
         self._connections = LdapConnections(settings, "sources")
+        for url in settings.servers:
+            if not settings.starttls and in_clear(url):
+                log.warn(
+                    "source {source}: passwords go to {url} without TLS",
+                    source=source.called,
+                    url=url,
+                )
         self._base = template(settings.base)
         self._by_login = filter_template(in_group(settings, settings.account))
         self._by_address = filter_template(
@@ -124,3 +136,14 @@ def in_group(settings: LdapAccounts, query: str) -> str:
     rule = f":{IN_CHAIN}:" if settings.nested else ""
     group = filter_escaped(settings.group).replace("%", "%%")
     return f"(&{query}(memberOf{rule}={group}))"
+
+
+def in_clear(url: str) -> bool:
+    """True for a server that is reached over a network without TLS of its own."""
+    parts = urlsplit(url)
+    if parts.scheme != "ldap":
+        return False
+    try:
+        return not ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname not in ("localhost", None)

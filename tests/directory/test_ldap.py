@@ -14,7 +14,7 @@ from mailtwist.auth.checkers.ldap import BindChecker
 from mailtwist.config.model import Config, Domain
 from mailtwist.config.source import Source
 from mailtwist.directory.fields import Entry
-from mailtwist.directory.ldap import EntryKey, LdapDirectory, in_group
+from mailtwist.directory.ldap import EntryKey, LdapDirectory, in_clear, in_group
 from mailtwist.directory.model import Account
 from mailtwist.errors import ConfigError
 from mailtwist.tables.ldap_connections import LdapConnections
@@ -95,6 +95,19 @@ class LdapDirectoryTests(SynchronousTestCase):
             )
             with self.assertRaises(ValueError, msg=why):
                 LdapConnections(settings, "sources")
+
+    def test_passwords_in_clear_are_told(self):
+        for url, clear in [
+            ("ldap://ldap.example.org", True),
+            ("ldap://192.0.2.1:389", True),
+            ("ldap://[2001:db8::1]", True),
+            ("ldaps://ldap.example.org", False),
+            ("ldapi://%2Frun%2Fslapd%2Fldapi", False),
+            ("ldap://127.0.0.1:389", False),
+            ("ldap://[::1]", False),
+            ("ldap://localhost", False),
+        ]:
+            self.assertEqual(in_clear(url), clear, url)
 
     def test_no_server_is_asked_about_no_password_or_no_name(self):
         """Such a bind succeeds, and proves nothing."""

@@ -116,6 +116,16 @@ class SourceTestCase(DaemonTestCase):
         if fresh:
             self.daemon.add_user(USERS["userdb"])
 
+    def tearDown(self) -> None:
+        super().tearDown()
+        log = self.daemon.log.read_text()
+        for secret in (
+            PASSWORD,
+            self.servers.mysql.password,
+            self.servers.ldap.password,
+        ):
+            self.assertNotIn(secret, log)
+
 
 def smtp(daemon: Daemon, user: str, password: str) -> str:
     with smtplib.SMTP_SSL(HOST, daemon.port("submissions"), context=OPEN) as client:

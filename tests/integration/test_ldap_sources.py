@@ -53,6 +53,12 @@ ou: people
     + PERSON.format("jorg", "p\u00e4ss")
     + "mail: jorg@example.test\n"
     + """
+dn: ou=elsewhere,ou=people,dc=test
+objectClass: referral
+objectClass: extensibleObject
+ou: elsewhere
+ref: ldap://127.0.0.1:1/ou=people,dc=test
+
 dn: uid=bare,ou=people,dc=test
 objectClass: inetOrgPerson
 uid: bare
@@ -173,6 +179,13 @@ class LdapSourceTests(TestCase):
 
     async def test_an_entry_with_two_names_is_a_fault_and_not_two_accounts(self):
         await self.down(self.auth(), "two@example.test")
+
+    async def test_referrals_are_not_followed(self):
+        """One lies in the tree that every search here goes through."""
+        base = 'base = "ou=elsewhere,ou=people,dc=test"\n'
+        auth = self.auth(base + PLAIN.partition("\n")[2])
+        await self.down(auth, why="nobody knows whether it is there")
+        await self.login(self.auth())
 
     async def test_passwords_beyond_ascii(self):
         auth = self.auth()
