@@ -27,10 +27,10 @@ class RouteTests(SynchronousTestCase):
         made.start()
         return made
 
-    def send(self, daemon, *recipients):
+    def send(self, daemon, *recipients, sender="carol@home.test"):
         with smtplib.SMTP("127.0.0.1", daemon.port("smtp")) as client:
-            octets = message(subject="Out", sender="carol@home.test")
-            client.sendmail("carol@home.test", recipients, octets)
+            octets = message(subject="Out", sender=sender)
+            client.sendmail(sender, recipients, octets)
 
     def test_lmtp_over_both_kinds_of_socket(self):
         dovecot = peer(DovecotLmtp, [ANN, BOB])
@@ -53,6 +53,27 @@ class RouteTests(SynchronousTestCase):
         self.send(daemon, "a@elsewhere.test", "b@elsewhere.test")
         self.send(daemon, "c@other.test")
         until(lambda: sink.taken() == before + 2, "two messages")
+
+    def test_the_sender_and_the_recipient_choose_the_route(self):
+        sinks = first, second = SmtpSink(), SmtpSink()
+        for sink in sinks:
+            self.addCleanup(sink.stop)
+        daemon = self.daemon(
+            '[[route]]\nmatch = "quiet.test"\naction = "discard:"\n'
+            '[[route]]\nmatch = "gone.test"\naction = "error:5.1.6 Moved away"\n'
+            '[[route]]\nsender = "dave@home.test"\n'
+            f'action = "smtp:[127.0.0.1]:{second.port}"\n'
+            f'[[route]]\naction = "smtp:[127.0.0.1]:{first.port}"\n'
+        )
+        self.send(daemon, "a@far.test", "b@quiet.test")
+        self.send(daemon, "a@far.test", sender="dave@home.test")
+        until(lambda: [sink.taken() for sink in sinks] == [1, 1], daemon.log.read_text)
+        until(lambda: not daemon.command("queue", "list", "--json"))
+        with self.assertRaises(smtplib.SMTPRecipientsRefused) as refused:
+            self.send(daemon, "a@gone.test")
+        ((code, text),) = refused.exception.recipients.values()
+        self.assertEqual((code, text), (550, b"5.1.6 Moved away"))
+        self.assertEqual([sink.taken() for sink in sinks], [1, 1])
 
     def test_load_goes_from_smtp_source_through_to_smtp_sink(self):
         sink = SmtpSink()
