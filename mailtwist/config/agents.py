@@ -14,8 +14,8 @@ class Agents:
 
     most: int = option(
         200,
-        "At once, at most; an idle one ends for another. Each takes some 35 MB of "
-        "memory, most of it shared.",
+        "At once, at most; an idle one ends for another. Each takes some 26 MB of "
+        "memory of its own.",
         ge(1),
     )
     idle_s: float = option(

@@ -12,6 +12,7 @@ import resource
 import struct
 import sys
 import traceback
+from typing import Any
 
 from .start import SOCKET, settings_of
 
@@ -24,6 +25,8 @@ def main(arguments: list[str]) -> int:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(PermissionError):
             os.setsid()  # a terminal's signals are for the server, which ends us
+        modules: dict[str, Any] = sys.modules
+        modules["OpenSSL"] = None  # Twisted does without TLS then, and a quarter less
         from .serve import serve
     except Exception:
         tell(traceback.format_exc(limit=-2))
