@@ -146,8 +146,8 @@ class MailTests(AgentTestCase):
         told = []
         mailbox.watch(told.append)
         await mailbox.changes(0)
-        (ann.home / "Maildir/new/another").write_bytes(MESSAGE)
-        ann.give(ann.home / "Maildir/new/another")
+        another = ann.write("another", MESSAGE.decode())
+        another.rename(ann.home / "Maildir/new/another")
         await self.until(lambda: told)
         await mailbox.close()
 

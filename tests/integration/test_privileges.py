@@ -167,6 +167,20 @@ class PrivilegesTests(SynchronousTestCase):
             if path != data:
                 self.assertEqual(path.lstat().st_mode & 0o007, 0, path)
 
+    def test_the_log_is_a_file_of_its_user(self):
+        daemon = self.daemon('[log]\nto = "logs/mail.log"\n')
+        folder = daemon.folder / "logs"
+        folder.mkdir()
+        os.chown(folder, self.user.uid, self.user.gid)
+        daemon.start()
+        log = folder / "mail.log"
+        self.assertEqual(log.stat().st_uid, self.user.uid)
+        self.assertIn(f"runs as {self.user.name}", log.read_text())
+        log.rename(folder / "mail.log.1")
+        deliver(daemon, daemon.add_user("ann"), b"Subject: hello\r\n\r\nHi.\r\n")
+        self.assertIn("delivered", log.read_text())
+        self.assertEqual(daemon.stop(), -signal.SIGTERM)
+
     def test_a_data_folder_of_somebody_else_is_refused_with_the_way_out(self):
         daemon = self.daemon()
         (daemon.folder / "data/mail").mkdir(parents=True)
@@ -205,15 +219,22 @@ class PrivilegesTests(SynchronousTestCase):
     def test_without_its_keeper_the_server_stops_to_be_started_again(self):
         daemon = self.daemon()
         daemon.start()
-        (keeper,) = [
-            pid
-            for pid, command in processes("cmdline")
-            if b"/keeper/__main__.py" in command
-            and pid in system_users.family(daemon.process.pid)
-        ]
+        end = time.monotonic() + READY_S
+        while not (found := self.keepers(daemon)):  # it may not have come to its exec
+            self.assertLess(time.monotonic(), end)
+            daemon.pause()
+        (keeper,) = found
         os.kill(keeper, signal.SIGKILL)
         daemon.process.wait(30)
         self.assertIn("the keeper has ended", daemon.log.read_text())
+
+    def keepers(self, daemon):
+        pids = system_users.family(daemon.process.pid)
+        return [
+            pid
+            for pid, command in processes("cmdline")
+            if b"/keeper/__main__.py" in command and pid in pids
+        ]
 
     def test_the_keeper_ends_with_a_server_that_was_killed(self):
         daemon = self.daemon()
