@@ -71,6 +71,8 @@ def verify(settings: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str,
         return {"fault": "pamela is not installed: pip install mailtwist[pam]"}
     if not SERVICE.fullmatch(service):
         return {"fault": f"{service!r} is no name of a PAM service"}
+    if settings["services"] is not None and service not in settings["services"]:
+        return {"fault": f"no source asks the PAM service {service}"}
     # libpam takes the service "other" instead, which asks for who knows what.
     if not any(os.path.exists(f"{folder}/{service}") for folder in SERVICE_FOLDERS):
         return {"fault": f"there is no /etc/pam.d/{service}"}
@@ -220,6 +222,10 @@ def open_file(
     if path not in settings["files"]:
         return {"fault": "a file that the configuration does not name"}, []
     try:
+        owner = os.stat(os.path.dirname(path)).st_uid
+        if os.geteuid() == 0 != owner:  # who could put a link there to what is not his
+            os.setgroups([])
+            os.seteuid(owner)
         opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as fault:
         return {"errno": fault.errno, "fault": f"{path}: {fault.strerror}"}, []

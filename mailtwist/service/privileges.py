@@ -20,8 +20,11 @@ from attrs import frozen
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
+from ..auth.checkers.system import service_at
+from ..auth.credentials import Door
 from ..config.model import Config
 from ..config.process import Process
+from ..config.source import LOGIN_PROTOCOLS
 from ..delivery.agent_user import gid_of
 from ..errors import ConfigError
 from ..keeper.process import Keepers, Settings
@@ -86,6 +89,13 @@ def keeper_settings(config: Config, hostname: str) -> Settings:
         agent=agent_pattern(config, hostname),
         environment=agent_environment(),
         data=os.path.abspath(config.server.data),
+        services=sorted(
+            {
+                service_at(source.service, Door(protocol))
+                for source in sources
+                for protocol in ("", *LOGIN_PROTOCOLS)
+            }
+        ),
         files=[os.path.abspath(path) for path in files],
         checks=max(1, sum(source.threads for source in sources)),
     )

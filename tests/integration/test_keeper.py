@@ -104,6 +104,13 @@ class VerifyTests(KeeperTestCase):
             with self.assertRaises(SourceDown):
                 await self.verify(keeper, service, user)
 
+    async def test_only_services_of_the_configuration_are_asked(self):
+        user, permits = add_user(self).name, "auth required pam_permit.so\n"
+        other = add_service(self, permits + "account required pam_permit.so\n")
+        keeper = self.keeper(services=[add_service(self)])
+        with self.assertRaises(SourceDown):
+            await self.verify(keeper, other, user)
+
     async def test_a_module_that_is_not_there_is_down(self):
         service = add_service(self, "auth required pam_missing_module.so\n")
         with self.assertRaises(SourceDown) as caught:
@@ -303,6 +310,16 @@ class OpenTests(KeeperTestCase):
         os.replace(self.file("new"), path)
         with open(await keeper.open(path)) as opened:
             self.assertEqual(opened.read(), "new")
+
+    async def test_a_link_in_a_folder_of_another_opens_nothing_of_roots(self):
+        user, secret = add_user(self), self.file("of root")
+        own, link = user.write("own", "his"), user.home / "link"
+        link.symlink_to(secret)
+        keeper = self.keeper(files=(str(own), str(link)))
+        with open(await keeper.open(str(own))) as opened:
+            self.assertEqual(opened.read(), "his")
+        with self.assertRaises(PermissionError):
+            await keeper.open(str(link))
 
     async def test_it_is_for_reading_only(self):
         path = self.file("key")
