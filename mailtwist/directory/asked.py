@@ -37,6 +37,10 @@ class AskedDirectory(ABC):
         """What the source has of a login name or a recipient's address, by the names of
         docs/accounts.md; None for nobody.  Raises SourceDown, SystemBusy."""
 
+    @abstractmethod
+    async def close(self) -> None:
+        """Waits for what runs, and ends the threads."""
+
     async def has_domain(self, domain: str) -> bool:
         return domain in self._domains
 
@@ -50,20 +54,35 @@ class AskedDirectory(ABC):
 
     async def entry(self, name: str) -> Entry | None:
         """The account with this login name, and its hash."""
-        return await self._found(address_of(name, self._domain), by_address=False)
+        address = self.login_address(name)
+        if address is None:
+            return None
+        texts = await self.texts(self.key_of(address), by_address=False)
+        return self.made(address, texts)
 
     async def account_for(self, address: Address) -> Account | None:
-        entry = await self._found(address_of(str(address)), by_address=True)
+        spelled = self._ours(address_of(str(address)))
+        if spelled is None:
+            return None
+        texts = await self.texts(self.key_of(spelled), by_address=True)
+        entry = self.made(spelled, texts)
         return None if entry is None else entry.account
 
-    async def _found(
-        self, address: Address | None, *, by_address: bool
-    ) -> Entry | None:
-        if address is None or address.domain not in self._domains:
-            return None
-        name = address.local_part if self._local else str(address)
-        texts = await self.texts(Key(name), by_address=by_address)
-        return None if texts is None else self._fields.entry(address, texts)
+    def login_address(self, name: str) -> Address | None:
+        """The address of a login name that may be here."""
+        return self._ours(address_of(name, self._domain))
+
+    def _ours(self, address: Address | None) -> Address | None:
+        known = address is not None and address.domain in self._domains
+        return address if known else None
+
+    def key_of(self, address: Address) -> Key:
+        """What the source is asked for."""
+        return Key(address.local_part if self._local else str(address))
+
+    def made(self, asked_: Address, texts: Mapping[str, str] | None) -> Entry | None:
+        """Raises AuthUnavailable for texts that cannot be meant."""
+        return None if texts is None else self._fields.entry(asked_, texts)
 
 
 class Threads:

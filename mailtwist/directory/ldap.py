@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 from twisted.logger import Logger
 
+from ..address import Address
 from ..config.load import load_section
 from ..config.model import Config
 from ..config.source import Source
@@ -21,6 +22,7 @@ from ..tables.ldap_connections import CannotSay, LdapConnections, TooMany
 from ..tables.query import Key, Template, filter_escaped, name_escaped, template
 from ..tables.settings import LdapAccounts
 from .asked import AskedDirectory, Threads
+from .fields import Entry
 from .ldap_fields import mapped
 
 log = Logger("mailtwist")
@@ -68,12 +70,8 @@ class LdapDirectory(AskedDirectory):
         self._threads = Threads(reactor, source)
 
     async def texts(self, key: Key, *, by_address: bool) -> Mapping[str, str] | None:
-        try:
-            found: dict[str, str] | None = await self._threads.run(
-                self._read, key, by_address
-            )
-        except ValueError as fault:
-            raise AuthUnavailable(f"{key.text}: {fault}") from fault
+        found: dict[str, str] | None
+        found = await self._threads.run(self._read, key, by_address)
         if found is not None and by_address and self.settings.address:
             found["same"] = "no"
         return found
@@ -99,7 +97,10 @@ class LdapDirectory(AskedDirectory):
         member = EntryKey(key.text, dn=entry.dn)
         if self._group is not None and not self._is_member(self._group, member):
             return None
-        return {**self._mapped.texts(entry.values), "dn": entry.dn}
+        try:
+            return {**self._mapped.texts(entry.values), "dn": entry.dn}
+        except ValueError as fault:
+            raise AuthUnavailable(f"{key.text}: {fault}") from fault
 
     def _is_member(self, group: Template, key: EntryKey) -> bool:
         query = group.filled(key, filter_escaped)
@@ -111,19 +112,32 @@ class LdapDirectory(AskedDirectory):
         except TooMany:
             return True
 
-    async def bind(self, dn: str, password: bytes) -> bool:
-        """True if the password is right for the entry; it is asked about as it came,
-        then prepared by SASLprep (RFC 4513 §5.1.3).  Raises AuthUnavailable."""
+    async def verified(self, name: str, password: bytes) -> Entry | None:
+        """The account with this login name, if the password is right for its entry.
 
-        def fits() -> bool:
-            bind, form = self._connections.bind, prepared(password)
-            return bind(dn, password) or (form != password and bind(dn, form))
+        Searched and bound in one turn of a thread: when more logins wait than the
+        servers can answer, those whose turn it is are still answered.  Raises
+        AuthUnavailable."""
+        address = self.login_address(name)
+        if address is None:
+            return None
+        found: Entry | None = await self._threads.run(self._verify, address, password)
+        return found
 
+    def _verify(self, address: Address, password: bytes) -> Entry | None:
+        """In a thread.  The password is asked about as it came, then prepared by
+        SASLprep (RFC 4513 §5.1.3)."""
+        entry = self.made(address, self._read(self.key_of(address), False))
+        if entry is None:
+            return None
+        bind, form = self._connections.bind, prepared(password)
         try:
-            right: bool = await self._threads.run(fits)
+            right = bind(entry.dn, password) or (
+                form != password and bind(entry.dn, form)
+            )
         except CannotSay as fault:
             raise AuthUnavailable(str(fault)) from fault
-        return right
+        return entry if right else None
 
     async def close(self) -> None:
         await self._threads.close()

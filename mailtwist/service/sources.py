@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.cred.checkers import ICredentialsChecker
 
 from ..auth.chain_source import Health, SourceChecker
@@ -17,6 +17,7 @@ from ..auth.checkers.system import SystemChecker
 from ..auth.checkers.userdb import UserDbChecker
 from ..config.model import Config
 from ..config.source import Source
+from ..directory.asked import AskedDirectory
 from ..directory.ldap import LdapDirectory
 from ..directory.mysql import MysqlDirectory
 from ..directory.passwd_file import PasswdFileDirectory
@@ -66,14 +67,16 @@ class BuiltSource:
 Builder = Callable[[Any, Config, Source], Parts]
 
 
-def mysql_parts(reactor: Any, config: Config, source: Source) -> Parts:
-    directory = MysqlDirectory(reactor, config, source)
+def stored_parts(
+    reactor: Any,
+    config: Config,
+    source: Source,
+    directory: AskedDirectory,
+    scheme: str = "CRYPT",
+) -> Parts:
+    """A source whose hashes are compared here."""
     checker = StoredChecker(
-        reactor,
-        source.called,
-        directory,
-        directory.settings.scheme,
-        config.auth.threads,
+        reactor, source.called, directory, scheme, config.auth.threads
     )
 
     async def close() -> None:
@@ -81,6 +84,11 @@ def mysql_parts(reactor: Any, config: Config, source: Source) -> Parts:
         await directory.close()
 
     return Parts(checker, directory, close)
+
+
+def mysql_parts(reactor: Any, config: Config, source: Source) -> Parts:
+    directory = MysqlDirectory(reactor, config, source)
+    return stored_parts(reactor, config, source, directory, directory.settings.scheme)
 
 
 def ldap_parts(reactor: Any, config: Config, source: Source) -> Parts:
@@ -88,28 +96,13 @@ def ldap_parts(reactor: Any, config: Config, source: Source) -> Parts:
     settings = directory.settings
     if settings.verify == "bind":
         return Parts(BindChecker(directory), directory, directory.close)
-    checker = StoredChecker(
-        reactor, source.called, directory, settings.scheme, config.auth.threads
-    )
-
-    async def close() -> None:
-        await checker.close()
-        await directory.close()
-
-    return Parts(checker, directory, close)
+    return stored_parts(reactor, config, source, directory, settings.scheme)
 
 
 def passwd_file_parts(reactor: Any, config: Config, source: Source) -> Parts:
     directory = PasswdFileDirectory(reactor, config, source)
-    checker = StoredChecker(
-        reactor, source.called, directory, "CRYPT", config.auth.threads
-    )
-
-    async def close() -> None:
-        await checker.close()
-        await directory.close()
-
-    return Parts(checker, directory, close, stamp=directory.stamp, remembers=True)
+    parts = stored_parts(reactor, config, source, directory)
+    return evolve(parts, stamp=directory.stamp, remembers=True)
 
 
 def saslauthd_parts(reactor: Any, config: Config, source: Source) -> Parts:

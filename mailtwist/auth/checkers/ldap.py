@@ -33,7 +33,7 @@ class BindChecker:
             name = name.decode(errors="replace")
         if not 0 < len(password) <= MOST_PASSWORD or b"\0" in password:
             raise UnauthorizedLogin()
-        entry = await self._directory.entry(name)
-        if entry is None or not await self._directory.bind(entry.dn, password):
+        entry = await self._directory.verified(name, password)
+        if entry is None:
             raise UnauthorizedLogin()
         return entry.account.name.encode()
