@@ -2,7 +2,10 @@
 
 import imaplib
 import os
+import poplib
+import secrets
 import signal
+import smtplib
 import socket
 import ssl
 import time
@@ -145,6 +148,37 @@ class PrivilegesTests(SynchronousTestCase):
             self.login(daemon, f"{ann.name}@{DOMAIN}")
         self.assertIn(b"UNAVAILABLE", caught.exception.args[0])
         self.assertIn("there is no /etc/pam.d/mt-not-there", daemon.log.read_text())
+
+    def test_each_protocol_may_have_a_service_of_its_own(self):
+        """The one of IMAP is there, the one of POP3 denies, that of SMTP is missing."""
+        daemon, ann = self.daemon(), system_users.add_user(self)
+        name = secrets.token_hex(4)
+        for protocol, stack in (
+            ("imap", system_users.STACK),
+            ("pop", "auth required pam_deny.so\naccount required pam_deny.so\n"),
+        ):
+            service = Path(f"/etc/pam.d/mt{name}-{protocol}")
+            service.write_text(stack)
+            self.addCleanup(service.unlink)
+        text = daemon.config.read_text().replace(self.service, f"mt{name}-%p")
+        daemon.config.write_text(text)
+        daemon.start()
+        login = f"{ann.name}@{DOMAIN}"
+        self.login(daemon, login)
+        with self.assertRaises(poplib.error_proto) as refused:
+            client = poplib.POP3_SSL(daemon.address, daemon.port("pop3s"), context=OPEN)
+            self.addCleanup(client.close)
+            client.user(login)
+            client.pass_(PASSWORD)
+        self.assertIn(b"[AUTH]", refused.exception.args[0])
+        with (
+            smtplib.SMTP_SSL(
+                daemon.address, daemon.port("submissions"), context=OPEN
+            ) as client,
+            self.assertRaises(smtplib.SMTPAuthenticationError) as down,
+        ):
+            client.login(login, PASSWORD)
+        self.assertEqual(down.exception.smtp_code, 454)
 
     def test_root_and_users_of_the_system_are_no_accounts(self):
         daemon = self.daemon()

@@ -13,6 +13,7 @@ from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from mailtwist.config.source import Source
@@ -21,6 +22,7 @@ from mailtwist.interfaces import IMailAccount
 from tests.auth.rooms import added, built, configured
 from tests.integration.daemon import READY_S, ROOT, Daemon
 from tests.integration.system_users import PASSWORD, add_service, add_user
+from tests.integration.test_keeper import keepers
 from tests.integration.users import tool
 
 SASLAUTHD = "/usr/sbin/saslauthd"
@@ -67,6 +69,16 @@ class LoginTestCase(TestCase):
         _, avatar, _ = await auth.portal.login(credentials, None, IMailAccount)
         return avatar.account
 
+    async def login_in_time(self, auth, name):
+        """As soon as the source answers; a wrong password is no answer to wait out."""
+        end = time.monotonic() + READY_S
+        while True:
+            try:
+                return await self.login(auth, name)
+            except AuthUnavailable:
+                self.assertLess(time.monotonic(), end)
+                await deferLater(reactor, 0.02)
+
 
 class SystemTests(LoginTestCase):
     def source(self, **options):
@@ -98,6 +110,15 @@ class SystemTests(LoginTestCase):
         asked = [Deferred.fromCoroutine(self.login(auth, user.name)) for _ in range(40)]
         accounts = await gatherResults(asked)
         self.assertEqual({account.uid for account in accounts}, {user.uid})
+
+    async def test_a_keeper_without_root_is_started_again(self):
+        user, auth = add_user(self), self.auth(self.source())
+        await self.login(auth, user.name)
+        (keeper,) = keepers()
+        os.kill(keeper, signal.SIGKILL)
+        account = await self.login_in_time(auth, user.name)
+        self.assertEqual(account.uid, user.uid)
+        self.assertNotIn(keeper, keepers())
 
     def test_without_root_a_user_may_still_ask_about_himself(self):
         """pam_unix has a setuid program for that, and for nothing more."""
@@ -193,11 +214,4 @@ class SaslauthdTests(LoginTestCase):
             await self.login(auth, user.name)
         self.assertEqual((await self.login(auth, "virtual")).uid, None)
         self.start("shadow")
-        end = time.monotonic() + READY_S
-        while True:
-            try:
-                self.assertEqual((await self.login(auth, user.name)).uid, user.uid)
-                break
-            except AuthUnavailable:
-                self.assertLess(time.monotonic(), end)
-                Daemon.pause()
+        self.assertEqual((await self.login_in_time(auth, user.name)).uid, user.uid)

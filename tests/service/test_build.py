@@ -1,5 +1,6 @@
 """Tests for mailtwist.service.build."""
 
+import os
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -48,3 +49,17 @@ class StartTests(SynchronousTestCase):
             ConfigError, build, config, reactor=MemoryReactorClock()
         )
         self.assertIn(f"{table}:2: b.test: 'HLOD' is no action", str(fault))
+
+    def test_an_embedded_server_leaves_the_rights_of_its_application_alone(self):
+        """Whoever runs this test: it would be told of a user that is not there."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        text = FILE.replace(b"in-the-way/", b"") + b'[process]\nuser = "mt-nobody"\n'
+        config = loads(text, folder / "mailtwist.toml")
+        service = build(config, reactor=MemoryReactorClock())
+        before = os.getresuid(), os.getresgid(), os.getgroups()
+        service.privilegedStartService()
+        service.privileges.give_up()
+        self.assertEqual((os.getresuid(), os.getresgid(), os.getgroups()), before)
+        self.assertFalse(service.privileges.keepers.privileged)
+        self.successResultOf(Deferred.fromCoroutine(service.close()))
