@@ -20,26 +20,9 @@ from pathlib import Path
 import psutil
 from twisted.trial.unittest import SynchronousTestCase
 
-from .daemon import DOMAIN, PASSWORD, READY_S, Daemon, DaemonTestCase, free_port
+from .daemon import DOMAIN, PASSWORD, READY_S, ROOT, Daemon, DaemonTestCase, free_port
 
 TWISTD = [sys.executable, "-b", "-c", "from twisted.scripts.twistd import run; run()"]
-TAC = """
-from twisted.application.internet import StreamServerEndpointService
-from twisted.application.service import Application
-from twisted.internet import endpoints, reactor
-from twisted.internet.protocol import Factory
-from twisted.protocols.wire import QOTD
-
-from mailtwist.config.load import load
-from mailtwist.service.build import build
-
-application = Application("mine")
-quote = endpoints.serverFromString(reactor, "tcp:{quote}:interface=127.0.0.1")
-StreamServerEndpointService(quote, Factory.forProtocol(QOTD)).setServiceParent(
-    application
-)
-build(load("mailtwist.toml"), reactor=reactor).setServiceParent(application)
-"""
 V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(
     ">H4s4sHH", 12, socket.inet_aton("192.0.2.9"), socket.inet_aton("192.0.2.1"), 9, 25
 )
@@ -110,8 +93,15 @@ class StartTests(SynchronousTestCase):
     def test_a_tac_adopts_it_beside_its_own_service(self):
         quote = free_port()
         tac = self.daemon.folder / "mine.tac"
-        tac.write_text(TAC.format(quote=quote))
-        process = self.launch(*TWISTD, "-n", "--pidfile=", "-y", str(tac))
+        tac.write_text((ROOT / "docs/examples/embedded.tac").read_text())
+        process = self.launch(
+            *TWISTD,
+            "-n",
+            "--pidfile=",
+            "-y",
+            str(tac),
+            env={"QUOTE_ENDPOINT": f"tcp:{quote}:interface=127.0.0.1"},
+        )
         smtp = self.daemon.port("smtp")
         until(lambda: answers(smtp), "the adopted server")
         ann = self.daemon.add_user("ann")
