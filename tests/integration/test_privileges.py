@@ -215,6 +215,36 @@ class PrivilegesTests(SynchronousTestCase):
         self.assertIn("delivered", log.read_text())
         self.assertEqual(daemon.stop(), -signal.SIGTERM)
 
+    def test_one_in_the_background_has_its_keeper_too(self):
+        daemon, ann = self.daemon(), system_users.add_user(self)
+        daemon.log.touch()
+        pidfile = daemon.folder / "pid"
+        words = ("serve", "--daemon", "--pidfile", str(pidfile))
+        daemon.command(*words)
+        self.until(lambda: pidfile.exists() and pidfile.read_text())
+        pid = int(pidfile.read_text())
+        try:
+            self.until(lambda: self.listens(daemon))
+            self.login(daemon, f"{ann.name}@{DOMAIN}")
+            family = system_users.family(pid)
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        self.until(lambda: not any(os.path.exists(f"/proc/{p}/exe") for p in family))
+        self.assertGreater(len(family), 1)
+
+    def listens(self, daemon):
+        try:
+            socket.create_connection((daemon.address, daemon.port("imaps"))).close()
+        except OSError:
+            return False
+        return True
+
+    def until(self, done):
+        end = time.monotonic() + READY_S
+        while not done():
+            self.assertLess(time.monotonic(), end)
+            Daemon.pause()
+
     def test_a_data_folder_of_somebody_else_is_refused_with_the_way_out(self):
         daemon = self.daemon()
         (daemon.folder / "data/mail").mkdir(parents=True)
@@ -235,10 +265,7 @@ class PrivilegesTests(SynchronousTestCase):
         daemon.start()
         before = self.certificate(daemon)
         write_self_signed(*files, [f"mail.{DOMAIN}"])
-        end = time.monotonic() + READY_S
-        while self.certificate(daemon) == before:
-            self.assertLess(time.monotonic(), end, daemon.log.read_text())
-            daemon.pause()
+        self.until(lambda: self.certificate(daemon) != before)
         self.assertEqual(
             self.certificate(daemon), ssl.PEM_cert_to_DER_cert(files[0].read_text())
         )
@@ -253,11 +280,8 @@ class PrivilegesTests(SynchronousTestCase):
     def test_without_its_keeper_the_server_stops_to_be_started_again(self):
         daemon = self.daemon()
         daemon.start()
-        end = time.monotonic() + READY_S
-        while not (found := self.keepers(daemon)):  # it may not have come to its exec
-            self.assertLess(time.monotonic(), end)
-            daemon.pause()
-        (keeper,) = found
+        self.until(lambda: self.keepers(daemon))  # it may not have come to its exec
+        (keeper,) = self.keepers(daemon)
         os.kill(keeper, signal.SIGKILL)
         daemon.process.wait(30)
         self.assertIn("the keeper has ended", daemon.log.read_text())
@@ -276,7 +300,4 @@ class PrivilegesTests(SynchronousTestCase):
         family = [p for p in self.statuses(daemon) if p != daemon.process.pid]
         self.assertEqual(len(family), 1)
         daemon.kill()
-        end = time.monotonic() + 10
-        while os.path.exists(f"/proc/{family[0]}/cmdline"):
-            self.assertLess(time.monotonic(), end)
-            daemon.pause()
+        self.until(lambda: not os.path.exists(f"/proc/{family[0]}/cmdline"))
