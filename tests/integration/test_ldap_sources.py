@@ -116,7 +116,8 @@ class LdapSourceTests(TestCase):
         if cls.server is None:
             certificate, key = AUTHORITY.issue("127.0.0.1")
             chain = pem_of(certificate) + AUTHORITY.pem
-            cls.server = Slapd(chain, pem_key(key), AUTHORITY.pem, ENTRIES, AD_ENTRIES)
+            cls.pems = chain, pem_key(key), AUTHORITY.pem
+            cls.server = Slapd(*cls.pems, ENTRIES, AD_ENTRIES)
             atexit.register(cls.server.remove)
 
     def setUp(self):
@@ -278,6 +279,23 @@ class LdapSourceTests(TestCase):
         auth = self.auth(servers=["ldap://127.0.0.1:1", self.plain])
         for _ in range(2):
             await self.login(auth)
+
+    async def test_the_next_server_is_asked_when_one_dies(self):
+        other = Slapd(*self.pems, ENTRIES)
+        self.addCleanup(other.remove)
+        auth = self.auth(servers=[f"ldap://127.0.0.1:{other.port}", self.plain])
+        await self.login(auth)
+        other.kill()
+        for _ in range(3):
+            await self.login(auth)
+            await self.refused(auth, "ann@example.test", b"wrong")
+
+    async def test_a_server_that_was_restarted_meanwhile_is_not_noticed(self):
+        auth = self.auth()
+        await self.login(auth)
+        self.server.kill()
+        self.server.start()
+        await self.login(auth)
 
     async def test_a_reader_who_is_not_let_in_is_no_wrong_password(self):
         for reader in ("cn=nobody,dc=test", "uid=ann,ou=people,dc=test", ""):
