@@ -126,7 +126,8 @@ class LdapConnections:
         return self._asked("bind", ask)
 
     def _asked(self, purpose: str, ask: Callable[[Any], Result]) -> Result:
-        """A connection that the server closed while it was idle is made anew once."""
+        """A connection that the server closed while it was idle is made anew once, to
+        the next server if there is one: this one may hang."""
         failures = (self._ldap3.core.exceptions.LDAPException, OSError)
         kept = getattr(self._threads, purpose, None)
         try:
@@ -134,7 +135,7 @@ class LdapConnections:
                 try:
                     return ask(kept)
                 except (*failures, SourceDown):
-                    self._drop(purpose)
+                    self._leave(purpose)
             return ask(self._connected(purpose))
         except failures as fault:
             self._drop(purpose)
@@ -161,6 +162,7 @@ class LdapConnections:
                 fault = why
             else:
                 self._first = number
+                setattr(self._threads, f"{purpose}_at", number)
                 return connection
         raise fault
 
@@ -193,6 +195,12 @@ class LdapConnections:
                 f"{url} refuses the login: {connection.result['description']}"
             )
         return connection
+
+    def _leave(self, purpose: str) -> None:
+        at: int = getattr(self._threads, f"{purpose}_at")
+        if self._first == at:  # no other thread did so already
+            self._first = (at + 1) % len(self._settings.servers)
+        self._drop(purpose)
 
     def _drop(self, purpose: str) -> None:
         connection = getattr(self._threads, purpose, None)

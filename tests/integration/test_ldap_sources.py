@@ -290,6 +290,20 @@ class LdapSourceTests(TestCase):
             await self.login(auth)
             await self.refused(auth, "ann@example.test", b"wrong")
 
+    async def test_the_next_server_is_asked_when_one_hangs(self):
+        other = Slapd(*self.pems, ENTRIES)
+        self.addCleanup(other.remove)
+        auth = self.auth(servers=[f"ldap://127.0.0.1:{other.port}", self.plain])
+        await self.login(auth)
+        other.signal(signal.SIGSTOP)
+        await self.login(auth)
+        self.server.kill()
+        try:
+            other.signal(signal.SIGCONT)
+            await self.up_again(auth)
+        finally:
+            self.server.start()
+
     async def test_a_server_that_was_restarted_meanwhile_is_not_noticed(self):
         auth = self.auth()
         await self.login(auth)
