@@ -14,8 +14,8 @@ class Agents:
 
     most: int = option(
         200,
-        "At once, at most; an idle one ends for another. Each takes some 26 MB of "
-        "memory of its own.",
+        "At once, at most; an idle one ends for another, and if all have something "
+        "open, further users are told to come again. Each takes some 26 MB of memory.",
         ge(1),
     )
     idle_s: float = option(

@@ -2,10 +2,13 @@
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import smtplib
 import stat
+import threading
+from collections import Counter
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -154,6 +157,50 @@ class KilledTests(SystemUsersTestCase):
         until(lambda: self.searched(other) == 2)
         for one in (client, other):
             one.logout()
+
+    def test_with_the_server_agents_end(self):
+        self.deliver()
+        pid = self.agent()
+        self.daemon.kill()
+        until(lambda: not self.user.processes(), lambda: f"agent {pid} is there")
+        self.daemon.start()
+        self.deliver()
+        self.assertEqual(len(messages(self.daemon, self.name)), 2)
+
+    def test_at_any_moment_under_mail_that_comes(self):
+        """Every message that was taken is there once; one that was refused may be there
+        too, if the agent died between its rename and its answer."""
+        refused, over = Counter(), threading.Event()
+
+        def kill():
+            while not over.wait(random.uniform(0.3, 1.0)):
+                for pid in self.user.processes():
+                    os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            for number in range(100):
+                while not self.taken(number):
+                    refused[number] += 1
+        finally:
+            over.set()
+            killer.join()
+        until(lambda: self.refused() == 250)
+        found = messages(self.daemon, self.name)
+        there = Counter(int(each.rpartition(b"number ")[2]) for each in found[:-1])
+        self.assertEqual(set(there), set(range(100)))
+        for number, count in there.items():
+            self.assertLessEqual(count, 1 + refused[number], number)
+        self.assertGreater(refused.total(), 0)
+
+    def taken(self, number):
+        try:
+            self.deliver(b"Subject: x\r\n\r\nnumber %d\r\n" % number)
+        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError):
+            self.daemon.pause()
+            return False
+        return True
 
     def searched(self, client):
         """Messages that it finds; None if it is told to come again."""

@@ -105,6 +105,20 @@ class RunningTests(TestCase):
         await self.store.mailboxes(ANN).status(INBOX)
         self.assertEqual(self.spawned, [7001, 7002, 7001])
 
+    async def test_one_that_dies_after_it_served_is_started_again_soon(self):
+        for _ in range(4):
+            await self.store.mailboxes(ANN).status(INBOX)
+            lost = Deferred()
+            self.agents.connection(ANN).when_lost.append(lambda: lost.callback(None))
+            self.servers[-1].transport.abortConnection()
+            await lost
+            (failed,) = self.agents._failed.values()
+            wait_s = failed.next_s - reactor.seconds()
+            self.assertLessEqual(wait_s, agents.FIRST_PAUSE_S)
+            with self.assertRaises(MailboxUnreachable):
+                self.agents.connection(ANN)
+            failed.next_s = 0.0
+
     async def test_one_with_an_open_mailbox_stays(self):
         mailbox = await self.store.mailboxes(ANN).open(INBOX)
         with self.assertRaises(SystemBusy):

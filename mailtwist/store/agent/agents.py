@@ -20,8 +20,7 @@ from .connection import Connection
 log = Logger("mailtwist")
 
 LOOK_S = 5.0  # how often idle ones are looked for
-SHORT_S = 10.0  # an agent that lived no longer than this failed to start
-FIRST_PAUSE_S, MOST_PAUSE_S = 0.25, 30.0  # between starts that fail
+FIRST_PAUSE_S, MOST_PAUSE_S = 0.25, 30.0  # between starts that come to nothing
 CLOSE_S = 10.0  # for an agent to end its work when the server stops
 
 MOST_LINES, LINES_S = 200, 10.0  # of one agent in the log
@@ -78,8 +77,7 @@ class Agents:
         self._may_start(owner)
         agent = Agent(self._reactor, uid)
         self._known[owner] = agent
-        started = self._reactor.seconds()
-        agent.when_lost.append(lambda: self._gone(agent, owner, started))
+        agent.when_lost.append(lambda: self._gone(agent, owner))
         self._spawn(uid, gid).addCallbacks(
             lambda descriptor: self._adopt(descriptor, agent),
             lambda failure: self._not_started(failure, agent),
@@ -116,18 +114,18 @@ class Agents:
             log.failure("starting a store agent", failure)
         agent.give_up()
 
-    def _gone(self, agent: Agent, owner: Owner, started_s: float) -> None:
+    def _gone(self, agent: Agent, owner: Owner) -> None:
         if self._known.get(owner) is agent:
             del self._known[owner]
-        now = self._reactor.seconds()
-        if agent.ending or now - started_s > SHORT_S:
+        if agent.ending or agent.answered:
             self._failed.pop(owner, None)
-        else:
+        if not agent.ending:
             failed = self._failed.setdefault(owner, Failed())
             pause_s = min(MOST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failed.times, 16))
-            failed.times, failed.next_s = failed.times + 1, now + pause_s
-        if not agent.ending and not self._closed:
-            log.error("the store agent of uid {uid} is gone", uid=agent.uid)
+            failed.times += 1
+            failed.next_s = self._reactor.seconds() + pause_s
+            if not self._closed:
+                log.error("the store agent of uid {uid} is gone", uid=agent.uid)
 
     # -- some end -------------------------------------------------------------
 

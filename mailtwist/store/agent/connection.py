@@ -44,7 +44,7 @@ class Connection(Frames):
         self.numbers = count(1)
         self.held = 0
         self.used_s = reactor.seconds()
-        self.lost, self.up = False, False
+        self.lost, self.up, self.answered = False, False, False
         self.when_lost: list[Callable[[], None]] = []
         self._early: list[bytes] = []
         self._early_octets = 0
@@ -111,6 +111,7 @@ class Connection(Frames):
         try:
             number, good, result = value
             if number:
+                self.answered = True
                 self._answered(int(number), bool(good), result)
             else:
                 self.hinted(good, result)
