@@ -109,7 +109,8 @@ class RunningTests(TestCase):
         for _ in range(4):
             await self.store.mailboxes(ANN).status(INBOX)
             lost = Deferred()
-            self.agents.connection(ANN).when_lost.append(lambda: lost.callback(None))
+            connection = self.agents.connection(ANN)
+            connection.when_lost.append(lambda lost=lost: lost.callback(None))
             self.servers[-1].transport.abortConnection()
             await lost
             (failed,) = self.agents._failed.values()
