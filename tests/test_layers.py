@@ -78,6 +78,7 @@ FLOORS = {
     "log.setup": 4,
     "auth": 3,
     "auth.checkers": 4,
+    "auth.shared_counters": 4,
     "mailbox": 3,
     "delivery": 3,
     "policy": 3,

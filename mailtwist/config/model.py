@@ -315,6 +315,13 @@ class Auth:
         "logins are refused for the rest of it.",
         ge(3),
     )
+    throttle_file: str = option(
+        "",
+        "Beginning of the names of four files with the counters of failed logins, for "
+        "several servers on this machine "
+        "that shall count together, and over restarts; in memory only if empty.",
+        path=True,
+    )
     threads: int = option(2, "Threads that check passwords.", ge(1))
 
 

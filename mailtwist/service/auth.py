@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,10 +23,13 @@ from ..auth.credentials import Door
 from ..auth.fake import FakeKeys
 from ..auth.login import Authenticator
 from ..auth.realm import MailRealm
+from ..auth.shared_counters import SharedCounters
 from ..auth.throttle import Throttle
+from ..config.model import Auth as AuthConfig
 from ..config.model import Config
 from ..directory.union import UnionDirectory
 from ..directory.user_directory import UserDbThread
+from ..errors import ConfigError
 from ..interfaces import IDelivery, IMailAccount, IRouter, IStore, ITable
 from ..keeper.process import Keepers
 from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
@@ -89,6 +93,23 @@ class WaysIn:
         return self.make()
 
 
+def throttle_of(config: AuthConfig, reactor: Any) -> Throttle:
+    """With counters in files if these are configured.  Raises ConfigError."""
+    if not config.throttle_file:
+        return Throttle(config, reactor.seconds)
+
+    def shared(kind: str, window_s: float) -> SharedCounters:
+        path = f"{config.throttle_file}.{kind}"
+        try:
+            return SharedCounters(path, time.time, window_s)
+        except OSError as fault:
+            raise ConfigError(
+                f"auth.throttle_file: {path}: {fault.strerror}"
+            ) from fault
+
+    return Throttle(config, time.time, shared)
+
+
 def build_auth(
     *, reactor: Any, config: Config, store: IStore, keepers: Keepers | None = None
 ) -> Auth:
@@ -126,7 +147,7 @@ def build_auth(
     vouchers = Vouchers(reactor, config)
     authenticator = Authenticator(
         portal,
-        Throttle(config.auth, reactor.seconds),
+        throttle_of(config.auth, reactor),
         config.auth,
         reactor,
         config.server.hostname or socket.getfqdn(),

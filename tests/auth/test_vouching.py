@@ -105,7 +105,7 @@ class VouchedTests(TestCase):
         await self.refused(SaslCancelled, said("nobody@example.test"), TLS, converse)
         self.assertIn(b"openid-configuration", converse.asked[0])
         networks = self.auth.authenticator._throttle._networks
-        self.assertEqual(networks[TLS.address].count, 1)
+        self.assertEqual(networks.count(TLS.address), 1)
 
     async def test_a_provider_that_is_down_refuses_nobody(self):
         self.judge.fault = AuthUnavailable()

@@ -1,5 +1,7 @@
 """Tests for mailtwist.service.auth: one portal for our protocols and Twisted's."""
 
+import os
+
 from twisted.cred.credentials import Anonymous, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
@@ -14,11 +16,13 @@ from twisted.mail.smtp import SMTPBadRcpt, SMTPBadSender, User
 from twisted.trial.unittest import TestCase
 
 from mailtwist.address import Address
+from mailtwist.config.model import Auth
 from mailtwist.delivery.dispatch import Dispatch
 from mailtwist.delivery.router import Router
 from mailtwist.directory.userdb import UserDb
+from mailtwist.errors import AuthThrottled, ConfigError
 from mailtwist.interfaces import IMailAccount
-from mailtwist.service.auth import build_auth
+from mailtwist.service.auth import build_auth, throttle_of
 from mailtwist.store.memory import MemoryStore
 from tests.auth.rooms import configured
 
@@ -89,3 +93,20 @@ class PortalTests(TestCase):
         for interface in (IMailAccount, IMailboxPOP3, IAccountIMAP):
             login = self.portal.login(Anonymous(), None, interface)
             await self.assertFailure(login, UnauthorizedLogin)
+
+
+class ThrottleFileTests(TestCase):
+    def test_counters_in_files_outlive_the_server(self):
+        folder = self.mktemp()
+        os.mkdir(folder)
+        config = Auth(throttle_file=f"{folder}/failures", failures_per_network=3)
+        for _ in range(3):
+            throttle_of(config, reactor).failed("192.0.2.1", "ann@example.test")
+        after = throttle_of(config, reactor)
+        with self.assertRaises(AuthThrottled):
+            after.admit("192.0.2.1", "ann@example.test")
+
+    def test_a_place_where_no_file_can_be_is_told(self):
+        config = Auth(throttle_file="/nowhere/failures")
+        with self.assertRaisesRegex(ConfigError, "auth.throttle_file: /nowhere"):
+            throttle_of(config, reactor)
