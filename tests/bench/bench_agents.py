@@ -101,7 +101,7 @@ def main(messages: int, rounds: int) -> None:
     finally:
         daemon.remove()
         users.remove()
-    print("| what | in process: ms | /s | CPU ms each | by agents: ms | /s | CPU ms |")
+    print("| what | own: ms | /s | CPU ms | by agents: ms | /s | CPU ms | times |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | times |")
     for what, inside in best["in process"].items():
         beside = best["by agents"][what]
