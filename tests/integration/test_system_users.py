@@ -170,29 +170,32 @@ class KilledTests(SystemUsersTestCase):
     def test_at_any_moment_under_mail_that_comes(self):
         """Every message that was taken is there once; one that was refused may be there
         too, if the agent died between its rename and its answer."""
-        refused, over = Counter(), threading.Event()
+        refused, killed, over = Counter(), [], threading.Event()
 
         def kill():
             while not over.wait(random.uniform(0.3, 1.0)):
                 for pid in self.user.processes():
                     os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
 
         killer = threading.Thread(target=kill)
         killer.start()
         try:
-            for number in range(100):
+            for number in range(5000):
                 while not self.taken(number):
                     refused[number] += 1
+                if number >= 50 and len(killed) >= 5:
+                    break
         finally:
             over.set()
             killer.join()
         until(lambda: self.refused() == 250)
         found = messages(self.daemon, self.name)
         there = Counter(int(each.rpartition(b"number ")[2]) for each in found[:-1])
-        self.assertEqual(set(there), set(range(100)))
+        self.assertEqual(set(there), set(range(number + 1)))
         for number, count in there.items():
             self.assertLessEqual(count, 1 + refused[number], number)
-        self.assertGreater(refused.total(), 0)
+        self.assertGreaterEqual(len(killed), 5)
 
     def taken(self, number):
         try:
