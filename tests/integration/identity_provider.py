@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,8 +23,8 @@ class Provider:
     """`certificate` is the CA file that clients must trust; keys may be rotated."""
 
     def __init__(self, folder: Path) -> None:
-        self.certificate = folder / "provider.crt"
-        key = folder / "provider.key"
+        name = f"provider-{secrets.token_hex(4)}"
+        self.certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
         write_self_signed(self.certificate, key, ["localhost", "127.0.0.1"])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, key)

@@ -8,6 +8,9 @@ import ssl
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
+
 from . import ways_in
 from .certificates import Authority
 from .daemon import PASSWORD, DaemonTestCase
@@ -175,6 +178,47 @@ class TokenTests(ProgramTestCase):
             self.assertIn(b"invalid_token", told[1])
             client.logout()
         self.assertNotIn(self.provider.token(ann)[:30], self.daemon.log.read_text())
+
+
+class FingerprintTests(ProgramTestCase):
+    ca = Authority(FOLDER, "CA of a table")
+    pem = ca.user("clerk", "nobody@example.org")
+    mark = load_pem_x509_certificate(pem.read_bytes()).fingerprint(SHA256()).hex()
+    extra = (
+        f'[tls]\nclient_ca = "{ca.path}"\n[auth]\ncertificate_table = "cards"\n'
+        f'[[table]]\nname = "cards"\nkind = "inline"\n'
+        f'entries = ["{mark} clerk@example.test"]\n'
+    )
+
+    def test_a_table_tells_whose_certificate_it_is(self):
+        clerk = self.daemon.add_user("clerk")
+        external = ("--login-options", "AUTH=EXTERNAL", "-u", f"{clerk}:")
+        self.curl(clerk, "--cert", self.pem, *external)
+        self.assertEqual(self.logins(clerk, "EXTERNAL"), 3)
+
+
+class IntrospectionTests(ProgramTestCase):
+    provider = Provider(FOLDER)
+    atexit.register(provider.stop)
+    secret = FOLDER / "secret"
+    secret.write_text("of the client")
+    secret.chmod(0o600)
+    extra = (
+        f'[oidc]\nissuer = "{provider.issuer}"\naudience = ["{AUDIENCE}"]\n'
+        f'introspection = "{provider.issuer}/introspect"\nclient_id = "mail"\n'
+        f'client_secret = "{secret}"\nca = "{provider.certificate}"\n'
+    )
+
+    def test_a_token_that_only_the_provider_can_read(self):
+        ann = self.user()
+        self.provider.opaque["opaque-1"] = ann
+        self.curl(ann, "-u", ann, "--oauth2-bearer", "opaque-1")
+        self.assertEqual(self.logins(ann, "OAUTHBEARER"), 3)
+        inbox = f"imap://127.0.0.1:{self.daemon.port('imap')}/INBOX"
+        status, _ = run(
+            *(*CURL, inbox, "-u", ann, "--oauth2-bearer", "opaque-2"), ok=False
+        )
+        self.assertNotEqual(status, 0)
 
 
 class AnonymousTests(ProgramTestCase):
