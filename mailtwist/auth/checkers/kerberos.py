@@ -88,7 +88,12 @@ class Kerberos:
 
     def _context(self) -> Any:
         gssapi = self._gssapi
-        keys = gssapi.Credentials(usage="accept", store={"keytab": self._config.keytab})
+        store = {"keytab": self._config.keytab}
+        try:
+            keys = gssapi.Credentials(usage="accept", store=store)
+        except gssapi.raw.misc.GSSError as fault:
+            log.error("gssapi.keytab: {why}", why=str(fault))
+            raise AuthUnavailable() from fault
         return gssapi.SecurityContext(creds=keys, usage="accept")
 
     async def _run(self, call: Callable[[], Result]) -> Result:
@@ -101,8 +106,5 @@ class Kerberos:
         except TimeoutError as fault:
             raise AuthUnavailable() from fault
         except self._gssapi.raw.misc.GSSError as fault:
-            if isinstance(fault, self._gssapi.exceptions.MissingCredentialsError):
-                log.error("gssapi.keytab: {why}", why=str(fault))
-                raise AuthUnavailable() from fault
             raise AuthFailed(f"Kerberos: {type(fault).__name__}") from fault
         return result
