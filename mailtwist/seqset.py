@@ -93,6 +93,18 @@ class SequenceSet:
             picked.extend(numbers[start:stop])
         return picked
 
+    def without(self, numbers: Sequence[int]) -> SequenceSet:
+        """This set, which has no "*", less the sorted `numbers`."""
+        left: list[tuple[int, int]] = []
+        for low, high in self.ranges:
+            for at in range(bisect_left(numbers, low), bisect_right(numbers, high)):
+                if low < numbers[at]:
+                    left.append((low, numbers[at] - 1))
+                low = numbers[at] + 1
+            if low <= high:
+                left.append((low, high))
+        return SequenceSet(tuple(left))
+
     def encode(self) -> bytes:
         """As it stands on the wire; the empty set has no such form."""
         if self.saved:

@@ -97,6 +97,7 @@ CAPABILITIES = (
     CapabilityRow("THREAD=REFERENCES", "RFC 5256", _logged_in),
     CapabilityRow("THREAD=REFS", "draft-ietf-morg-inthread", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
+    CapabilityRow("QRESYNC", "RFC 7162", _logged_in, enables=True),
 )
 
 

@@ -188,17 +188,23 @@ class Selected:
         return bool(self._vanished or self._new or self._changed)
 
     def flush(
-        self, *, expunge: bool, uid: bool = False, modseq: bool = False
+        self,
+        *,
+        expunge: bool,
+        uid: bool = False,
+        modseq: bool = False,
+        vanished: bool = False,
     ) -> list[bytes]:
         """The untagged lines that tell what is waiting, and the view moves with them.
 
         `expunge`: EXPUNGE may be told now, see `CommandRow.keeps_numbers`.  `uid`:
         FETCH carries UID, as in answers to UID commands.  `modseq`: CONDSTORE is
-        enabled, so FETCH carries UID and MODSEQ (RFC 7162 §3.1).
+        enabled, so FETCH carries UID and MODSEQ (RFC 7162 §3.1).  `vanished`: QRESYNC
+        is, so VANISHED stands for EXPUNGE (RFC 7162 §3.2.10).
         """
         lines: list[bytes] = []
         if expunge and self._vanished:
-            lines += self._tell_expunged()
+            lines += self._tell_expunged(vanished)
         if self._new:
             self.uids += self._new
             self._new = []
@@ -214,9 +220,12 @@ class Selected:
                 lines.append(self._fetch(one, flags, mod, uid=uid, modseq=modseq))
         return lines
 
-    def _tell_expunged(self) -> list[bytes]:
+    def _tell_expunged(self, vanished: bool) -> list[bytes]:
         """From the highest number down, so that no line moves the number of another."""
         gone, self._vanished = self._vanished, set()
+        if vanished:
+            self.uids = [uid for uid in self.uids if uid not in gone]
+            return [b"* VANISHED %b\r\n" % SequenceSet.of_numbers(gone).encode()]
         numbers = [
             bisect_left(self.uids, uid) + 1 for uid in sorted(gone, reverse=True)
         ]

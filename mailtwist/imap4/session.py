@@ -64,7 +64,8 @@ class Connection(Protocol):
 class Session:
     """State of one connection; commands are answered one after the other.
 
-    `condstore`: FETCH responses carry MODSEQ (RFC 7162 §3.1).  `stale`: the mailbox
+    `condstore`: FETCH responses carry MODSEQ (RFC 7162 §3.1); `qresync`: VANISHED is
+    told for EXPUNGE (§3.2.3).  `stale`: the mailbox
     said that something happened which was not looked at.  `tag`: of the command in
     hand.
     """
@@ -80,6 +81,7 @@ class Session:
     mailbox: IMailbox | None = None
     selected: Selected | None = None
     condstore: bool = False
+    qresync: bool = False
     stale: bool = False
     tag: bytes = b""
     upload: IUpload | None = None  # of the APPEND in hand
@@ -219,6 +221,7 @@ class Session:
             expunge=row is None or not row.keeps_numbers,
             uid=row is not None and row.uid,
             modseq=self.condstore,
+            vanished=self.qresync,
         ):
             self.put(line)
 

@@ -84,11 +84,26 @@ class Enable:
 
 
 @frozen
+class Resync:
+    """QRESYNC of SELECT and EXAMINE (RFC 7162 §3.2.5): what the client knows.
+
+    `known` None is all; `matches` are message numbers and UIDs, as many of each, of
+    which the n-th belong together.
+    """
+
+    uid_validity: int
+    modseq: int
+    known: SequenceSet | None = None
+    matches: tuple[SequenceSet, SequenceSet] | None = None
+
+
+@frozen
 class Select:
     """SELECT (§6.3.1), with `condstore` if the client wrote (CONDSTORE)."""
 
     path: Path
     condstore: bool = False
+    resync: Resync | None = None
 
 
 @frozen
@@ -97,6 +112,7 @@ class Examine:
 
     path: Path
     condstore: bool = False
+    resync: Resync | None = None
 
 
 @frozen
@@ -392,6 +408,7 @@ class Fetch:
 
     UID FETCH has FetchUid among them.  `changed_since` is RFC 7162 §3.1.4.1, and brings
     FetchModSeq with it.  `partial`: only these of the messages (RFC 9394 §3.3).
+    `vanished`: what went since is told first (RFC 7162 §3.2.6).
     """
 
     sequence_set: SequenceSet
@@ -399,6 +416,7 @@ class Fetch:
     changed_since: int | None = None
     uid: bool = False
     partial: PartialRange | None = None
+    vanished: bool = False
 
 
 Command = (

@@ -80,12 +80,14 @@ class Changes:
     """What happened in a mailbox after a MODSEQ.
 
     `rows` holds the messages that are new or changed; `vanished` the UIDs expunged,
-    ascending.  A UID is in at most one of them.
+    ascending.  A UID is in at most one of them.  Not `complete`: more may have vanished
+    after that MODSEQ than is remembered.
     """
 
     highest_modseq: int
     rows: MessageRows
     vanished: list[int]
+    complete: bool = True
 
 
 class Column(Enum):

@@ -69,6 +69,7 @@ class Folder:
     octets: int = 0
     deleted: bool = False
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
+    _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)
     _watchers: list[Callable[[int], None]] = field(factory=list, repr=False)
 
@@ -106,7 +107,13 @@ class Folder:
         changed = [u for u, m in self.messages.items() if m.modseq > modseq]
         start = bisect_right(self._vanished, modseq, key=lambda gone: gone[0])
         vanished = sorted(uid for _, uid in self._vanished[start:])
-        return Changes(self.highest_modseq, self.rows(changed), vanished)
+        complete = modseq >= self._vanished_from
+        return Changes(self.highest_modseq, self.rows(changed), vanished, complete)
+
+    def forget_vanished(self) -> None:
+        """As a store whose state was rebuilt: nobody knows what went before."""
+        self._vanished.clear()
+        self._vanished_from = self.highest_modseq
 
     # -- changing ---------------------------------------------------------------
 

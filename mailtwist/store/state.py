@@ -26,7 +26,8 @@ log = Logger()
 
 @frozen
 class MailboxRow:
-    """A mailbox; `recent_from` is the lowest UID no session was told as \\Recent."""
+    """A mailbox; `recent_from` is the lowest UID no session was told as \\Recent, and
+    `vanished_from` the MODSEQ after which every UID that went is remembered."""
 
     id: int
     path: Path
@@ -36,6 +37,7 @@ class MailboxRow:
     highest_modseq: int
     recent_from: int
     special_uses: frozenset[str]
+    vanished_from: int = 0
 
 
 class Message(NamedTuple):
@@ -54,7 +56,7 @@ class Message(NamedTuple):
 
 _MAILBOX = (
     "SELECT id, path, object_id, uid_validity, uid_next, highest_modseq, recent_from,"
-    " special_uses FROM mailboxes"
+    " special_uses, vanished_from FROM mailboxes"
 )
 _MESSAGE = (
     "SELECT uid, base, info, keywords, modseq, octets, file_octets, internal_date,"
@@ -146,6 +148,7 @@ class State:
         uid_validity: int | None = None,
         uid_next: int = 1,
         highest_modseq: int = 1,
+        vanished_from: int = 0,
     ) -> MailboxRow:
         """A row for a mailbox; UIDVALIDITY is never one that was given before."""
         last = self.db.execute("SELECT last FROM validity").fetchone()[0]
@@ -158,10 +161,12 @@ class State:
             uid_next,
             highest_modseq,
             " ".join(sorted(special_uses)),
+            vanished_from,
         )
         cursor = self.db.execute(
             "INSERT INTO mailboxes (path, object_id, uid_validity, uid_next,"
-            " highest_modseq, special_uses) VALUES (?, ?, ?, ?, ?, ?)",
+            " highest_modseq, special_uses, vanished_from)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             values,
         )
         found = self.db.execute(f"{_MAILBOX} WHERE id = ?", (cursor.lastrowid,))
@@ -305,8 +310,8 @@ def _text(path: Path) -> str:
     return json.dumps(path, ensure_ascii=False)
 
 
-def _mailbox(row: tuple[int, str, str, int, int, int, int, str]) -> MailboxRow:
-    row_id, path, object_id, validity, uid_next, modseq, recent_from, uses = row
+def _mailbox(row: tuple[int, str, str, int, int, int, int, str, int]) -> MailboxRow:
+    row_id, path, object_id, validity, uid_next, modseq, recent_from, uses, since = row
     return MailboxRow(
         row_id,
         tuple(json.loads(path)),
@@ -316,4 +321,5 @@ def _mailbox(row: tuple[int, str, str, int, int, int, int, str]) -> MailboxRow:
         modseq,
         recent_from,
         frozenset(uses.split()),
+        since,
     )

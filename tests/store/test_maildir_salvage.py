@@ -53,6 +53,18 @@ class StateTests(OnDisk, StoreWords, TestCase):
         self.assertEqual(await self.put(), 6, "not one that was expunged")
         self.assertGreater((await self.tree.status(INBOX)).highest_modseq, modseq)
 
+    async def test_what_went_before_is_not_remembered_and_told_so(self):
+        await self.fill()
+        mailbox = await self.open()
+        before = await mailbox.changes(1)
+        self.assertTrue(before.complete)
+        self.assertEqual(before.vanished, [2, 5])
+        await self.restart(lambda: self.damage("state.sqlite", "deleted"))
+        mailbox = await self.open()
+        changes = await mailbox.changes(before.highest_modseq)
+        self.assertFalse(changes.complete)
+        self.assertTrue((await mailbox.changes(changes.highest_modseq)).complete)
+
     async def test_deleted(self):
         await self.lost("deleted")
 

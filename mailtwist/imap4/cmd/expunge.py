@@ -22,4 +22,8 @@ async def expunge(session: Session, command: Expunge) -> Answer:
     if uids is None or uids:
         done = await mailbox.expunge(uids)
         selected.vanish(done.uids)
+        if session.qresync and done.uids:  # RFC 7162 §3.2.7, when all is known to us
+            await session.look()
+            code = b"HIGHESTMODSEQ %d" % selected.highest_modseq
+            return ok("EXPUNGE completed", code)
     return ok("EXPUNGE completed")

@@ -6,10 +6,12 @@ from bisect import bisect_right
 
 from ...interfaces import IMailbox
 from ...mailbox.model import MessageRows
+from ...seqset import SequenceSet
 from ..response import Answer, ok
 from ..selected import Selected
 from ..session import Session
 from ..types import Fetch, FetchFlags, FetchModSeq
+from .earlier import check_enabled, tell_vanished
 from .fetch_body import tell_bodies
 from .fetch_columns import Plan, View, cut, picked
 
@@ -20,6 +22,8 @@ INDEX_CHUNK = 250  # of a chunk that asks the index
 async def fetch(session: Session, command: Fetch) -> Answer:
     mailbox, selected = session.open
     plan = Plan.of(command.attributes)
+    if command.vanished:
+        check_enabled(session)
     if command.changed_since is not None or plan.has(FetchModSeq):
         session.enable_condstore()
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
@@ -27,6 +31,12 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         uids = command.partial.of(uids)
     if plan.sets_seen:
         await session.look_if_due()  # a change of others is known apart from ours
+    if command.vanished:
+        changes = await mailbox.changes(command.changed_since or 0)
+        among = command.sequence_set
+        await tell_vanished(
+            session, SequenceSet.of_numbers(uids) if among.saved else among, changes
+        )
     rows = await _rows(mailbox, selected, uids)
     gone = len(uids) - len(rows)
     if command.changed_since is not None:

@@ -7,10 +7,13 @@ from ..response import Answer, ok
 from ..selected import Selected
 from ..session import Session
 from ..types import Close, Examine, Select, Unselect
+from .earlier import check_enabled, resync
 
 
 async def select(session: Session, command: Select | Examine) -> Answer:
     """SELECT and EXAMINE (§6.3.1): a mailbox that was selected is left first."""
+    if command.resync is not None:
+        check_enabled(session)
     if session.mailbox is not None:
         await session.leave()
         session.put(b"* OK [CLOSED] Previous mailbox is closed\r\n")  # RFC 7162 §3.2.11
@@ -42,6 +45,8 @@ async def select(session: Session, command: Select | Examine) -> Answer:
     session.put(b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % mailbox.uid_validity)
     session.put(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % uid_next)
     session.put(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % found.highest_modseq)
+    if command.resync is not None:
+        await resync(session, command.resync)
     if read_only:
         return ok("EXAMINE completed", b"READ-ONLY")
     return ok("SELECT completed", b"READ-WRITE")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from attrs import define
+
 from ...errors import BadParameter, SyntaxFault
 from ..types import (
     Fetch,
@@ -80,44 +82,63 @@ def fetch(s: CommandScanner) -> Fetch:
         else:
             s.at = at
             found = (fetch_att(s),)
-    changed_since, partial = _modifiers(s)
+    modifiers = _modifiers(s)
     attributes = dict.fromkeys(found)
     if len(attributes) > MOST_ATTRIBUTES:
         raise BadParameter(f"At most {MOST_ATTRIBUTES} attributes")
+    changed_since = modifiers.changed_since
     if changed_since is not None:
         attributes[FetchModSeq()] = None
     if s.uid and FetchUid() not in attributes:
         attributes = {FetchUid(): None} | attributes
-    return Fetch(numbers, tuple(attributes), changed_since, s.uid, partial)
+    return Fetch(
+        numbers,
+        tuple(attributes),
+        changed_since,
+        s.uid,
+        modifiers.partial,
+        modifiers.vanished,
+    )
 
 
-def _modifiers(s: CommandScanner) -> tuple[int | None, PartialRange | None]:
-    """[SP fetch-modifiers]: CHANGEDSINCE (RFC 7162 §3.1.4.1), PARTIAL (RFC 9394 §4)."""
+@define
+class _Modifiers:
+    """fetch-modifiers, each at most once."""
+
     changed_since: int | None = None
     partial: PartialRange | None = None
+    vanished: bool = False
+
+
+def _modifiers(s: CommandScanner) -> _Modifiers:
+    """[SP fetch-modifiers]: CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4.1, §3.2.6),
+    PARTIAL (RFC 9394 §4)."""
+    found = _Modifiers()
     if not s.text.startswith(b" (", s.at):
-        return changed_since, partial
+        return found
     s.at += 1
-    for name, value in parenthesized(s, _modifier):
-        if name == "CHANGEDSINCE" and changed_since is None:
-            changed_since = value if isinstance(value, int) else None
-        elif name == "PARTIAL" and partial is None:
-            partial = value if isinstance(value, PartialRange) else None
-        else:
-            raise BadParameter(f"{name} twice")
-    return changed_since, partial
+    names = parenthesized(s, lambda s: _modifier(s, found))
+    if len(set(names)) < len(names):
+        raise BadParameter("A modifier stands there twice")
+    if found.vanished and found.changed_since is None:
+        raise BadParameter("VANISHED needs CHANGEDSINCE")
+    return found
 
 
-def _modifier(s: CommandScanner) -> tuple[str, int | PartialRange]:
+def _modifier(s: CommandScanner, found: _Modifiers) -> str:
     name = word(s)
     if name == "CHANGEDSINCE":
         sp(s)
         # Quirk: 0, which is no mod-sequence-value but asks for everything.
-        return name, mod_sequence(s)
-    if name == "PARTIAL" and s.uid:
+        found.changed_since = mod_sequence(s)
+    elif name == "PARTIAL" and s.uid:
         sp(s)
-        return name, partial_range(s)
-    raise BadParameter("Unknown modifier of FETCH")
+        found.partial = partial_range(s)
+    elif name == "VANISHED" and s.uid:
+        found.vanished = True
+    else:
+        raise BadParameter("Unknown modifier of FETCH")
+    return name
 
 
 def fetch_att(s: CommandScanner) -> FetchAttribute:

@@ -10,12 +10,14 @@ from ..types import (
     Delete,
     Examine,
     Rename,
+    Resync,
     Select,
     Status,
     StatusItem,
     Subscribe,
     Unsubscribe,
 )
+from .resync import resync
 from .scanner import CommandScanner
 from .strings import astring, atom, end_of_command, parenthesized, sp, word
 
@@ -35,7 +37,7 @@ def examine(s: CommandScanner) -> Examine:
     return Examine(*_selected(s))
 
 
-def _selected(s: CommandScanner) -> tuple[Path, bool]:
+def _selected(s: CommandScanner) -> tuple[Path, bool, Resync | None]:
     """mailbox [SP "(" select-param *(SP select-param) ")"] (RFC 4466 §2.1).
 
     The whole command is read before a bad name is told, so that the fault of a name is
@@ -43,16 +45,26 @@ def _selected(s: CommandScanner) -> tuple[Path, bool]:
     """
     sp(s)
     wire = astring(s, "a mailbox name")
-    parameters: list[str] = []
-    if s.skip(b" ("):
-        s.at -= 1
-        parameters = parenthesized(s, word)
+    condstore, resync = False, None
+    if s.text.startswith(b" (", s.at):
+        s.at += 1
+        for parameter in parenthesized(s, _select_param):
+            if isinstance(parameter, Resync):
+                resync = parameter
+            condstore = True  # QRESYNC is CONDSTORE too (RFC 7162 §3.2.5)
     end_of_command(s)
-    for name in parameters:
-        if name != "CONDSTORE":
-            raise BadParameter(f"Unknown parameter {name[:40]}")
     path = names.path_of(wire, s.delimiter, utf8=s.utf8)
-    return path, "CONDSTORE" in parameters
+    return path, condstore, resync
+
+
+def _select_param(s: CommandScanner) -> str | Resync:
+    name = word(s)
+    if name == "QRESYNC":
+        sp(s)
+        return resync(s)
+    if name != "CONDSTORE":
+        raise BadParameter(f"Unknown parameter {name[:40]}")
+    return name
 
 
 def create(s: CommandScanner) -> Create:

@@ -307,12 +307,14 @@ class AccountFiles:
         kept = uidlist.read(folder)
         if kept is None:
             return self.state.add_mailbox(path)
+        # Above every MODSEQ that was given out before the state was lost.
+        modseq = time.time_ns() // 1000
         row = self.state.add_mailbox(
             path,
             uid_validity=kept.uid_validity,
             uid_next=kept.uid_next,
-            # Above every MODSEQ that was given out before the state was lost.
-            highest_modseq=time.time_ns() // 1000,
+            highest_modseq=modseq,
+            vanished_from=modseq,
         )
         self.state.add_keywords(row.id, kept.keywords.items())
         found = scan.salvaged(folder, kept.uids, row.highest_modseq, int(time.time()))

@@ -166,7 +166,8 @@ class Live:
             return Changes(highest, MessageRows(), [])
         if modseq < self.history_from:
             places = [at for at, value in enumerate(self.modseqs) if value > modseq]
-            return Changes(highest, self._rows_at(places), vanished)
+            complete = modseq >= self.row.vanished_from
+            return Changes(highest, self._rows_at(places), vanished, complete)
         touched = {
             uid for at, uids, _ in self._history if at > modseq for uid in uids
         }.difference(vanished)
