@@ -162,9 +162,8 @@ class Router:
         return RemoteRecipient(address, targets)
 
     async def _check_room(self, account: Account, size_octets: int | None) -> None:
-        limit = account.storage_limit_octets
-        if limit is None:
+        if not account.is_limited:
             return
         usage = await self._store.mailboxes(account).usage()
-        if usage.octets + max(size_octets or 0, 1) > limit:
+        if not usage.has_room(max(size_octets or 0, 1)):
             raise OverQuota()

@@ -48,6 +48,11 @@ class Account:
     def is_mbox(self) -> bool:
         return bool(self.mailbox) and not self.mailbox.endswith("/")
 
+    @property
+    def is_limited(self) -> bool:
+        """True if it may be full."""
+        return self.storage_limit_octets is not None or self.message_limit is not None
+
     def may(self, protocol: str, now_s: float) -> bool:
         """True if it may log in over `protocol` at `now_s`, as Unix time."""
         if not self.enabled or self.expired(now_s):

@@ -198,25 +198,26 @@ class MemoryMailboxes:
             )
             for upload, flags, date in messages
         ]
-        self.need_room(sum(len(message.octets) for message in new))
+        self.need_room(sum(len(message.octets) for message in new), len(new))
         uids = folder.add(new)
         for upload, _, _ in messages:
             upload.abort()
         return Appended(folder.uid_validity, uids)
 
     async def usage(self) -> Usage:
+        return self._usage()
+
+    def _usage(self) -> Usage:
         return Usage(
             sum(folder.octets for folder in self._folders.values()),
             sum(len(folder.messages) for folder in self._folders.values()),
             self.account.storage_limit_octets,
+            self.account.message_limit,
         )
 
-    def need_room(self, octets: int) -> None:
-        """Raises OverQuota if `octets` more do not fit."""
-        limit = self.account.storage_limit_octets
-        if limit is None or not octets:
-            return
-        if sum(f.octets for f in self._folders.values()) + octets > limit:
+    def need_room(self, octets: int, messages: int) -> None:
+        """Raises OverQuota if so many more do not fit."""
+        if self.account.is_limited and not self._usage().has_room(octets, messages):
             raise OverQuota()
 
 

@@ -91,7 +91,7 @@ class MemoryMailbox:
         source, into = self._readable(), self._tree.folder(target)
         uids = source.present(uids)
         copies = _copies(source, uids)
-        self._tree.need_room(sum(len(copy.octets) for copy in copies))
+        self._tree.need_room(sum(len(copy.octets) for copy in copies), len(copies))
         return Copied(into.uid_validity, uids, into.add(copies))
 
     async def move(self, uids: Sequence[int], target: Path) -> Copied:

@@ -58,13 +58,14 @@ class Store:
     """A store that knows how full everybody is."""
 
     def __init__(self):
-        self.used = 0
+        self.used, self.messages = 0, 1
 
     def mailboxes(self, account):
+        self.limits = account.storage_limit_octets, account.message_limit
         return self
 
     async def usage(self):
-        return Usage(self.used, 1, None)
+        return Usage(self.used, self.messages, *self.limits)
 
 
 class RouterTests(SynchronousTestCase):
@@ -215,6 +216,14 @@ class RouterTests(SynchronousTestCase):
                 self.assertEqual(fault.status, "4.2.2")
             else:
                 self.found("ann@example.test", size=size)
+
+    def test_so_is_one_that_has_all_its_messages(self):
+        self.change("ann@example.test", message_limit=5)
+        self.store.messages = 4
+        self.found("ann@example.test", size=10**9)
+        self.store.messages = 5
+        fault = self.fault("ann@example.test", OverQuota)
+        self.assertEqual(fault.status, "4.2.2")
 
     def test_domains_elsewhere(self):
         self.fault("x@else.test", RelayDenied)

@@ -48,12 +48,17 @@ class StoreWords:
 
     # -- words of the tests -----------------------------------------------------
 
-    def account_of(self, name, limit=None):
-        return Account(name, self.home(name), storage_limit_octets=limit)
+    def account_of(self, name, limit=None, messages=None):
+        return Account(
+            name,
+            self.home(name),
+            storage_limit_octets=limit,
+            message_limit=messages,
+        )
 
-    def limited(self, limit):
+    def limited(self, limit=None, messages=None):
         """The account's mailboxes when it may hold `limit` octets."""
-        self.account = self.account_of(self.name, limit)
+        self.account = self.account_of(self.name, limit, messages)
         self.tree = self.mailboxes(self.account)
 
     async def put(self, path=INBOX, octets=MESSAGE, flags=NONE, date=None):

@@ -57,6 +57,16 @@ class DeliveryContract:
         self.assertIn(b"Delivered-To: bob@example.test\r\n", octets)
         self.assertNotIn(b"ann@", octets)
 
+    async def test_mail_for_an_account_with_all_its_messages(self):
+        self.limited(messages=2)
+        for _ in range(2):
+            self.assertEqual(await self.deliver(self.account), [None])
+        (verdict,) = await self.deliver(self.account)
+        self.assertIsInstance(verdict, OverQuota)
+        self.limited(messages=3)  # from now on
+        self.assertEqual(await self.deliver(self.account), [None])
+        self.assertEqual((await self.tree.usage()).messages, 3)
+
     async def test_delivery_into_a_folder(self):
         await self.tree.create(("Lists",))
         to = LocalRecipient(

@@ -113,6 +113,20 @@ class MessageContract:
         moved = await mailbox.move(uids, ("a",))
         self.assertEqual(len(moved.target_uids), 2)
 
+    async def test_an_account_with_all_its_messages_takes_no_more(self):
+        self.limited(messages=2)
+        await self.tree.create(("a",))
+        await self.faulty(OverQuota, self.put_all(INBOX, [(BODY, (), None)] * 3))
+        uids = (await self.put_all(INBOX, [(BODY, (), None)] * 2)).uids
+        mailbox = await self.open()
+        await self.faulty(OverQuota, mailbox.copy(uids[:1], ("a",)))
+        await mailbox.copy([], ("a",))
+        await mailbox.move(uids[:1], ("a",))
+        await self.faulty(OverQuota, self.put(("a",), BODY))
+        await mailbox.expunge(uids[1:])
+        await self.put(INBOX, BODY)
+        self.assertEqual((await self.tree.usage()).messages, 2)
+
     async def test_usage_counts_all_mailboxes(self):
         self.limited(10_000)
         await self.tree.create(("a",))
@@ -127,7 +141,8 @@ class MessageContract:
         self.assertEqual((await self.tree.usage()).octets, len(BODY))
 
     async def test_no_limit(self):
-        self.assertIsNone((await self.tree.usage()).limit_octets)
+        usage = await self.tree.usage()
+        self.assertEqual((usage.limit_octets, usage.limit_messages), (None, None))
 
     # -- reading ----------------------------------------------------------------
 

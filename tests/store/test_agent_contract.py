@@ -3,6 +3,7 @@
 import os
 import socket
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor
@@ -13,7 +14,6 @@ from zope.interface.verify import verifyObject
 
 from mailtwist.address import Address
 from mailtwist.delivery.model import Envelope, LocalRecipient
-from mailtwist.directory.model import Account
 from mailtwist.errors import AuthUnavailable, MailboxUnreachable, MailError, OverQuota
 from mailtwist.interfaces import (
     IDelivery,
@@ -54,9 +54,8 @@ class OverSocket:
         self.addCleanup(lambda: Deferred.fromCoroutine(self.agents.close()))
         return AgentStore(self.behind, self.agents, lambda: self.own_uid)
 
-    def account_of(self, name, limit=None):
-        home = self.home(name)
-        return Account(name, home, storage_limit_octets=limit, uid=7001, gid=7001)
+    def account_of(self, *arguments, **named):
+        return evolve(super().account_of(*arguments, **named), uid=7001, gid=7001)
 
     def spawn(self, uid, gid):
         """What the root side does, without a process."""

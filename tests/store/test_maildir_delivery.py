@@ -232,6 +232,16 @@ class MaildirDeliveryTests(TestCase):
         # What was promised is given back: the same room may be asked for again.
         self.assertEqual(await self.send(envelope(ann), BODY), [None])
 
+    async def test_the_last_message_s_place_is_not_given_away_twice(self):
+        ann = self.to("ann", message_limit=2)
+        self.store.usage["ann@example.test"] = Usage(0, 1, None, 2)
+        first, second = await self.gather(
+            self.send(envelope(ann), BODY), self.send(envelope(ann), BODY)
+        )
+        self.assertEqual(first, [None])
+        self.assertIsInstance(second[0], OverQuota)
+        self.assertEqual(await self.send(envelope(ann), BODY), [None])
+
     async def gather(self, *coroutines):
         waiting = [Deferred.fromCoroutine(each) for each in coroutines]
         return [await each for each in waiting]

@@ -18,8 +18,7 @@ async def start(session: Session, command: Append) -> None:
         if command.path not in (session.appended_to, _selected(session)):
             await session.mailboxes.status(command.path)
         usage = await session.mailboxes.usage()
-        limit = usage.limit_octets
-        if limit is not None and usage.octets + command.octets > limit:
+        if not usage.has_room(command.octets):
             raise OverQuota()
     session.upload, session.append = session.mailboxes.upload(), command
     session.put(session.engine.accept_append())

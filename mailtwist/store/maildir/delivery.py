@@ -60,7 +60,8 @@ class MaildirDelivery:
         self.store, self.writer, self.spooler = store, writer, spooler
         self.names, self.config, self.reactor = names, config, reactor
         self._now = now
-        self._promised: dict[str, int] = {}  # octets on their way, by account's home
+        # (octets, messages) on their way, by account's home
+        self._promised: dict[str, tuple[int, int]] = {}
 
     def begin(self, envelope: Envelope) -> MaildirSink:
         """See IDelivery; recipients elsewhere get NoRoute."""
@@ -72,24 +73,24 @@ class MaildirDelivery:
     # -- room ---------------------------------------------------------------------
 
     async def promise(self, account: Account, octets: int) -> None:
-        """Count `octets` as on their way to the account; raises OverQuota."""
-        limit = account.storage_limit_octets
-        if limit is None:
+        """Count a message as on its way to the account; raises OverQuota."""
+        if not account.is_limited:
             return
         usage = self.store.usage_now(account)
         if usage is None:
             usage = await self.store.mailboxes(account).usage()
-        promised = self._promised.get(account.home, 0) + octets
-        if usage.octets + promised > limit:
+        before = self._promised.get(account.home, (0, 0))
+        promised = before[0] + octets, before[1] + 1
+        if not usage.has_room(*promised):
             raise OverQuota()
         self._promised[account.home] = promised
 
     def give_back(self, account: Account, octets: int) -> None:
-        """What was promised is there, or will not come."""
-        if account.storage_limit_octets is not None:
-            left = self._promised.get(account.home, 0) - octets
-            if left > 0:
-                self._promised[account.home] = left
+        """The message that was promised is there, or will not come."""
+        if account.is_limited:
+            before = self._promised.get(account.home, (0, 0))
+            if before[1] > 1:
+                self._promised[account.home] = before[0] - octets, before[1] - 1
             else:
                 self._promised.pop(account.home, None)
 
@@ -255,8 +256,9 @@ class MaildirSink:
     def _give_back(self) -> None:
         """The room that was promised is taken now, or not needed."""
         for copy in self._copies:
-            self._delivery.give_back(copy.recipient.account, copy.octets)
-            copy.octets = 0
+            if copy.octets:
+                self._delivery.give_back(copy.recipient.account, copy.octets)
+                copy.octets = 0
 
     def _verdicts(self) -> list[Verdict]:
         faults = iter([copy.fault for copy in self._copies])

@@ -188,7 +188,7 @@ class MaildirMailboxes:
     # -- how much -------------------------------------------------------------
 
     async def usage(self) -> Usage:
-        if self._trusted(0):
+        if self._trusted():
             return self.usage_known()
         await self.files.turn(self._measure)
         return self.usage_known()
@@ -200,25 +200,24 @@ class MaildirMailboxes:
 
     def usage_known(self) -> Usage:
         """What is known now; zero if nothing was measured."""
-        octets, messages = self.files.usage.total
-        return Usage(octets, messages, self.files.account.storage_limit_octets)
+        return self.files.usage.total(self.files.account)
 
     def usage_now(self) -> Usage | None:
         """What the account holds, unless that has to be measured first."""
-        return self.usage_known() if self._trusted(0) else None
+        return self.usage_known() if self._trusted() else None
 
-    def _trusted(self, octets: int) -> bool:
-        limit, now = self.files.account.storage_limit_octets, self.files.reactor
-        return self.files.usage.trusted(limit, now.seconds(), octets)
+    def _trusted(self, octets: int = 0, messages: int = 0) -> bool:
+        files = self.files
+        now = files.reactor.seconds()
+        return files.usage.trusted(files.account, now, octets, messages)
 
-    async def need_room(self, octets: int) -> None:
-        """Within a turn.  Raises OverQuota if `octets` more do not fit."""
-        limit = self.files.account.storage_limit_octets
-        if limit is None or not octets:
+    async def need_room(self, octets: int, messages: int) -> None:
+        """Within a turn.  Raises OverQuota if so many more do not fit."""
+        if not messages or not self.files.account.is_limited:
             return
-        if not self._trusted(octets):
+        if not self._trusted(octets, messages):
             await self._measure()
-        if self.usage_known().octets + octets > limit:
+        if not self.usage_known().has_room(octets, messages):
             raise OverQuota()
 
 

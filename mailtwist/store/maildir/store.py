@@ -157,7 +157,10 @@ class MaildirStore:
 
     def usage_now(self, account: Account) -> Usage | None:
         tree = self._trees.get(account.home)
-        return None if tree is None else tree.usage_now()
+        if tree is None:
+            return None
+        tree.files.account = account  # its limits may be newer
+        return tree.usage_now()
 
     async def close(self) -> None:
         """Everything that was begun is finished; nothing is open afterwards."""

@@ -54,7 +54,8 @@ async def copy(
     await files.look(live)
     into = await files.opened(target)
     messages = live.messages(uids)
-    await tree.need_room(sum(message.file_octets for message in messages))
+    octets = sum(message.file_octets for message in messages)
+    await tree.need_room(octets, len(messages))
     if not messages:
         return Copied(into.row.uid_validity, [], [])
     transfer = _transfer(tree, live, into, messages)
@@ -231,7 +232,7 @@ async def append(
     """New files and their rows; all or none."""
     files = tree.files
     live = await files.opened(path)
-    await tree.need_room(sum(spool.octets for spool, _, _ in uploads))
+    await tree.need_room(sum(spool.octets for spool, _, _ in uploads), len(uploads))
     if not uploads:
         return Appended(live.row.uid_validity, [])
     bases = [tree.names.base(spool.octets) for spool, _, _ in uploads]

@@ -11,7 +11,8 @@ import re
 
 from attrs import define, field
 
-from ...mailbox.model import Path
+from ...directory.model import Account
+from ...mailbox.model import Path, Usage
 from . import folders
 
 TRUSTED_S = 5.0  # a refusal needs a measurement not older than this
@@ -55,19 +56,28 @@ class UsageCount:
         """What arrived there is counted otherwise now."""
         self._arrived.pop(path, None)
 
-    @property
-    def total(self) -> tuple[int, int]:
-        """(octets, messages)"""
+    def total(self, account: Account) -> Usage:
+        """What is known now, under the account's limits."""
         octets, messages = self.octets, self.messages
         for more in self._arrived.values():
             octets, messages = octets + more[0], messages + more[1]
-        return octets, messages
+        limits = account.storage_limit_octets, account.message_limit
+        return Usage(octets, messages, *limits)
 
-    def trusted(self, limit: int | None, now: float, octets: int = 0) -> bool:
-        """True if it need not be measured to decide about `octets` more."""
+    def trusted(
+        self, account: Account, now: float, octets: int = 0, messages: int = 0
+    ) -> bool:
+        """True if it need not be measured to decide about so many more."""
         if self.measured_at is None:
             return False
-        if limit is None or self.total[0] + octets <= limit * NEARLY_FULL:
+        held = self.total(account)
+        if all(
+            limit is None or there <= limit * NEARLY_FULL
+            for there, limit in (
+                (held.octets + octets, held.limit_octets),
+                (held.messages + messages, held.limit_messages),
+            )
+        ):
             return True
         return now - self.measured_at <= TRUSTED_S
 
