@@ -200,6 +200,8 @@ class Authenticator:
             raise UnknownMechanism()
 
         async def exchange() -> Any:
+            if known.needs == "ticket":  # costs us before it says whose it is
+                self._throttle.admit(peer.address, "")
             if known.needs in VOUCHED:
                 return await self._vouched(known.name, initial, converse, peer)
             match known.name:

@@ -52,7 +52,10 @@ class Throttle:
         self._pairs = make("pairs", WINDOW_S)  # what those got wrong with the account
 
     def admit(self, address: str, user: str) -> None:
-        """Raises AuthThrottled for a network that failed too often within an hour."""
+        """Raises AuthThrottled for a network that failed too often within an hour.
+
+        `user` is empty before somebody has said who they are: then a network from which
+        anybody has lately logged in is not refused yet."""
         network = network_of(address)
         if network == LOCAL:  # all users of a web mail, say: nobody to refuse
             return
@@ -64,7 +67,9 @@ class Throttle:
 
     def succeeded(self, address: str, user: str) -> None:
         """`user` logged in from `address`, which is known from now on."""
-        self._known.renew(pair_of(network_of(address), user))
+        network = network_of(address)
+        for who in (user, ""):
+            self._known.renew(pair_of(network, who))
 
     def failed(self, address: str, user: str) -> float:
         """Count a failure; the seconds to wait before it is answered."""

@@ -139,8 +139,9 @@ async def explained(
         told.append(await source_told(one, who, judged, password, door, default))
     verdict, accepted = await decided(auth, name, who, password, door)
     notes = [
-        f"SCRAM is not offered: source {one.source.called} has passwords that its keys "
-        "cannot judge (imported ones not used yet, application passwords)"
+        f"SCRAM is {'not' if one.parts.hides_scram() else 'still'} offered: source "
+        f"{one.source.called} has passwords that its keys cannot judge (imported ones "
+        "not used yet, application passwords)"
         for one in auth.sources
         if one.parts.lacks_keys()
     ]

@@ -272,6 +272,12 @@ class Auth:
         120_000, "Iterations of SCRAM-SHA-256 keys made from now on.", ge(100_000)
     )
     scram_sha1: bool = option(False, "Keep SCRAM-SHA-1 keys too (old clients).")
+    scram_waits: bool = option(
+        False,
+        "Offer SCRAM only while no account of the user database lacks keys for it: "
+        "neither one with an imported password not used yet nor one with application "
+        "passwords. Otherwise those need a mechanism that sends the password.",
+    )
     channel_binding: bool = option(
         False,
         "Offer SCRAM over TLS also with channel binding (SCRAM-...-PLUS). Programs on "

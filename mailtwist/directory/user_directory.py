@@ -85,10 +85,11 @@ def unavailable(failure: Failure, path: str) -> Any:
 @frozen
 class Offers:
     """`keeps_secrets`: an account could answer APOP or CRAM-MD5; `lacks_keys`: one has
-    a password that SCRAM could not judge."""
+    a password that SCRAM could not judge; `has_keys`: one has keys for it."""
 
     keeps_secrets: bool
     lacks_keys: bool
+    has_keys: bool
 
 
 @implementer(IDirectory)
@@ -106,7 +107,7 @@ class UserDirectory:
         self._known: OrderedDict[str, Account | None] = OrderedDict()
         self._stamp: object = None
         self._looked_at = float("-inf")
-        self._offers, self._offers_known = Offers(False, False), False
+        self._offers, self._offers_known = Offers(False, False, False), False
 
     async def has_domain(self, domain: str) -> bool:
         return domain in self._domains
@@ -190,8 +191,7 @@ def offers(path: str) -> Offers:
     """Asked on a connection of its own that never waits.  Raises sqlite3.Error."""
     connection = sqlite3.connect(path_uri(path), uri=True, timeout=0)
     try:
-        secrets, lacking = connection.execute(OFFERS).fetchone()
-        return Offers(bool(secrets), bool(lacking))
+        return Offers(*map(bool, connection.execute(OFFERS).fetchone()))
     finally:
         connection.close()
 

@@ -30,12 +30,13 @@ UPDATE = (
 )
 
 # (does any account keep its password, has any one that SCRAM keys cannot judge: an
-# imported one that was not used yet, or an application password)
+# imported one that was not used yet, or an application password, has any one keys)
 OFFERS = (
     "SELECT EXISTS (SELECT 1 FROM accounts WHERE secret IS NOT NULL),"
     " EXISTS (SELECT 1 FROM accounts WHERE enabled AND hash != ''"
     " AND substr(hash, 1, 10) != '$argon2id$')"
-    " OR EXISTS (SELECT 1 FROM app_passwords JOIN accounts USING (key) WHERE enabled)"
+    " OR EXISTS (SELECT 1 FROM app_passwords JOIN accounts USING (key) WHERE enabled),"
+    " EXISTS (SELECT 1 FROM scram CROSS JOIN accounts USING (key) WHERE enabled)"
 )
 
 

@@ -139,7 +139,7 @@ def build_auth(
             return config.auth.digest_md5
         if what.startswith("SCRAM-") and not (
             chain.scram_everywhere(Door())
-            and not any(one.parts.lacks_keys() for one in sources)
+            and not any(one.parts.hides_scram() for one in sources)
         ):
             return False
         return what != "SCRAM-SHA-1" or config.auth.scram_sha1

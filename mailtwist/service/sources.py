@@ -40,7 +40,8 @@ class Parts:
     A source without a `checker` has accounts only, one without a `directory` passwords
     only.  `stamp` gives something that changes when its content does, where that can be
     seen; `remembers` tells that its directory answers from memory; `lacks_keys` that
-    SCRAM would lock somebody out there, although the checker has keys of others.
+    SCRAM cannot judge somebody there, although the checker may have keys of others;
+    `hides_scram` that it is offered to nobody for their sake.
     Checkers and directories raise SourceDown if there is no answer at all.
     """
 
@@ -51,6 +52,7 @@ class Parts:
     stamp: Callable[[], object] = lambda: None
     remembers: bool = False
     lacks_keys: Callable[[], bool] = lambda: False
+    hides_scram: Callable[[], bool] = lambda: False
 
 
 @frozen
@@ -184,6 +186,11 @@ def builder_of(source: Source) -> Builder:
 def userdb_parts(reactor: Any, config: Config, thread: UserDbThread) -> Parts:
     directory = UserDirectory(reactor, config, thread)
     checker = UserDbChecker(reactor, config, thread)
+
+    def hides_scram() -> bool:
+        known = directory.offers()
+        return known.lacks_keys and (config.auth.scram_waits or not known.has_keys)
+
     return Parts(
         checker,
         directory,
@@ -192,6 +199,7 @@ def userdb_parts(reactor: Any, config: Config, thread: UserDbThread) -> Parts:
         directory.stamp,
         remembers=True,
         lacks_keys=lambda: directory.offers().lacks_keys,
+        hides_scram=hides_scram,
     )
 
 

@@ -131,14 +131,16 @@ class AppPasswordTests(RoomTestCase):
         [app] = db.app_passwords(ANN)
         self.assertIsNotNone(app.used_at_ns)
 
-    def test_SCRAM_is_not_offered_while_it_could_not_judge_a_password(self):
-        self.assertIn("SCRAM-SHA-256", self.door.mechanisms(TLS))
+    def test_SCRAM_waits_if_told_while_it_could_not_judge_a_password(self):
+        waiting = configured(self.config.server.data, scram_waits=True)
+        auth = built(self, waiting, reactor)
+        self.assertIn("SCRAM-SHA-256", auth.authenticator.mechanisms(TLS))
         db = UserDb(self.config)
         for change, offered in [
             (lambda: db.add_app_password(ANN, "phone"), False),
             (lambda: db.remove_app_password(ANN, "phone"), True),
         ]:
             change()
-            self.auth.sources[0].parts.directory._looked_at = float("-inf")
-            mechanisms = self.door.mechanisms(TLS)
+            auth.sources[0].parts.directory._looked_at = float("-inf")
+            mechanisms = auth.authenticator.mechanisms(TLS)
             self.assertEqual("SCRAM-SHA-256" in mechanisms, offered)

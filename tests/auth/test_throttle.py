@@ -112,6 +112,14 @@ class NetworkTests(ThrottleTestCase):
         self.throttle.failed(EVIL, ANN)
         self.assertRaises(AuthThrottled, self.throttle.admit, EVIL, ANN)
 
+    def test_before_a_name_is_said_only_networks_of_strangers_are_refused(self):
+        for address in (EVIL, OFFICE):
+            self.fail_often(address, ANN, self.config.failures_per_network)
+        self.throttle.succeeded(OFFICE, BOB)
+        self.throttle.admit(OFFICE, "")
+        self.assertRaises(AuthThrottled, self.throttle.admit, EVIL, "")
+        self.throttle.admit(LOCAL, "")
+
     def test_an_IPv6_host_does_not_escape_within_its_network(self):
         for number in range(self.config.failures_per_network):
             self.throttle.failed(f"2001:db8:0:1::{number:x}", ANN)

@@ -6,10 +6,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.bearer import Bearer
+from mailtwist.auth.credentials import VouchedCredentials
 from mailtwist.config.source import Master, Source
 from mailtwist.directory.userdb import UserDb
 from mailtwist.errors import (
     AuthFailed,
+    AuthThrottled,
     AuthUnavailable,
     EncryptionNeeded,
     LoginNotAllowed,
@@ -32,6 +34,23 @@ class Judge:
         if self.fault is not None:
             raise self.fault
         return (token.reveal().decode("ascii").replace("~", "@"),)
+
+
+class Booth:
+    """Sells tickets, and counts who asked."""
+
+    asked = 0
+
+    def offered(self, peer):
+        return True
+
+    async def credentials(self, initial, converse, peer):
+        self.asked += 1
+
+        async def proved():
+            return (ANN,)
+
+        return VouchedCredentials("", proved)
 
 
 def said(token, user=""):
@@ -127,3 +146,18 @@ class VouchedTests(TestCase):
             self.assertNotIn(mechanism, door.mechanisms(TLS))
             login = door.login_sasl(mechanism, b"", answering(), TLS)
             await self.assertFailure(Deferred.fromCoroutine(login), UnknownMechanism)
+
+    async def test_a_network_that_is_refused_costs_no_exchange_of_tickets(self):
+        booth = self.auth.vouchers.by_mechanism["GSSAPI"] = Booth()
+        door = self.auth.authenticator
+
+        async def enter():
+            await door.login_sasl("GSSAPI", b"x", answering(), TLS)
+
+        for number in range(self.config.auth.failures_per_network):
+            await self.refused(AuthFailed, said(f"user{number}@example.test"))
+        await self.assertFailure(Deferred.fromCoroutine(enter()), AuthThrottled)
+        self.assertEqual(booth.asked, 0)
+        door._throttle.succeeded(TLS.address, ANN)
+        await enter()
+        self.assertEqual(booth.asked, 1)

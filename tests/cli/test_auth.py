@@ -125,7 +125,12 @@ class ExplainTests(TestCase):
     async def test_why_SCRAM_is_not_offered(self):
         UserDb(self.config).add_app_password(ANN, "phone")
         found = await self.told()
-        self.assertIn("application passwords", found.notes[0])
+        self.assertRegex(found.notes[0], "SCRAM is still .*application passwords")
+        self.assertIn("SCRAM-SHA-256", found.without_tls)
+        waits = evolve(self.config.auth, scram_waits=True)
+        self.config = evolve(self.config, auth=waits)
+        found = await self.told()
+        self.assertRegex(found.notes[0], "SCRAM is not .*application passwords")
         self.assertEqual(found.without_tls, ())
 
     def test_listeners_by_name(self):

@@ -342,8 +342,10 @@ class AppPasswordTests(UserDbTestCase):
         self.assertFalse(offers(path).lacks_keys)
         self.db.add_app_password("ann", "phone")
         self.assertTrue(offers(path).lacks_keys)
+        self.assertTrue(offers(path).has_keys)
         self.db.change(evolve(self.db.account("ann").account, enabled=False))
         self.assertFalse(offers(path).lacks_keys)
+        self.assertFalse(offers(path).has_keys)
 
 
 class ImportTests(UserDbTestCase):
@@ -363,6 +365,7 @@ class ImportTests(UserDbTestCase):
             [self.imported(f"u{at}", text) for at, text in enumerate(hashes)]
         )
         self.assertTrue(offers(str(self.db.path)).lacks_keys)
+        self.assertFalse(offers(str(self.db.path)).has_keys)
         for at, text in enumerate(hashes):
             self.assertIsNone(self.db.verify(f"u{at}", b"wrong"), text)
             verified = self.db.verify(f"u{at}", PASSWORD)
@@ -371,6 +374,7 @@ class ImportTests(UserDbTestCase):
             self.assertFalse(self.db.verify(f"u{at}", PASSWORD).stale)
             self.assertIsNotNone(self.db.scram_keys(f"u{at}", "SCRAM-SHA-256"))
         self.assertFalse(offers(str(self.db.path)).lacks_keys)
+        self.assertTrue(offers(str(self.db.path)).has_keys)
 
     def test_what_capabilities_depend_on_is_found_without_a_look_at_all_accounts(self):
         plan = self.db._connection().execute(f"EXPLAIN QUERY PLAN {OFFERS}").fetchall()

@@ -106,7 +106,17 @@ class UserDbChecker:
         self, username: str, mechanism: str
     ) -> tuple[bytes, ScramKeys] | None:
         found = await self._thread.run(lambda db: db.scram_keys(username, mechanism))
-        return None if found is None else (found[0].encode(), found[1])
+        if found is not None:
+            return found[0].encode(), found[1]
+        row = await self._thread.run(lambda db: db.account(username))
+        if row is not None and row.account.enabled:
+            log.info(
+                "{login} has no keys for {mechanism}: a login that sends the password "
+                "makes them",
+                login=row.account.name,
+                mechanism=mechanism,
+            )
+        return None
 
     def _run(self, work: Any, *, promised: bool = False) -> Deferred[Any]:
         done = self._pool.run(lambda: self._in_thread(work), promised=promised)
