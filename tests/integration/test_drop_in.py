@@ -1,12 +1,18 @@
 """Our accounts in a Twisted service of other people: FTP, started by twistd."""
 
 import ftplib
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
-from .daemon import PASSWORD, DaemonTestCase, free_port
+from twisted.trial.unittest import SynchronousTestCase
+
+from .daemon import PASSWORD, ROOT, DaemonTestCase, free_port
 from .programs import run
+from .source_world import USERS, SourceTestCase
+from .system_users import add_service, add_user
 from .world import until
 
 TWISTD = (sys.executable, "-b", "-c", "from twisted.scripts.twistd import run; run()")
@@ -18,6 +24,49 @@ def answers(port):
     except OSError:
         return False
     return True
+
+
+class Ftp:
+    """A `twistd ftp` that asks a checker of this kind."""
+
+    def __init__(self, case, kind, config, env):
+        self._port, folder = free_port(), Path(config).parent
+        self._log = folder / f"ftp-{kind}.log"
+        self._process = subprocess.Popen(
+            [
+                *(*TWISTD, "-n", "--pidfile=", f"--logfile={self._log}", "ftp"),
+                *(f"--port={self._port}", f"--root={folder}"),
+                *("--auth", f"{kind}:{config}"),
+            ],
+            cwd=folder,
+            env=env,
+        )
+        self._case = case
+        case.addCleanup(self._process.wait)
+        case.addCleanup(self._process.kill)
+        until(lambda: answers(self._port), self._logged)
+
+    def _logged(self):
+        return self._log.read_text() if self._log.exists() else ""
+
+    def said(self, user, password):
+        """All that curl and the server said."""
+        _, said = run(
+            *("curl", "-v", "-sS", f"ftp://127.0.0.1:{self._port}/"),
+            *("-u", f"{user}:{password}"),
+            ok=False,
+        )
+        return said
+
+    def end(self):
+        self._process.send_signal(signal.SIGTERM)
+        self._case.assertEqual(self._process.wait(30), -signal.SIGTERM)
+        self._case.assertNotIn(PASSWORD, self._logged())
+
+
+def assert_judged(case, ftp, user):
+    for password, code in ((PASSWORD, "< 230 "), ("wrong", "< 530 ")):
+        case.assertIn(code, ftp.said(user, password))
 
 
 class CheckerTests(DaemonTestCase):
@@ -42,27 +91,38 @@ class CheckerTests(DaemonTestCase):
             self.assertIn(why, said)
 
     def test_FTP_lets_accounts_in_and_nobody_else(self):
-        ann, port = self.user(), free_port()
-        log = self.daemon.folder / "ftp.log"
-        process = subprocess.Popen(
-            [
-                *(*TWISTD, "-n", "--pidfile=", f"--logfile={log}", "ftp"),
-                *(f"--port={port}", f"--root={self.daemon.folder}"),
-                *("--auth", f"userdb:{self.daemon.config}"),
-            ],
-            cwd=self.daemon.folder,
-            env=self.daemon.environment(),
+        ftp = Ftp(self, "userdb", self.daemon.config, self.daemon.environment())
+        assert_judged(self, ftp, self.user())
+        ftp.end()
+
+
+class SourceCheckerTests(SourceTestCase):
+    """The checkers that ask servers of their own."""
+
+    sources = ("userdb", "mysql", "ldap")
+
+    def test_FTP_asks_each_kind_of_source(self):
+        for kind in self.sources:
+            ftp = Ftp(self, kind, self.daemon.config, self.daemon.environment())
+            assert_judged(self, ftp, USERS[kind])
+            for other in self.sources:
+                if other != kind:
+                    self.assertIn("< 530 ", ftp.said(USERS[other], PASSWORD))
+            ftp.end()
+
+
+class SystemCheckerTests(SynchronousTestCase):
+    def test_FTP_lets_users_of_the_machine_in(self):
+        user, service = add_user(self, PASSWORD), add_service(self)
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        config = folder / "mailtwist.toml"
+        config.write_text(
+            '[server]\nhostname = "mx.example.test"\ndata = "data"\n'
+            '[[domain]]\nname = "example.test"\n'
+            f'[[source]]\nkind = "system"\nservice = "{service}"\n'
         )
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        until(lambda: answers(port), lambda: log.read_text() if log.exists() else "")
-        for password, code in ((PASSWORD, "< 230 "), ("wrong", "< 530 ")):
-            _, said = run(
-                *("curl", "-v", "-sS", f"ftp://127.0.0.1:{port}/"),
-                *("-u", f"{ann}:{password}"),
-                ok=False,
-            )
-            self.assertIn(code, said)
-        process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(30), -signal.SIGTERM)
-        self.assertNotIn(PASSWORD, log.read_text())
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        ftp = Ftp(self, "pam", config, env)
+        assert_judged(self, ftp, f"{user.name}@example.test")
+        ftp.end()
