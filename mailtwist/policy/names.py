@@ -102,30 +102,48 @@ def is_not_full(address: Address | None) -> bool:
 
 @implementer(ICheck)
 class DomainKnown(Check):
-    """The domain of an address exists, and does not say that it takes no mail."""
+    """The domain of an address exists, and does not say that it takes no mail.
+
+    Domains here count without DNS, which may not know them or not answer."""
 
     def __init__(
         self,
         resolver: IResolver,
+        router: IRouter,
         which: Callable[[Visit], Address | None],
         unknown: Callable[[], MailError],
         takes_none: Callable[[], MailError],
     ) -> None:
-        self._resolver, self._which = resolver, which
+        self._resolver, self._router, self._which = resolver, router, which
         self._unknown, self._takes_none = unknown, takes_none
 
     async def check(self, visit: Visit) -> Verdict:
         address = self._which(visit)
         if address is None or not address.domain or address.domain.startswith("["):
             return Verdict.GO_ON
-        resolver, domain = self._resolver, ascii_domain(address.domain)
         try:
-            known = await _has_mail_or_address(resolver, visit, domain)
+            await self._look_up(visit, ascii_domain(address.domain))
+        except MailError:
+            if not await self._is_here(address):
+                raise
+        return Verdict.GO_ON
+
+    async def _look_up(self, visit: Visit, domain: str) -> None:
+        try:
+            known = await _has_mail_or_address(self._resolver, visit, domain)
         except _NullMx as fault:
             raise self._takes_none() from fault
         if not known:
             raise self._unknown()
-        return Verdict.GO_ON
+
+    async def _is_here(self, address: Address) -> bool:
+        try:
+            found = await self._router.resolve(address, may_relay=False)
+        except (RelayDenied, NoRoute):
+            return False
+        except (NoSuchUser, OverQuota):
+            return True
+        return not isinstance(found, RemoteRecipient)
 
 
 @implementer(ICheck)

@@ -95,6 +95,7 @@ CHECKS: dict[str, Maker] = {
     "reject_unknown_sender_domain": (
         lambda resolver, router: names.DomainKnown(
             resolver,
+            router,
             lambda visit: visit.sender,
             faults.SenderUnknown,
             faults.SenderTakesNoMail,
@@ -110,6 +111,7 @@ CHECKS: dict[str, Maker] = {
     "reject_unknown_recipient_domain": (
         lambda resolver, router: names.DomainKnown(
             resolver,
+            router,
             lambda visit: visit.recipient,
             faults.RecipientUnknown,
             faults.RecipientTakesNoMail,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twisted.internet import reactor
 
-from mailtwist.dns.wire import AAAA, CNAME, MX, TXT, A
+from mailtwist.dns.wire import AAAA, CNAME, MX, PTR, TXT, A
 from tests.dns import nameserver
 from tests.dns.nameserver import Nameserver
 
@@ -28,8 +28,9 @@ def row(key, values):
         "MX": lambda v: nameserver.mx(name, v[0], v[1], TTL_S),
         "CNAME": lambda v: nameserver.cname(name, v, TTL_S),
         "TXT": lambda v: nameserver.txt(name, v.encode(), ttl=TTL_S),
+        "PTR": lambda v: nameserver.ptr(name, v, TTL_S),
     }[kind]
-    types = {"A": A, "AAAA": AAAA, "MX": MX, "CNAME": CNAME, "TXT": TXT}
+    types = {"A": A, "AAAA": AAAA, "MX": MX, "CNAME": CNAME, "TXT": TXT, "PTR": PTR}
     return (name, types[kind]), [made(value) for value in values]
 
 

@@ -129,6 +129,12 @@ class WordTests(SynchronousTestCase):
                     (Address("a", "down.test"), "4.4.3"),
                 ),
             )
+            for down in (set(), {"example.test"}):  # domains here need no DNS
+                self.resolver.down |= down
+                for name in ("ann", "no", "full"):
+                    own = Address(name, "example.test")
+                    self.check(word, key, ((own, Verdict.GO_ON),))
+            self.resolver.down -= {"example.test"}
         for word, key in (
             ("reject_non_fqdn_sender", "sender"),
             ("reject_non_fqdn_recipient", "recipient"),

@@ -187,6 +187,7 @@ class EtrnTests(SynchronousTestCase):
             ("ETRN", "501 5.5.4"),
             ("ETRN -x", "501 5.5.4"),
             ("ETRN #queue", "501 5.5.4"),
+            ("ETRN @example.org", "501 5.5.4"),
         ):
             self.assertEqual(client.codes(line), [code], line)
         client.ask(FROM)
