@@ -9,23 +9,31 @@ from ..address import Address
 from ..directory.model import Account
 from ..errors import BadAddress
 from ..interfaces import IDirectory, IMailAccount, IMailboxes, IStore
+from ..mailbox.read_only import ReadOnlyMailboxes
 from .names import account_key
 
 
 @implementer(IMailAccount)
 @frozen
 class MailAccount:
-    """One login's view of an account; holds nothing that a logout must free."""
+    """One login's view of an account; holds nothing that a logout must free.
+
+    One that is `read_only` changes nothing in the mailboxes."""
 
     account: Account
     store: IStore
     directory: IDirectory
     separator: str = "+"
+    read_only: bool = False
 
     @property
     def mailboxes(self) -> IMailboxes:
         """Made when first asked for: who only submits mail needs none."""
-        return self.store.mailboxes(self.account)
+        mailboxes = self.store.mailboxes(self.account)
+        if not self.read_only:
+            return mailboxes
+        only: IMailboxes = ReadOnlyMailboxes(mailboxes)
+        return only
 
     async def may_send_as(self, address: Address) -> bool:
         """The account's own address, a subaddress of it, or one of `send_as`.

@@ -49,13 +49,14 @@ def refusal(account: Account, protocol: str, now_s: float) -> AuthFailed | None:
 
 class AvatarId(bytes):
     """The name of an account, with the account: the realm need not ask for it again,
-    whether other sources are up or not."""
+    whether other sources are up or not.  One that is `read_only` changes no mail."""
 
     account: Account
+    read_only: bool
 
-    def __new__(cls, account: Account) -> AvatarId:
+    def __new__(cls, account: Account, *, read_only: bool = False) -> AvatarId:
         made = super().__new__(cls, account.name.encode())
-        made.account = account
+        made.account, made.read_only = account, read_only
         return made
 
 
@@ -147,7 +148,7 @@ class CheckerChain:
                 fault = refusal(account, door.protocol, self._now())
                 if fault is not None:
                     raise Refused(fault)
-                return AvatarId(account)
+                return AvatarId(account, read_only=credentials.read_only)
             own = self._key(account.name)
             user, by = master_of(credentials.username) or (wanted, own)
             master = self._masters.get(own) if self._key(by) == own else None

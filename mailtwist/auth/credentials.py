@@ -137,6 +137,7 @@ class IVouchedCredentials(ICredentials):
     """A login that somebody else vouches for: a CA, a provider of tokens, a KDC."""
 
     username: str = Attribute("Whom the client wants to be; empty for whoever it is.")
+    read_only: bool = Attribute("True if the login changes no mail.")
 
     async def identities() -> Sequence[str]:
         """Names of whom it is proved to be, the best first; accounts or none.
@@ -154,12 +155,14 @@ class VouchedCredentials:
     """A login without a password; `proved` says whom the client has proved to be.
 
     `refuse` is what is told to the client before a login that failed is answered.
+    Who is `read_only` changes no mail.
     """
 
     username: str
     proved: Callable[[], Awaitable[Sequence[str]]]
     door: Door = Door()
     refuse: Callable[[], Awaitable[object]] = silent
+    read_only: bool = False
 
     async def identities(self) -> Sequence[str]:
         return await self.proved()

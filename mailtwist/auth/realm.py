@@ -76,7 +76,13 @@ class MailRealm:
             account = await self._directory.account(avatar_id.decode())
         if account is None or not account.enabled:
             raise UnauthorizedLogin()
-        return MailAccount(account, self._store, self._directory, self._separator)
+        return MailAccount(
+            account,
+            self._store,
+            self._directory,
+            self._separator,
+            getattr(avatar_id, "read_only", False),
+        )
 
 
 class Logout:

@@ -51,10 +51,10 @@ class External:
 
 
 class Anonymous:
-    """Whoever asks reads the mail of `account`."""
+    """Whoever asks reads the mail of `account`, and changes it if not `read_only`."""
 
-    def __init__(self, account: str) -> None:
-        self._account = account
+    def __init__(self, account: str, *, read_only: bool = True) -> None:
+        self._account, self._read_only = account, read_only
 
     def offered(self, peer: Peer) -> bool:
         return peer.protocol in READING
@@ -73,4 +73,4 @@ class Anonymous:
         async def proved() -> Sequence[str]:
             return (self._account,)
 
-        return VouchedCredentials("", proved)
+        return VouchedCredentials("", proved, read_only=self._read_only)

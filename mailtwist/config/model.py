@@ -305,6 +305,9 @@ class Auth:
         "Account that whoever asks for ANONYMOUS reads over POP3 and IMAP; not offered "
         "if empty. Nobody sends mail so.",
     )
+    anonymous_read_only: bool = option(
+        True, "Nobody who came by ANONYMOUS may change or remove mail."
+    )
     argon2_memory_kib: int = option(
         19_456, "Memory of an argon2id hash (RFC 9106 §4).", ge(8192)
     )

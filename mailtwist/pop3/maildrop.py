@@ -10,7 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from ..config.model import Pop3
-from ..errors import LoginTooSoon, MailboxInUse, MessageGone, NoSuchMessage
+from ..errors import (
+    LoginTooSoon,
+    MailboxInUse,
+    MailboxReadOnly,
+    MessageGone,
+    NoSuchMessage,
+)
 from ..mailbox.model import Range
 from .text import DotStuffer, TopCutter, ascii_header
 
@@ -81,7 +87,9 @@ class Maildrop:
         return number - 1
 
     def delete(self, number: int) -> None:
-        """Mark for QUIT; raises NoSuchMessage."""
+        """Mark for QUIT; raises NoSuchMessage, MailboxReadOnly."""
+        if self.mailbox.read_only:
+            raise MailboxReadOnly()
         self.octets -= self.sizes[self.index(number)]
         self.count -= 1
         self.deleted.add(number)

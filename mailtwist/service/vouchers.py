@@ -32,7 +32,9 @@ class Vouchers:
             self._external = External(config.auth.certificate_names)
             self.by_mechanism["EXTERNAL"] = self._external
         if config.auth.anonymous:
-            self.by_mechanism["ANONYMOUS"] = Anonymous(config.auth.anonymous)
+            self.by_mechanism["ANONYMOUS"] = Anonymous(
+                config.auth.anonymous, read_only=config.auth.anonymous_read_only
+            )
         if config.oidc.issuer:
             self._bearer(reactor, config.oidc)
         if config.gssapi.keytab:

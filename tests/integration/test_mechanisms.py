@@ -2,6 +2,7 @@
 
 import atexit
 import imaplib
+import poplib
 import shutil
 import smtplib
 import ssl
@@ -225,13 +226,34 @@ class AnonymousTests(ProgramTestCase):
     top = ""
     extra = '[auth]\nanonymous = "public@example.test"\n'
 
-    def test_whoever_asks_reads_the_public_mailbox_and_sends_nothing(self):
+    def test_whoever_asks_reads_the_public_mailbox_and_changes_and_sends_nothing(self):
         public = self.daemon.add_user("public")
         ways_in.deliver(self.daemon, public, message("For everybody", to=public))
         for client in ways_in.imap(self.daemon):
             client.authenticate("ANONYMOUS", lambda _: b"somebody")
-            self.assertEqual(client.select("INBOX")[0], "OK")
+            told = client.status("INBOX", "(MESSAGES UNSEEN)")[1]
+            self.assertRaises(imaplib.IMAP4.readonly, client.select, "INBOX")
+            client.is_readonly = True
+            for status, said in (
+                client.uid("STORE", "1:*", "+FLAGS", r"(\Deleted \Seen)"),
+                client.expunge(),
+                client.copy("1", "INBOX"),
+                client.create("Mine"),
+                client.rename("INBOX", "Mine"),
+                client.subscribe("Mine"),
+                client.append("INBOX", None, None, b"Subject: x\r\n\r\n"),
+            ):
+                self.assertEqual(status, "NO", said)
+            client.send(b"x APPEND INBOX {5+}\r\nhello\r\n")
+            self.assertTrue(client.readline().startswith(b"x NO "))
+            self.assertEqual(client.fetch("1", "(FLAGS BODY[])")[0], "OK")
+            self.assertEqual(client.close()[0], "OK")
+            self.assertEqual(client.status("INBOX", "(MESSAGES UNSEEN)")[1], told)
             client.logout()
+        for client in ways_in.pop3(self.daemon):
+            client._shortcmd("AUTH ANONYMOUS eA==")
+            self.assertRaises(poplib.error_proto, client.dele, 1)
+            client.quit()
         for client in ways_in.submission(self.daemon):
             client.ehlo()
             self.assertNotIn("ANONYMOUS", client.esmtp_features["auth"])

@@ -19,8 +19,9 @@ async def select(session: Session, command: Select | Examine) -> Answer:
         session.put(b"* OK [CLOSED] Previous mailbox is closed\r\n")  # RFC 7162 §3.2.11
     if command.condstore:
         session.condstore = True
-    read_only = isinstance(command, Examine)
-    mailbox = await session.mailboxes.open(command.path, read_only=read_only)
+    examines = isinstance(command, Examine)
+    mailbox = await session.mailboxes.open(command.path, read_only=examines)
+    read_only = mailbox.read_only  # SELECT may be refused more (§6.3.1)
     try:
         session.enter(mailbox)
         recent_from = await mailbox.take_recent()
@@ -47,9 +48,10 @@ async def select(session: Session, command: Select | Examine) -> Answer:
     session.put(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % found.highest_modseq)
     if command.resync is not None:
         await resync(session, command.resync)
-    if read_only:
-        return ok("EXAMINE completed", b"READ-ONLY")
-    return ok("SELECT completed", b"READ-WRITE")
+    return ok(
+        "EXAMINE completed" if examines else "SELECT completed",
+        b"READ-ONLY" if read_only else b"READ-WRITE",
+    )
 
 
 async def close(session: Session, command: Close) -> Answer:

@@ -1,0 +1,42 @@
+"""Somebody's mailboxes for a login that may look and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from twisted.python.components import proxyForInterface
+
+from ..errors import MailboxReadOnly, NotPermitted
+from ..interfaces import IMailbox, IMailboxes
+from .model import Path
+
+AllMailboxes: Any = proxyForInterface(IMailboxes, "_all")
+OneMailbox: Any = proxyForInterface(IMailbox, "_open")
+
+
+class ReadOnlyMailboxes(AllMailboxes):
+    """Every mailbox opens as by EXAMINE, and the tree stays as it is."""
+
+    async def open(self, path: Path, *, read_only: bool = False) -> IMailbox:
+        mailbox = await self._all.open(path, read_only=True)
+        one: IMailbox = ReadOnlyMailbox(mailbox)
+        return one
+
+    async def _refused(self, *what: object) -> NoReturn:
+        raise NotPermitted()
+
+    create = delete = rename = subscribe = unsubscribe = append = _refused
+
+    def upload(self) -> NoReturn:
+        raise NotPermitted()
+
+
+class ReadOnlyMailbox(OneMailbox):
+    """What EXAMINE allows but for copies, which would stay in the account."""
+
+    async def copy(self, uids: Sequence[int], target: Path) -> NoReturn:
+        raise NotPermitted()
+
+    async def move(self, uids: Sequence[int], target: Path) -> NoReturn:
+        raise MailboxReadOnly()
