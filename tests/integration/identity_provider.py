@@ -1,4 +1,6 @@
-"""An OpenID provider on loopback: its description, keys, introspection and tokens."""
+"""An OpenID provider on loopback: its description, keys, introspection and tokens.
+
+`refresh` has the account of each refresh token; programs get tokens for them there."""
 
 from __future__ import annotations
 
@@ -40,6 +42,9 @@ class Provider:
                 length = int(self.headers["content-length"])
                 form = parse_qs(self.rfile.read(length).decode())
                 provider.asked.append(self.path)
+                if self.path == "/token":
+                    self._answer(*provider.granted(form))
+                    return
                 name = provider.opaque.get(form["token"][0])
                 active = name is not None
                 self._answer(200, {"active": active, "email": name, "aud": AUDIENCE})
@@ -60,6 +65,7 @@ class Provider:
         self.issuer = f"https://localhost:{self.server.server_address[1]}"
         self.asked: list[str] = []
         self.opaque: dict[str, str] = {}
+        self.refresh: dict[str, str] = {}
         self.rotate()
         self._thread = Thread(target=self.server.serve_forever, daemon=True)
         self._thread.start()
@@ -84,6 +90,13 @@ class Provider:
         ends = datetime.now(UTC) + timedelta(minutes=5)
         told = {"iss": self.issuer, "aud": AUDIENCE, "exp": ends, "email": email}
         return jwt.encode(told | claims, self.key, "RS256", headers={"kid": self.kid})
+
+    def granted(self, form: dict[str, list[str]]) -> tuple[int, dict[str, object]]:
+        """The answer to a refresh token (RFC 6749 §6)."""
+        email = self.refresh.get(form.get("refresh_token", [""])[0])
+        if form.get("grant_type") != ["refresh_token"] or email is None:
+            return 400, {"error": "invalid_grant"}
+        return 200, {"access_token": self.token(email), "expires_in": 300}
 
     def stop(self) -> None:
         self.server.shutdown()

@@ -1,9 +1,24 @@
 """PRDR between two hosts: each recipient's answer comes after the data."""
 
+from tests.integration.smtp_peer import Script
 from tests.integration.wishes import WishesTestCase
 from tests.integration.world import World
 
 PIECE = "x" * 70 + "\n"
+
+
+class Picky(Script):
+    """Refuses bea for good, once it has seen the message."""
+
+    extensions = ("PRDR",)
+
+    def end(self, recipients, octets):
+        super().end(recipients, octets)
+        each = [
+            "550 5.7.1 not this" if one.startswith("bea") else "250 2.1.5 taken"
+            for one in recipients
+        ]
+        return "\r\n".join(("353 each:", *each, "250 2.0.0 done"))
 
 
 class ShortTriesWorld(World):
@@ -42,3 +57,19 @@ class PrdrTests(WishesTestCase):
         self.assertIn(f"not delivered to <{bea}>: 4.2.2", b.log.read_text())
         self.assertEqual(self.count(b, bea), 0)
         self.assertEqual(self.count(b, bob), 2)
+
+    def test_a_recipient_that_is_refused_for_good_after_the_data_is_told_of_at_once(
+        self,
+    ):
+        a = self.world.a
+        ann, peer = self.user(a), self.world.peer(Picky(), "picky.test")
+        bob, bea = "bob@picky.test", "bea@picky.test"
+        told = self.ask(ann, (bob, bea), self.letter(ann, bob, bea))
+        self.assertEqual(told[0], 250, told)
+        (report,) = self.arrived(a, ann)
+        self.assertIn(b"\r\nFinal-Recipient: rfc822;%s\r\n" % bea.encode(), report)
+        self.assertIn(b"550 5.7.1 not this", report)
+        self.assertNotIn(b"Final-Recipient: rfc822;%s" % bob.encode(), report)
+        self.assertEqual(len(peer.script.messages), 1)
+        (mail,) = (line for line in peer.script.lines if line.startswith("MAIL"))
+        self.assertIn(" PRDR", mail)
