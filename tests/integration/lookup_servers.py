@@ -50,7 +50,10 @@ class Server:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def signal(self, number):
+        """Behind SIGSTOP it has stopped, with all of its threads."""
         self.process.send_signal(number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def kill(self):
         if self.process is not None and self.process.poll() is None:
