@@ -21,6 +21,9 @@ EXTRA = f"""
 name = "names.test"
 accounts = false
 alias_files = false
+[[domain]]
+name = "other.test"
+alias_of = "example.test"
 [alias]
 files = ["aliases"]
 virtual = ["virtual"]
@@ -175,6 +178,24 @@ class RoutingTests(DaemonTestCase):
         self.assertEqual(len(self.new(folder)), 2)
         code, text = self.refusal("nobody@tables.test")
         self.assertEqual((code, text[:5]), (550, b"5.1.1"))
+
+    def test_details_domain_aliases_and_catch_alls_lead_to_the_mailbox(self):
+        ann = self.user()
+        local_part = ann.partition("@")[0]
+        self.write("virtual", f"@names.test {ann}\n")
+        for count, recipient in enumerate(
+            (
+                f"{local_part}+list@example.test",
+                f"{local_part}@other.test",
+                f"{local_part}+list@Other.Test",
+                "whoever@names.test",
+            ),
+            1,
+        ):
+            self.send(recipient)
+            got = self.new(self.mailbox(ann) / "Maildir")
+            self.assertEqual(len(got), count, recipient)
+        self.assertEqual(self.refusal("nobody@other.test")[0], 550)
 
     def test_a_relay_domain_takes_only_whom_it_knows(self):
         self.send("known@backup.test")
