@@ -12,6 +12,7 @@ from attrs import frozen
 from ..errors import ConfigError
 from .asked import SourceDown
 from .settings import LdapServer
+from .trusted import trusted_cas
 
 SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 0, 4, 32, 49
 # Results of a bind that say no: an entry that is gone, or has no password, too.
@@ -42,7 +43,8 @@ class LdapConnections:
     other is bound as whoever logs in."""
 
     def __init__(self, settings: LdapServer, needed_by: str) -> None:
-        """Raises ConfigError without ldap3, ValueError for URLs that cannot be used."""
+        """Raises ConfigError without ldap3 or for a bad `ca`, ValueError for URLs that
+        cannot be used."""
         try:
             import ldap3
         except ImportError as fault:
@@ -55,6 +57,7 @@ class LdapConnections:
             if settings.starttls and not url.startswith("ldap:"):
                 raise ValueError(f"{url} and starttls exclude each other")
         self._ldap3, self._settings = ldap3, settings
+        self._cas = trusted_cas(settings.ca)
         self._scopes = {
             "sub": ldap3.SUBTREE,
             "one": ldap3.LEVEL,
@@ -168,7 +171,7 @@ class LdapConnections:
 
     def _connect(self, url: str, purpose: str) -> Any:
         ldap3, settings = self._ldap3, self._settings
-        tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=settings.ca or None)
+        tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_data=self._cas)
         server = ldap3.Server(
             url,
             get_info=ldap3.NONE,

@@ -10,18 +10,20 @@ from typing import Any
 from ..errors import ConfigError
 from .asked import MOST_VALUES, SourceDown
 from .settings import MysqlServer
+from .trusted import trusted_cas
 
 
 class MysqlConnections:
     """One for each thread that asks."""
 
     def __init__(self, settings: MysqlServer, needed_by: str) -> None:
-        """Raises ConfigError without PyMySQL."""
+        """Raises ConfigError without PyMySQL, or for a bad `ca`."""
         try:
             import pymysql
         except ImportError as fault:
             raise ConfigError(f"{needed_by} of kind mysql need PyMySQL") from fault
         self._pymysql, self._settings = pymysql, settings
+        self._cas = trusted_cas(settings.ca)
         self._threads = threading.local()
 
     def rows(
@@ -68,7 +70,7 @@ class MysqlConnections:
 
     def _connect(self, host: str) -> Any:
         settings = self._settings
-        tls = ssl.create_default_context(cafile=settings.ca) if settings.ca else None
+        tls = ssl.create_default_context(cadata=self._cas) if self._cas else None
         return self._pymysql.connect(
             host=host,
             port=settings.port,

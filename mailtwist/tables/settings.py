@@ -18,7 +18,9 @@ class MysqlServer:
     user: str = required("Login.")
     password: str = option("", "Its password.", secret=True)
     database: str = required("Database.")
-    ca: str = option("", "PEM file of CAs: the server must speak TLS.", path=True)
+    ca: str = option(
+        "", "PEM file of CAs, read at the start: the server must speak TLS.", path=True
+    )
     timeout_s: float = option(
         10.0, "Wait for a connection, and for an answer.", ge(0.1)
     )
@@ -63,7 +65,9 @@ class LdapServer:
         texts=True,
     )
     starttls: bool = option(False, "StartTLS first; needed, never by chance.")
-    ca: str = option("", "PEM file of CAs; the system's if empty.", path=True)
+    ca: str = option(
+        "", "PEM file of CAs, read at the start; the system's if empty.", path=True
+    )
     bind_dn: str = option("", "Login; anonymous if empty.")
     password: str = option("", "Its password.", secret=True)
     base: str = required("Where to search; may hold `%d` and the like.")

@@ -125,9 +125,9 @@ class SaslauthdChecker:
         await self._turns.acquire()
         try:
             exchange = Exchange(asked)
-            connecting: Any = self._endpoint.connect(
-                Factory.forProtocol(lambda: exchange)
-            )
+            factory = Factory.forProtocol(lambda: exchange)
+            factory.noisy = False
+            connecting: Any = self._endpoint.connect(factory)
             await connecting
             return await exchange.answer
         except (ConnectError, NoAnswer) as fault:
