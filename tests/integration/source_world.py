@@ -79,13 +79,14 @@ class Servers:
         path.write_text(text)
         path.chmod(0o600)
 
-    def source(self, name: str) -> str:
-        """The `[[source]]` of this name."""
+    def source(self, name: str, files: Path | None = None) -> str:
+        """The `[[source]]` of this name; its accounts' file lies in `files`."""
+        files = files or self.folder
         said = {
             "mysql": f'kind = "mysql"\nsettings = "{self.folder}/mysql.toml"\n',
             "ldap": f'kind = "ldap"\nsettings = "{self.folder}/ldap.toml"\n',
-            "dovecot": f'kind = "passwd_file"\npath = "{self.folder}/users"\n',
-            "courier": f'kind = "passwd_file"\npath = "{self.folder}/userdb"\n'
+            "dovecot": f'kind = "passwd_file"\npath = "{files}/users"\n',
+            "courier": f'kind = "passwd_file"\npath = "{files}/userdb"\n'
             'format = "courier"\n',
             "userdb": 'kind = "userdb"\n',
         }[name]

@@ -16,6 +16,7 @@ from . import ways_in
 from .certificates import Authority
 from .daemon import PASSWORD, DaemonTestCase
 from .identity_provider import AUDIENCE, Provider
+from .program_rounds import curl_round
 from .programs import message, run
 from .world import until
 
@@ -26,18 +27,7 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 class ProgramTestCase(DaemonTestCase):
     def curl(self, user, *options):
-        """Mail sent and read over POP3 and IMAP by curl, logged in with `options`."""
-        port = self.daemon.port
-        run(
-            *(*CURL, f"smtp://127.0.0.1:{port('submission')}", *options),
-            *("--mail-from", user, "--mail-rcpt", user, "-T", "-"),
-            said=message("By curl", sender=user),
-        )
-        _, said = run(*CURL, f"pop3://127.0.0.1:{port('pop3')}/1", *options)
-        self.assertIn("Subject: By curl", said)
-        inbox = f"imap://127.0.0.1:{port('imap')}/INBOX;MAILINDEX=1"
-        _, said = run(*CURL, inbox, *options)
-        self.assertIn("Subject: By curl", said)
+        curl_round(self.daemon, user, *options)
 
     def logins(self, user, mechanism):
         return self.daemon.log.read_text().count(f"{user} by {mechanism}")

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -20,12 +19,12 @@ from mailtwist.config.source import Source
 from mailtwist.errors import AuthUnavailable
 from mailtwist.interfaces import IMailAccount
 from tests.auth.rooms import added, built, configured
-from tests.integration.daemon import READY_S, ROOT, Daemon
+from tests.integration.daemon import READY_S, ROOT
+from tests.integration.saslauthd import Saslauthd
 from tests.integration.system_users import PASSWORD, add_service, add_user
 from tests.integration.test_keeper import keepers
 from tests.integration.users import tool
 
-SASLAUTHD = "/usr/sbin/saslauthd"
 NOT_CACHED = {"cache_s": 0, "unknown_cache_s": 0, "rest_s": 0.1}
 
 # Asks PAM with the rights of whoever runs it, and prints what it says.
@@ -149,38 +148,15 @@ class SystemTests(LoginTestCase):
 
 class SaslauthdTests(LoginTestCase):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-sasl-"))
-        self.addCleanup(tool, "rm", "-r", self.folder)
-        self.process = None
-        self.addCleanup(self.stop)
-
-    def start(self, mechanism):
-        self.process = subprocess.Popen(
-            [SASLAUTHD, "-d", "-a", mechanism, "-m", str(self.folder), "-n", "2"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        end = time.monotonic() + READY_S
-        while not (self.folder / "mux").exists():
-            self.assertLess(time.monotonic(), end)
-            Daemon.pause()
-
-    def stop(self):
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-            for path in self.folder.iterdir():
-                path.unlink()
+        self.saslauthd = Saslauthd()
+        self.addCleanup(self.saslauthd.remove)
 
     def sources(self, service=""):
         """Its passwords, and the accounts of the machine."""
         return (
             Source(
                 kind="saslauthd",
-                path=str(self.folder / "mux"),
+                path=str(self.saslauthd.socket),
                 service=service or "mailtwist",
                 **NOT_CACHED,
             ),
@@ -189,7 +165,7 @@ class SaslauthdTests(LoginTestCase):
         )
 
     async def test_users_of_pam(self):
-        self.start("pam")
+        self.saslauthd.start("pam")
         user, service = add_user(self), add_service(self)
         auth = self.auth(*self.sources(service))
         self.assertEqual((await self.login(auth, user.name)).uid, user.uid)
@@ -200,7 +176,7 @@ class SaslauthdTests(LoginTestCase):
             await self.login(auth, user.name)
 
     async def test_users_of_the_shadow_file(self):
-        self.start("shadow")
+        self.saslauthd.start("shadow")
         user = add_user(self)
         auth = self.auth(*self.sources())
         self.assertEqual((await self.login(auth, user.name)).uid, user.uid)
@@ -213,5 +189,5 @@ class SaslauthdTests(LoginTestCase):
         with self.assertRaises(AuthUnavailable):
             await self.login(auth, user.name)
         self.assertEqual((await self.login(auth, "virtual")).uid, None)
-        self.start("shadow")
+        self.saslauthd.start("shadow")
         self.assertEqual((await self.login_in_time(auth, user.name)).uid, user.uid)
