@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import field, frozen
+from attrs import frozen
 
 from .commands import State
 
@@ -27,7 +27,7 @@ class Situation:
     starttls: bool = True
     plaintext: bool = False
     mechanisms: tuple[str, ...] = ()
-    missing: frozenset[str] = field(factory=frozenset, converter=frozenset)
+    missing: frozenset[str] = frozenset()
 
     @property
     def logged_in(self) -> bool:

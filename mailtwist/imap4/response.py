@@ -204,13 +204,16 @@ def flag_list(flags: Flags, *, recent: bool = False) -> bytes:
 
 
 def append_uid(appended: Appended) -> bytes:
-    """APPENDUID (RFC 4315 §3)."""
+    """APPENDUID (RFC 4315 §3); b"" if the store cannot tell the UIDs."""
+    if not appended.uids:
+        return b""
     return b"APPENDUID %d %b" % (appended.uid_validity, uid_set(appended.uids))
 
 
 def copy_uid(copied: Copied) -> bytes:
-    """COPYUID (RFC 4315 §3); b"" if nothing was copied, as it has no empty form."""
-    if not copied.source_uids:
+    """COPYUID (RFC 4315 §3), which has no empty form: b"" if nothing was copied, or the
+    store cannot tell the UIDs of the copies."""
+    if not copied.target_uids:
         return b""
     return b"COPYUID %d %b %b" % (
         copied.uid_validity,

@@ -16,6 +16,7 @@ from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import SYSTEM, Flags
+from ..foreign import NOTHING, missing
 from ..interfaces import IMailbox, IMailboxes, IUpload
 from ..mailbox.model import Changes, Path
 from .capability import Situation, capabilities
@@ -135,6 +136,7 @@ class Session:
             self.starttls,
             self.authenticator.plaintext(tls=tls),
             self.authenticator.mechanisms(self.peer),
+            missing=NOTHING if self.login is None else missing(self.login.account),
         )
 
     def capabilities(self) -> bytes:

@@ -289,7 +289,7 @@ class CompatMailbox:
         """Append; fires with the UID."""
         self._need_writeable()
         file = BytesIO(message) if isinstance(message, bytes) else message
-        return self._asked(self._append(file, frozenset(flags), _seconds(date)))
+        return self._asked(self._append(file, frozenset(flags), seconds_of(date)))
 
     async def _append(self, file: IO[bytes], flags: Flags, date: int | None) -> int:
         upload = self._mailboxes.upload()
@@ -336,7 +336,7 @@ class CompatMailbox:
         return Deferred.fromCoroutine(asked())
 
 
-def _seconds(date: str | bytes | None) -> int | None:
+def seconds_of(date: str | bytes | None) -> int | None:
     """Seconds since 1970 of a date-time (RFC 3501 §9) or an RFC 5322 date."""
     if not date:
         return None

@@ -17,6 +17,7 @@ class Circumstances:
     mechanisms: tuple[str, ...]
     expire: str
     login_delay_s: int
+    missing: frozenset[str] = frozenset()  # what the account cannot give
 
 
 Arguments = Callable[[Circumstances], str | None]
@@ -103,7 +104,11 @@ CAPABILITIES = (
 
 def told(now: Circumstances) -> list[bytes]:
     """The lines of CAPA, without line ends."""
-    rows = ((each.tag, each.arguments(now)) for each in CAPABILITIES)
+    rows = (
+        (each.tag, each.arguments(now))
+        for each in CAPABILITIES
+        if each.tag not in now.missing
+    )
     return [
         f"{tag} {arguments}".rstrip().encode()
         for tag, arguments in rows

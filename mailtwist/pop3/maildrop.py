@@ -17,6 +17,7 @@ from ..errors import (
     MessageGone,
     NoSuchMessage,
 )
+from ..foreign import IUniqueIds
 from ..mailbox.model import Range
 from .text import DotStuffer, TopCutter, ascii_header
 
@@ -63,8 +64,15 @@ class Maildrops:
 class Maildrop:
     """One session's view of a mailbox; `mailbox` is an IMailbox."""
 
-    def __init__(self, mailbox: Any, uids: list[int], sizes: list[int]) -> None:
-        self.mailbox = mailbox
+    def __init__(
+        self,
+        mailbox: Any,
+        uids: list[int],
+        sizes: list[int],
+        ids: list[bytes] | None = None,
+    ) -> None:
+        """`ids` are unique ids that do not follow from the UIDs."""
+        self.mailbox, self._ids = mailbox, ids
         self.uids, self.sizes = uids, sizes
         self.count, self.octets = len(uids), sum(sizes)
         self.deleted: set[int] = set()  # message numbers
@@ -76,7 +84,10 @@ class Maildrop:
     @classmethod
     async def load(cls, mailbox: Any) -> Maildrop:
         rows = await mailbox.rows()
-        return cls(mailbox, rows.uids, rows.octets)
+        ids = None
+        if IUniqueIds.providedBy(mailbox):
+            ids = await mailbox.unique_ids()
+        return cls(mailbox, rows.uids, rows.octets, ids)
 
     # -- the listing ------------------------------------------------------------
 
@@ -107,6 +118,8 @@ class Maildrop:
 
     def id_row(self, index: int) -> bytes:
         """Number and unique id (RFC 1939 §7): UIDVALIDITY and UID never come again."""
+        if self._ids is not None:
+            return b"%d %b" % (index + 1, self._ids[index])
         return b"%d %d.%d" % (index + 1, self.mailbox.uid_validity, self.uids[index])
 
     def listing(self, row: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Pop3
 from ..errors import BadParameter, EncryptionNeeded, MailError, UnknownCommand
+from ..foreign import NOTHING, missing
 from ..mailbox.model import INBOX
 from . import capability
 from .engine import POP3Engine
@@ -84,6 +85,7 @@ class Session:
         self._tls_possible, self._timestamp = tls_possible, timestamp
         self._clock, self._ask = clock, ask
         self._drop: Maildrop | None = None
+        self._missing = NOTHING
         self._releases: list[Callable[[], None]] = []
 
     async def handle(self, command: Command) -> Answer:
@@ -101,6 +103,8 @@ class Session:
             case ListSizes(number):
                 return _listing(drop, number, drop.size_row)
             case Uidl(number):
+                if "UIDL" in self._missing:
+                    raise UnknownCommand("This account has no unique ids")
                 return _listing(drop, number, drop.id_row)
             case Dele(number):
                 drop.delete(number)
@@ -183,6 +187,7 @@ class Session:
             mechanisms=self._authenticator.mechanisms(self.peer),
             expire=self._config.expire,
             login_delay_s=self._config.login_delay_s,
+            missing=self._missing,
         )
 
     def _mechanisms(self) -> Answer:
@@ -197,6 +202,7 @@ class Session:
         self._releases.append(login.logout)
         try:
             self._releases.append(self._maildrops.enter(login.name, self._clock()))
+            self._missing = missing(login.account)
             mailboxes: Any = login.account.mailboxes
             mailbox = await mailboxes.open(INBOX)
             self._releases.append(lambda: _close(mailbox))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import cast
 
 from attrs import field, frozen
 
-from ..auth.login import Authenticator, Peer
+from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Smtp
 from ..config.restricting import Restrictions
+from ..foreign import IWayIn
 from ..interfaces import IDelivery, IRouter
 from ..policy.pipeline import Pipeline
 from ..policy.rate import Rates
@@ -85,6 +87,12 @@ class Rooms:
             and (etrn or in_networks(peer.address, self.restrictions.etrn_networks)),
             proxy,
         )
+
+    def way_in(self, login: Login | None) -> IWayIn:
+        """The router and the delivery for what a client sends."""
+        if login is not None and IWayIn.providedBy(login.account):
+            return cast(IWayIn, login.account)
+        return cast(IWayIn, self)
 
     def _hold(self) -> str:
         """max-future-release-interval and -date-time (RFC 4865)."""

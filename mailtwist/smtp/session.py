@@ -313,7 +313,7 @@ class Session:
             event,
             wishes,
             f"{self.peer.session}.{self._transactions + 1}",
-            router=rooms.router,
+            router=rooms.way_in(login).router,
             may_relay=self.trusted and not self.lmtp,
             most_recipients=config.recipients,
             most_domains=config.recipient_domains,
@@ -386,7 +386,7 @@ class Session:
                 b"Message-ID: <%s@%s>\r\n" % (number, host),
             )
         await transaction.begin(
-            rooms.delivery,
+            rooms.way_in(login).delivery,
             self.peer,
             login.name if login is not None else None,
             lambda only: hop.received(message_id, date, only),

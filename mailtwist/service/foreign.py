@@ -1,0 +1,76 @@
+"""Our servers for a portal whose avatars are those of `twisted.mail.interfaces`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.portal import Portal
+
+from ..auth.adapters import adapted
+from ..auth.login import Authenticator
+from ..config.model import Auth, Imap4, Pop3, Smtp
+from ..imap4.server import IMAP4Factory
+from ..mailbox.foreign_smtp import NoWayIn
+from ..pop3.server import POP3Factory
+from ..smtp.factory import SMTPFactory
+from .auth import throttle_of
+
+# What a checker with `checkPassword` can answer beside passwords.
+DIGESTS = ("secret", "CRAM-MD5")
+
+
+class ForeignServers:
+    """Makes factories, for endpoints of the application, that ask `portal`.
+
+    `tls` is a context factory for STARTTLS and STLS, None to offer neither.  Without
+    TLS passwords are refused unless `auth.plaintext_without_tls`.
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        reactor: Any,
+        hostname: str,
+        tls: object | None = None,
+        auth: Auth | None = None,
+    ) -> None:
+        self._portal, self._reactor, self._hostname = portal, reactor, hostname
+        self._tls, self._auth = tls, auth or Auth()
+        self._throttle = throttle_of(self._auth, reactor)
+
+    def pop3(self, config: Pop3 | None = None) -> POP3Factory:
+        """For IMailboxPOP3 or IAccountIMAP."""
+        return POP3Factory(config=config or Pop3(), **self._shared("pop3"))
+
+    def imap4(self, config: Imap4 | None = None) -> IMAP4Factory:
+        """For IAccountIMAP."""
+        return IMAP4Factory(config=config or Imap4(), **self._shared("imap4"))
+
+    def submission(self, config: Smtp | None = None) -> SMTPFactory:
+        """For IMessageDeliveryFactory or IMessageDelivery."""
+        nowhere = NoWayIn()
+        return SMTPFactory(
+            config=config or Smtp(),
+            role="submission",
+            router=nowhere,
+            delivery=nowhere,
+            trusted_networks=(),
+            **self._shared("submission"),
+        )
+
+    def _shared(self, protocol: str) -> dict[str, Any]:
+        authenticator = Authenticator(
+            adapted(self._portal, protocol, self._hostname),
+            self._throttle,
+            self._auth,
+            self._reactor,
+            self._hostname,
+            DIGESTS.__contains__,
+        )
+        return {
+            "reactor": self._reactor,
+            "hostname": self._hostname,
+            "authenticator": authenticator,
+            "tls": self._tls,
+        }
