@@ -16,10 +16,11 @@ POLICY = "version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 600\r\n"
 
 
 class Policies:
-    """The HTTPS hosts mta-sts.DOMAIN, by name, on one address."""
+    """The HTTPS hosts mta-sts.DOMAIN, by name, on one address; `posted` is what came
+    there: (path, media type, octets)."""
 
     def __init__(self, address, certificate, key):
-        self.pages, self.asked = {}, []
+        self.pages, self.asked, self.posted = {}, [], []
         policies = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,6 +33,13 @@ class Policies:
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self):
+                length = int(self.headers["content-length"])
+                kind, octets = self.headers["content-type"], self.rfile.read(length)
+                policies.posted.append((self.path, kind, octets))
+                self.send_response(204)
+                self.end_headers()
 
             def log_message(self, *arguments):
                 """Nothing of it goes to the terminal."""

@@ -1,4 +1,5 @@
-"""TLSRPT (RFC 8460) between two hosts: a day is counted, and reported by mail."""
+"""TLSRPT (RFC 8460) between two hosts: a day is counted, and reported by mail and by
+HTTPS."""
 
 import gzip
 import json
@@ -22,7 +23,8 @@ class ReportedWorld(StsWorld):
         super().start()
         self.reports = self.b.add_user("reports@b.test")
         for domain in ("good.test", "name.test"):
-            record = f"v=TLSRPTv1; rua=mailto:{self.reports}"
+            by_https = f"https://mta-sts.{domain}/{domain}"
+            record = f"v=TLSRPTv1; rua=mailto:{self.reports},{by_https}"
             self.dns.set({f"TXT _smtp._tls.{domain}": [record]})
 
 
@@ -59,7 +61,7 @@ class TlsReportTests(WorldTestCase):
         then = datetime.now(UTC) - timedelta(days=BEFORE)
         day = then.strftime("%Y-%m-%d")
         self.counted(day)
-        found = {}
+        found, mailed = {}, {}
         for octets in self.arrived(b, self.world.reports, 2):
             mail, report = self.read(octets)
             self.assertTrue(octets.startswith(b"Return-Path: <>\r\n"), octets)
@@ -74,6 +76,7 @@ class TlsReportTests(WorldTestCase):
                 },
             )
             (found[mail["TLS-Report-Domain"]],) = report["policies"]
+            mailed[f"/{mail['TLS-Report-Domain']}"] = report
         good, bad = found["good.test"], found["name.test"]
         for policy_of, mx in ((good, "servidorb.test"), (bad, "alias.test")):
             self.assertEqual(policy_of["policy"]["policy-type"], "sts")
@@ -89,7 +92,13 @@ class TlsReportTests(WorldTestCase):
         self.assertEqual(failure["result-type"], "certificate-host-mismatch")
         self.assertEqual(failure["receiving-mx-hostname"], "alias.test")
         self.assertEqual(failure["receiving-ip"], b.address)
+        posted = self.world.policies.posted
+        until(lambda: len(posted) == 2, a.log.read_text)
         self.assertReportedOnce(a)
+        self.assertEqual({kind for _, kind, _ in posted}, {"application/tlsrpt+gzip"})
+        self.assertEqual(len(posted), 2)
+        for path, _, octets in posted:
+            self.assertEqual(json.loads(gzip.decompress(octets)), mailed[path])
 
     def assertReportedOnce(self, host):
         host.stop()

@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,17 @@ class Dns:
         self.process.wait()
 
 
+def _loopback_addresses() -> Iterator[str]:
+    """No address twice in a process, as worlds stay until it ends; those of another
+    process begin elsewhere."""
+    for network in count(os.getpid(), 97):
+        for last in range(1, 255):
+            yield f"127.{network >> 8 & 127 | 128}.{network & 255}.{last}"
+
+
+_addresses = _loopback_addresses()
+
+
 class World:
     """A DNS, and servidorA and servidorB that know it; `extra` is TOML for both,
     `relay` lines of its `[relay]`."""
@@ -88,9 +100,7 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-world-"))
         self.folder.chmod(0o755)
         self.extra, self.relay, self.dns_options = extra, relay, ""
-        pid = os.getpid()
-        self._network = f"127.{pid >> 8 & 127 | 128}.{pid & 255}"
-        self._next = 1
+        self._peers = 0
         self._hosts: list[Daemon] = []
         self._ends: list[Callable[[], object]] = []
 
@@ -102,7 +112,7 @@ class World:
 
     def start_hosts(self, *more: str, extra_b: str = "", top_b: str = "") -> None:
         """servidorA and servidorB, that one with `more` domains."""
-        self.port = free_port(f"{self._network}.1")
+        self.port = free_port()
         self.a = self.host("servidora.test", "a.test", "a2.test")
         domains = ("b.test", "b2.test", *more)
         self.b = self.host("servidorb.test", *domains, extra=extra_b, top=top_b)
@@ -113,8 +123,7 @@ class World:
 
     def address(self, name: str, *domains: str) -> str:
         """A new address, the MX of `domains`, by the name of a host in the DNS."""
-        address = f"{self._network}.{self._next}"
-        self._next += 1
+        address = next(_addresses)
         self.dns.set(
             {f"A {name}": [address]}
             | {f"MX {domain}": [[10, name]] for domain in domains}
@@ -145,7 +154,8 @@ class World:
 
     def peer(self, script: Script, *domains: str) -> SmtpPeer:
         """A scripted host that is the MX of `domains`."""
-        name = f"peer{self._next}.test"
+        self._peers += 1
+        name = f"peer{self._peers}.test"
         address = self.address(name, *domains)
         peer = SmtpPeer(name, address, self.port, script)
         self.at_end(peer.stop)
