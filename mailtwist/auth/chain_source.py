@@ -35,7 +35,8 @@ class Health:
     """Whether a source answers; shared by whoever asks it.
 
     After a question that got no answer it rests, each time longer, and then one asks
-    for all.  A source that answered somebody meanwhile is slow and not down.
+    for all.  Questions that waited together are one failure.  A source that answered
+    somebody meanwhile is slow and not down.
     """
 
     def __init__(self, reactor: Any, source: Source) -> None:
@@ -65,7 +66,8 @@ class Health:
             asked.addTimeout(self._source.timeout_s, self._reactor)
             result: Result = await asked
         except (TimeoutError, SourceDown) as fault:
-            self._failed(began, fault)
+            if trying or not self.down:  # else others found it down meanwhile
+                self._failed(began, fault)
             raise SourceDown() from fault
         except CancelledError:
             raise

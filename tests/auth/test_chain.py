@@ -267,6 +267,18 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.ask(checker)), b"ann@x.test")
         self.assertEqual(answers.asked, 3)
 
+    def test_those_who_waited_together_are_one_failure(self):
+        """However busy a server is, it is not taken for one that failed for long."""
+        clock = Clock()
+        health = Health(clock, Source(kind="userdb", rest_s=1, timeout_s=2))
+        for rest_s in (1, 2, 4):
+            asked = [Deferred.fromCoroutine(health.ask(Deferred)) for _ in range(20)]
+            clock.advance(2)
+            for each in asked:
+                self.failureResultOf(each, SourceDown)
+            self.assertEqual(health.rests_s, rest_s)
+            clock.advance(rest_s)
+
     def test_the_rest_doubles_up_to_a_minute(self):
         checker = source(Answers(SourceDown()), self.clock, rest_s=5)
         rests = []
