@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..errors import ConfigError
@@ -22,6 +23,9 @@ class Reread(Generic[Content]):
     While a changed file cannot be used, or is gone, the old content counts and the log
     says why, once.  `read` runs in the reactor's thread, raises ConfigError with a text
     fit for the log, and at first lets it through.  Without a path nothing is looked at.
+
+    With `again` a changed file is read by that, which may wait: for one that needs
+    rights which are given up after the start.  The old content counts until then.
     """
 
     def __init__(
@@ -30,8 +34,10 @@ class Reread(Generic[Content]):
         read: Callable[[str], Content],
         seconds: Callable[[], float] = time.monotonic,
         now_ns: Callable[[], int] = time.time_ns,
+        again: Callable[[str], Awaitable[Content]] | None = None,
     ) -> None:
-        self._path, self._read = path, read
+        self._path, self._read, self._again = path, read, again
+        self._reading = False
         self._seconds, self._now_ns = seconds, now_ns
         self._told = ""
         self._look()
@@ -52,12 +58,41 @@ class Reread(Generic[Content]):
         self._settling = self._now_ns() - self._stamp[1] < JUST_NOW_NS
 
     def _reread(self) -> None:
+        if self._again is not None:
+            self._reread_later(self._again)
+            return
         try:
             self._content = self._read(self._path)
         except ConfigError as fault:
-            if str(fault) != self._told:
-                self._told = str(fault)
-                log.error("{why}; what it held before counts", why=self._told)
+            self._unusable(fault)
+        else:
+            self._used()
+
+    def _reread_later(self, again: Callable[[str], Awaitable[Content]]) -> None:
+        if self._reading:
+            self._settling = True  # what is being read may be older: look again
             return
+        self._reading = True
+        asked = Deferred.fromCoroutine(self._waited(again))
+        asked.addErrback(
+            lambda failure: log.failure("reading {path}", failure, path=self._path)
+        )
+
+    async def _waited(self, again: Callable[[str], Awaitable[Content]]) -> None:
+        try:
+            self._content = await again(self._path)
+        except ConfigError as fault:
+            self._unusable(fault)
+        else:
+            self._used()
+        finally:
+            self._reading = False
+
+    def _unusable(self, fault: ConfigError) -> None:
+        if str(fault) != self._told:
+            self._told = str(fault)
+            log.error("{why}; what it held before counts", why=self._told)
+
+    def _used(self) -> None:
         self._told = ""
         log.info("{path} was read again", path=self._path)

@@ -92,7 +92,12 @@ class MailService(MultiService):
         local = self.store.delivery()
         self.delivery = Dispatch(local, self.spool)
         self.relaying = Relaying(
-            reactor, config, self.hostname, self.router, self.delivery
+            reactor,
+            config,
+            self.hostname,
+            self.router,
+            self.delivery,
+            self.privileges.open,
         )
         self.relaying.setServiceParent(self)
         self.queue = QueueService(

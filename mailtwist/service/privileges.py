@@ -77,7 +77,8 @@ def keeper_settings(config: Config, hostname: str) -> Settings:
     sources = [source for source in config.source if source.kind == "system"]
     least = [source.least_uid for source in config.source] or [LEAST_UID]
     tls = config.tls
-    files = [path for path in (tls.certificate, tls.key, tls.client_ca) if path]
+    exits = [smarthost.credentials for smarthost in config.smarthost]
+    files = [p for p in (tls.certificate, tls.key, tls.client_ca, *exits) if p]
     others = []
     with suppress(KeyError):  # commands are refused then, each with its reason
         others.append(pwd.getpwnam(config.alias.command_user).pw_uid)

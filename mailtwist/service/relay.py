@@ -26,6 +26,7 @@ from ..queue.tls_reports import TlsReports
 from ..queue.tls_store import FILE, TlsStore
 from ..queue.tlsrpt import Reporting
 from .queue import EpochClock, new_id
+from .tls import Open, open_here
 from .transports import Transports
 
 ANY4, ANY6 = IPv4Address(0), IPv6Address(0)  # what Twisted takes for no interface
@@ -42,6 +43,7 @@ class Relaying(Service):
         hostname: str,
         router: IRouter,
         delivery: IDelivery,
+        open_: Open = open_here,
     ) -> None:
         """Raises ConfigError for what `load` cannot see."""
         self.setName("relay")
@@ -87,7 +89,7 @@ class Relaying(Service):
             random=SystemRandom(),
             tls_told=self._tls_told,
         )
-        self._transports = Transports(reactor, config, name, self.hosts)
+        self._transports = Transports(reactor, config, name, self.hosts, open_)
         self.transports = self._transports.by_name
 
     def _tls_told(self, domain: str, host: Host, address: str, failure: str) -> None:

@@ -24,6 +24,7 @@ from ..smtp.client_login import (
     Credentials,
     PasswordLogin,
     TokenLogin,
+    credentials_in,
     read_credentials,
 )
 from ..smtp.client_pool import Connections, Login
@@ -31,6 +32,7 @@ from ..smtp.client_tls import ClientTls
 from ..smtp.client_token import REQUEST_S, Tokens
 from ..smtp.transport import SmtpTransport
 from ..smtp.transport_smarthost import SUBMISSION, Exit, SmarthostTransport
+from .tls import Open, open_here
 
 
 class Transports:
@@ -40,9 +42,16 @@ class Transports:
     their files change.  Raises ConfigError.
     """
 
-    def __init__(self, reactor: Any, config: Config, name: str, hosts: IHosts) -> None:
-        """`name` is said in EHLO."""
-        self._reactor = reactor
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        name: str,
+        hosts: IHosts,
+        open_: Open = open_here,
+    ) -> None:
+        """`name` is said in EHLO; `open_` opens files of credentials that changed."""
+        self._reactor, self._open = reactor, open_
         relay = config.relay
         self._connections = Connections(
             reactor, relay, ascii_domain(name), ClientTls(relay.ca, reactor.seconds)
@@ -73,8 +82,17 @@ class Transports:
                 config.credentials,
                 lambda path: self._login(read_credentials(path), ca),
                 self._reactor.seconds,
+                again=lambda path: self._login_again(path, ca),
             )
         return Exit(config, ClientTls(ca, self._reactor.seconds), login)
+
+    async def _login_again(self, path: str, ca: str) -> Login:
+        """Raises ConfigError."""
+        try:
+            opened = await self._open(path)
+        except OSError as fault:
+            raise ConfigError(f"{path}: cannot be read: {fault.strerror}") from fault
+        return self._login(credentials_in(path, opened), ca)
 
     def _login(self, known: Credentials, ca: str) -> Login:
         if known.password is not None:

@@ -52,6 +52,14 @@ def read_credentials(path: str) -> Credentials:
     """The login in a TOML file that only its owner may read; raises ConfigError."""
     try:
         opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as fault:
+        raise ConfigError(f"{path}: cannot be read: {fault.strerror}") from fault
+    return credentials_in(path, opened)
+
+
+def credentials_in(path: str, opened: int) -> Credentials:
+    """As read_credentials, from a descriptor, which is closed."""
+    try:
         with os.fdopen(opened, "rb") as file:
             found = os.fstat(opened)
             if not stat.S_ISREG(found.st_mode):

@@ -1,5 +1,6 @@
 import os
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,6 +57,31 @@ class RereadTests(SynchronousTestCase):
         self.assertEqual(self.reads, 1)
         self.write("2")
         self.assertEqual((content(), content(), self.reads), (2, 2, 2))
+
+    def test_who_may_wait_reads_it_later_and_what_was_there_counts_until_then(self):
+        self.write("1")
+        waits = []
+
+        def again(path):
+            waits.append(Deferred())
+            return waits[-1]
+
+        known = self.reread(again=again)
+        self.write("2")
+        self.assertEqual([known(), known()], [1, 1])
+        self.write("3")
+        self.assertEqual(known(), 1)
+        waits.pop(0).callback(2)
+        self.assertEqual(known(), 2)
+        self.clock.advance(1)
+        self.assertEqual(known(), 2)
+        waits.pop(0).errback(ConfigError("no number"))
+        self.assertEqual((known(), waits, self.reads), (2, [], 1))
+        self.assertEqual(len(self.told("error")), 1)
+        self.write("4")
+        known()
+        waits.pop().callback(4)
+        self.assertEqual(known(), 4)
 
     def test_it_is_looked_at_four_times_a_second_at_most(self):
         self.write("1")

@@ -9,6 +9,7 @@ import smtplib
 import socket
 import ssl
 import time
+from functools import partial
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,9 +17,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.service.tls import write_self_signed
 from tests.integration import system_users
 from tests.integration.daemon import DOMAIN, READY_S, Daemon
+from tests.integration.daemon import PASSWORD as SMARTHOST_PASSWORD
+from tests.integration.next_hops import ANN, BOB, PostfixSmarthost, Watch, peer
 from tests.integration.test_keeper import processes
 from tests.integration.users import tool
 from tests.integration.ways_in import OPEN, deliver
+from tests.integration.world import until
 
 PASSWORD = system_users.PASSWORD
 SERVER = """
@@ -42,11 +46,11 @@ class PrivilegesTests(SynchronousTestCase):
         self.user = system_users.add_user(self, password="")
         self.service = system_users.add_service(self)
 
-    def daemon(self, extra="", top=""):
+    def daemon(self, extra="", top="", **more):
         server = SERVER.format(
             user=self.user.name, service=self.service, least_uid=1000
         )
-        daemon = Daemon(server + extra, top)
+        daemon = Daemon(server + extra, top, **more)
         daemon.folder.chmod(0o711)
         self.addCleanup(daemon.remove)
         self.addCleanup(lambda: self.report(daemon))
@@ -269,6 +273,47 @@ class PrivilegesTests(SynchronousTestCase):
         self.assertEqual(
             self.certificate(daemon), ssl.PEM_cert_to_DER_cert(files[0].read_text())
         )
+
+    def test_new_credentials_of_roots_are_read_after_root_is_gone(self):
+        smarthost = peer(PostfixSmarthost)
+        daemon = self.daemon(
+            top='trusted_networks = ["127.0.0.0/8"]\n',
+            hostname="home.test",
+            domains=("home.test",),
+        )
+        ca, login = daemon.folder / "ca.pem", daemon.folder / "login.toml"
+        ca.write_bytes(smarthost.authority.pem)
+
+        def write(user, password):
+            draft = login.with_suffix(".new")
+            draft.touch(0o600)
+            draft.write_text(f'user = "{user}"\npassword = "{password}"\n')
+            draft.rename(login)
+
+        write(ANN, SMARTHOST_PASSWORD)
+        with daemon.config.open("a") as config:
+            config.write(
+                f'[[smarthost]]\nhost = "[127.0.0.1]:{smarthost.port}"\n'
+                f'ca = "{ca}"\ncredentials = "{login}"\n'
+            )
+        daemon.start()
+        watch = Watch(smarthost.folder / "mail")
+
+        def sent():
+            with smtplib.SMTP(daemon.address, daemon.port("smtp")) as client:
+                client.sendmail("carol@home.test", [BOB], b"Subject: out\r\n\r\nHi\r\n")
+
+        def told(what):
+            """It looks at the file when mail goes, four times a second at most."""
+            sent()
+            return what in daemon.log.read_text()
+
+        sent()
+        until(watch.fresh, daemon.log.read_text)
+        write("somebody", "else")
+        for what in (f"{login} was read again", "mail waits"):
+            until(partial(told, what), daemon.log.read_text)
+        self.assertEqual(login.stat().st_uid, 0)
 
     def certificate(self, daemon):
         with (
