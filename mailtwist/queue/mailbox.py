@@ -77,7 +77,10 @@ class MailboxTransport:
         except BaseException:
             sink.abort()
             raise
-        return list(await Deferred.fromCoroutine(sink.commit()))
+        try:
+            return list(await Deferred.fromCoroutine(sink.commit()))
+        except MailError as fault:  # a store that is out of reach has no verdicts
+            return [fault] * len(local)
 
 
 def _may_wait(fault: MailError) -> MailError:

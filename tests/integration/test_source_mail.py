@@ -278,7 +278,8 @@ class HomeTests(MachineTestCase):
         seen = box.stat()
         self.assertEqual((seen.st_uid, box.group()), (self.machine.ann.uid, "mail"))
         self.assertEqual(stat.S_IMODE(seen.st_mode), 0o600)
-        self.assertEqual(os.listdir(self.machine.spool), [box.name])
+        # The lock goes a moment after the mail is there.
+        until(lambda: os.listdir(self.machine.spool) == [box.name], self.logged)
 
     def until_in(self, box, count):
         until(

@@ -7,6 +7,7 @@ from mailtwist.delivery.model import LocalRecipient, Notify, Route
 from mailtwist.directory.model import Account
 from mailtwist.errors import (
     AuthUnavailable,
+    MailboxUnreachable,
     MailError,
     NoSuchUser,
     OverQuota,
@@ -121,6 +122,16 @@ class MailboxTests(SynchronousTestCase):
         found = outcomes(MailboxTransport(accounts, store), job(MAILBOX, *some))
         faults = [each.fault and each.fault.status for each in found]
         self.assertEqual(faults, ["4.3.0", "5.1.1", None, "4.2.2", "4.3.1"])
+
+    def test_a_store_that_is_out_of_reach_at_the_end_is_waited_for(self):
+        class Lost(Store):
+            async def commit(self):
+                raise MailboxUnreachable()
+
+        some = [recipient(MAILBOX, Address(name, "here.test")) for name in "ab"]
+        transport = MailboxTransport(Accounts(), Lost())
+        found = outcomes(transport, job(MAILBOX, *some))
+        self.assertEqual([type(one.fault) for one in found], [MailboxUnreachable] * 2)
 
     def test_a_message_that_cannot_be_read_waits(self):
         class Broken(KeptContent):
