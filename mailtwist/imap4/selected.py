@@ -90,6 +90,16 @@ class Selected:
         at = bisect_left(self.uids, uid)
         return at + 1 if at < len(self.uids) and self.uids[at] == uid else None
 
+    def numbers_of(self, uids: Sequence[int]) -> list[int]:
+        """Their message numbers, in that order, without those not in the view."""
+        if len(uids) * 10 < len(self.uids):
+            found = map(self.number_of, uids)
+            return [number for number in found if number is not None]
+        if uids == self.uids:
+            return list(range(1, len(uids) + 1))
+        numbers = dict(zip(self.uids, range(1, len(self.uids) + 1), strict=True))
+        return [numbers[uid] for uid in uids if uid in numbers]
+
     def is_recent(self, uid: int) -> bool:
         """True if the message is \\\\Recent to this session."""
         at = bisect_right(self._recent, (uid, STAR)) - 1

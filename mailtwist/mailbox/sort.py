@@ -59,8 +59,8 @@ async def sort(
                 order.append(uid)
             await turns.spent(len(chunk) * len(read) * _FIELD_US)
     for criterion in reversed(criteria):
-        order.sort(key=table[criterion.key].__getitem__, reverse=criterion.reverse)
-        await turns.spent(len(order))
+        of_uid = table[criterion.key].__getitem__
+        await turns.sort(order, of_uid, reverse=criterion.reverse)
     return order
 
 

@@ -5,15 +5,14 @@ Nothing here recurses, as a thread may be as deep as a mailbox is long.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from attrs import define, field, frozen
 
 from ..sort_key import ThreadAlgorithm
+from .turns import Turns, chunks
 
-Spent = Callable[[float], Awaitable[None]]
-
-_STEP_US = 4.0  # about what one message costs in one step
+_STEP_US = 2.0  # about what one message costs in one step
 
 
 @frozen
@@ -45,42 +44,43 @@ class Node:
 
 
 async def threads(
-    algorithm: ThreadAlgorithm, messages: list[Threaded], spent: Spent
+    algorithm: ThreadAlgorithm, messages: list[Threaded], turns: Turns
 ) -> list[Node]:
-    """The heads of the threads, in order; `messages` come in mailbox order.
-
-    `spent` is awaited with microseconds of work done.
-    """
+    """The heads of the threads, in order; `messages` come in mailbox order."""
     if algorithm is ThreadAlgorithm.ORDEREDSUBJECT:
-        return await _by_subject(messages, spent)
-    heads = _pruned(await _linked(messages, spent))
-    await spent(len(messages) * _STEP_US)
+        return await _by_subject(messages, turns)
+    heads = await _pruned(await _linked(messages, turns), turns)
     if algorithm is ThreadAlgorithm.REFS:
-        _sort_all(heads)
-        latest = _latest(heads)
-        return sorted(heads, key=lambda head: latest[head])
-    heads = _merged(sorted(heads, key=_sent))
-    await spent(len(messages) * _STEP_US)
-    _sort_all(heads)
-    return sorted(heads, key=_sent)
+        order = await _sort_all(heads, turns)
+        latest = await _latest(order, turns)
+        await turns.sort(heads, latest.__getitem__)
+        return heads
+    await turns.sort(heads, _sent)
+    heads = await _merged(heads, turns)
+    await _sort_all(heads, turns)
+    await turns.sort(heads, _sent)
+    return heads
 
 
-async def _by_subject(messages: list[Threaded], spent: Spent) -> list[Node]:
+async def _by_subject(messages: list[Threaded], turns: Turns) -> list[Node]:
     """ORDEREDSUBJECT: the oldest of a subject with all others as its children."""
     heads: dict[str, Node] = {}
-    for message in sorted(messages, key=lambda one: (one.sent, one.uid)):
-        node = Node(message)
-        head = heads.setdefault(message.subject, node)
-        if head is not node:
-            head.children[node] = None
-    await spent(len(messages) * _STEP_US)
+    ordered = messages[:]
+    await turns.sort(ordered, lambda one: (one.sent, one.uid))
+    for some in chunks(ordered):
+        for message in some:
+            node = Node(message)
+            head = heads.setdefault(message.subject, node)
+            if head is not node:
+                head.children[node] = None
+        await turns.spent(len(some) * _STEP_US)
     return list(heads.values())
 
 
 # -- REFERENCES: step 1 -----------------------------------------------------------
 
 
-async def _linked(messages: list[Threaded], spent: Spent) -> list[Node]:
+async def _linked(messages: list[Threaded], turns: Turns) -> list[Node]:
     """All nodes, linked as far as nothing loops."""
     known: dict[bytes, Node] = {}
     nodes: list[Node] = []
@@ -111,7 +111,7 @@ async def _linked(messages: list[Threaded], spent: Spent) -> list[Node]:
             node.parent = None
         if last is not None:
             steps += _link(last, node)
-        await spent(steps * _STEP_US)
+        await turns.spent(steps * _STEP_US)
     return nodes
 
 
@@ -133,12 +133,14 @@ def _link(parent: Node, child: Node) -> int:
 # -- steps 2 and 3 ----------------------------------------------------------------
 
 
-def _pruned(nodes: list[Node]) -> list[Node]:
+async def _pruned(nodes: list[Node], turns: Turns) -> list[Node]:
     """The heads, without empty places; one is left where several have no other head."""
     roots = [node for node in nodes if node.parent is None]
-    for node in _deepest_first(roots):
-        if any(child.message is None for child in node.children):
-            node.children = dict.fromkeys(_lifted(node.children))
+    for some in chunks(await _deepest_first(roots, turns)):
+        for node in some:
+            if any(child.message is None for child in node.children):
+                node.children = dict.fromkeys(_lifted(node.children))
+        await turns.spent(len(some) * _STEP_US)
     heads: list[Node] = []
     for node in roots:
         if node.message is not None or len(node.children) > 1:
@@ -156,7 +158,7 @@ def _lifted(children: Iterable[Node]) -> Iterator[Node]:
             yield child
 
 
-def _deepest_first(heads: Iterable[Node]) -> list[Node]:
+async def _deepest_first(heads: Iterable[Node], turns: Turns) -> list[Node]:
     """All nodes, each behind everything below it."""
     found: list[Node] = []
     left = list(heads)
@@ -164,6 +166,8 @@ def _deepest_first(heads: Iterable[Node]) -> list[Node]:
         node = left.pop()
         found.append(node)
         left += node.children
+        if len(found) % 1000 == 0:
+            await turns.spent(1000 * _STEP_US)
     found.reverse()
     return found
 
@@ -171,35 +175,51 @@ def _deepest_first(heads: Iterable[Node]) -> list[Node]:
 # -- step 5 -----------------------------------------------------------------------
 
 
-def _merged(heads: list[Node]) -> list[Node]:
+async def _merged(heads: list[Node], turns: Turns) -> list[Node]:
     """Threads of one subject put together; `heads` are sorted by sent date."""
     table: dict[str, Node] = {}
-    for head in heads:
-        subject = _first(head).subject
-        if not subject:
-            continue
-        known = table.get(subject)
-        if known is None or (
-            known.message is not None
-            and (head.message is None or (_is_reply(known) and not _is_reply(head)))
-        ):
-            table[subject] = head
+    for some in chunks(heads):
+        for head in some:
+            _enter(table, head)
+        await turns.spent(len(some) * _STEP_US)
     left = dict.fromkeys(heads)
-    for head in heads:
-        subject = _first(head).subject
-        other = table.get(subject) if subject else None
-        if other is None or other is head:
-            continue
-        del left[head]
-        if other.message is None:
-            other.children |= head.children if head.message is None else {head: None}
-        elif _is_reply(head) and not _is_reply(other):
-            other.children[head] = None
-        else:
-            both = table[subject] = Node(children={other: None, head: None})
-            del left[other]
-            left[both] = None
+    for some in chunks(heads):
+        for head in some:
+            subject = _first(head).subject
+            other = table.get(subject) if subject else None
+            if other is not None and other is not head:
+                _merge(table, left, head, other)
+        await turns.spent(len(some) * _STEP_US)
     return list(left)
+
+
+def _enter(table: dict[str, Node], head: Node) -> None:
+    """Into the table of the heads that others of their subject are put to."""
+    subject = _first(head).subject
+    if not subject:
+        return
+    known = table.get(subject)
+    if known is None or (
+        known.message is not None
+        and (head.message is None or (_is_reply(known) and not _is_reply(head)))
+    ):
+        table[subject] = head
+
+
+def _merge(
+    table: dict[str, Node], left: dict[Node, None], head: Node, other: Node
+) -> None:
+    """`head` is put to `other`, which stands in the table for its subject."""
+    del left[head]
+    if other.message is None:
+        other.children |= head.children if head.message is None else {head: None}
+    elif _is_reply(head) and not _is_reply(other):
+        other.children[head] = None
+    else:
+        both = Node(children={other: None, head: None})
+        table[_first(head).subject] = both
+        del left[other]
+        left[both] = None
 
 
 def _is_reply(node: Node) -> bool:
@@ -224,32 +244,40 @@ def _sent(node: Node) -> tuple[float, int]:
     return first.sent, first.uid
 
 
-def _sort_all(heads: Iterable[Node]) -> None:
-    """Each set of siblings below the heads."""
-    for node in _deepest_first(heads):
-        if len(node.children) > 1:
-            node.children = dict.fromkeys(sorted(node.children, key=_sent))
+async def _sort_all(heads: Iterable[Node], turns: Turns) -> list[Node]:
+    """Each set of siblings below the heads; all nodes, each behind those below it."""
+    order = await _deepest_first(heads, turns)
+    for some in chunks(order):
+        for node in some:
+            if len(node.children) > 1:
+                node.children = dict.fromkeys(sorted(node.children, key=_sent))
+        await turns.spent(len(some) * _STEP_US)
+    return order
 
 
-def _latest(heads: list[Node]) -> dict[Node, tuple[float, int]]:
-    """For each head the newest message in its thread."""
+async def _latest(order: list[Node], turns: Turns) -> dict[Node, tuple[float, int]]:
+    """For each node the newest message below it or itself."""
     newest: dict[Node, tuple[float, int]] = {}
-    for node in _deepest_first(heads):
-        own = [] if node.message is None else [_sent(node)]
-        newest[node] = max(own + [newest[child] for child in node.children])
+    for some in chunks(order):
+        for node in some:
+            own = [] if node.message is None else [_sent(node)]
+            newest[node] = max(own + [newest[child] for child in node.children])
+        await turns.spent(len(some) * _STEP_US)
     return newest
 
 
 # -- how it is told ---------------------------------------------------------------
 
 
-def written(heads: Iterable[Node], number: Callable[[int], int | None]) -> bytes:
+async def written(
+    heads: Iterable[Node], number: Callable[[int], int | None], turns: Turns
+) -> bytes:
     """thread-list of RFC 5256 §5 for each head; `number` gives what stands for a UID,
     None if it is not to be told."""
     told: list[bytes] = []
-    left: list[bytes | Node] = []
     for head in heads:
-        left = [b")", head, b"("]
+        before = len(told)
+        left: list[bytes | Node] = [b")", head, b"("]
         while left:
             one = left.pop()
             if isinstance(one, bytes):
@@ -265,4 +293,5 @@ def written(heads: Iterable[Node], number: Callable[[int], int | None]) -> bytes
             else:
                 for child in reversed(one.children):
                     left += [b")", child, b"("]
+        await turns.spent((len(told) - before) * _STEP_US / 4)
     return b"".join(told)

@@ -222,3 +222,11 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(len(view.flush(expunge=True)), 100_000)
         self.assertEqual(view.exists, 100_000)
         self.assertEqual(view.uids_of(numbers((1, 2))), [2, 4])
+
+
+class NumbersTests(SynchronousTestCase):
+    @given(st.sets(st.integers(1, 60)), st.lists(st.integers(1, 60), unique=True))
+    def test_many_at_once_have_the_numbers_of_each(self, view, uids):
+        selected = Selected(sorted(view), 1)
+        wanted = [selected.number_of(uid) for uid in uids if uid in view]
+        self.assertEqual(selected.numbers_of(uids), wanted)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.mailbox.thread import Threaded, threads, written
+from mailtwist.mailbox.turns import Turns
 from mailtwist.sort_key import ThreadAlgorithm
 
 from .search_mailbox import answer
@@ -24,7 +25,7 @@ def mail(uid, name=None, *references, sent=None, subject="", reply=False):
     )
 
 
-async def no_pause(us):
+async def no_pause():
     """Nobody else wants a turn."""
 
 
@@ -128,8 +129,9 @@ SUBJECTS = [
 
 class ThreadTests(SynchronousTestCase):
     def threads(self, algorithm, messages):
-        heads = answer(self, threads(algorithm, messages, no_pause))
-        return written(heads, lambda uid: uid).decode()
+        turns = Turns(no_pause)
+        heads = answer(self, threads(algorithm, messages, turns))
+        return answer(self, written(heads, lambda uid: uid, turns)).decode()
 
     def test_references(self):
         for messages, wanted, why in REFERENCES:

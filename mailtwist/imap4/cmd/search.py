@@ -74,8 +74,7 @@ def told_as(selected: Selected, command: Search, uids: Sequence[int]) -> list[in
     """UIDs as the client wants them: UIDs, or message numbers in the same order."""
     if command.uid:
         return list(uids)
-    numbers = map(selected.number_of, uids)
-    return [number for number in numbers if number is not None]
+    return selected.numbers_of(uids)
 
 
 async def tell_plain(

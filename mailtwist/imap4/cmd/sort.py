@@ -32,10 +32,10 @@ async def thread(session: Session, command: Thread) -> Answer:
     uids = await searched(session, command.search)
     turns = Turns(session.connection.pause)
     messages = await ordered.threaded(mailbox, uids, turns=turns)
-    heads = await threads(command.algorithm, messages, turns.spent)
+    heads = await threads(command.algorithm, messages, turns)
     number = (lambda uid: uid) if command.search.uid else selected.number_of
-    words = [b"THREAD", written(heads, number)] if heads else [b"THREAD"]
-    session.put(untagged(*words))
+    told = await written(heads, number, turns)
+    session.put(untagged(b"THREAD", told) if told else untagged(b"THREAD"))
     return completed(session, command.search, "THREAD")
 
 
