@@ -36,6 +36,7 @@ from .model import (
     Range,
     Stored,
 )
+from .watchers import Watchers
 
 if TYPE_CHECKING:
     from .foreign_imap import ForeignMailboxes
@@ -76,7 +77,7 @@ class ForeignMailbox:
         self._vanished: list[tuple[int, int]] = []
         self._files: dict[int, IO[bytes]] = {}
         self._columns: dict[int, dict[Column, bytes]] = {}
-        self._watchers: list[Callable[[int], None]] = []
+        self._watchers = Watchers()
 
     @classmethod
     async def load(
@@ -276,19 +277,10 @@ class ForeignMailbox:
     # -- telling ----------------------------------------------------------------
 
     def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
-        def watcher(modseq: int) -> None:  # one object per registration
-            changed(modseq)
-
-        def end() -> None:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
-
-        self._watchers.append(watcher)
-        return end
+        return self._watchers.add(changed)
 
     def _publish(self) -> None:
-        for watcher in list(self._watchers):
-            watcher(self._modseq)
+        self._watchers.tell(self._modseq)
 
     def modeChanged(self, writeable: bool) -> None:
         self.read_only = self.read_only or not writeable

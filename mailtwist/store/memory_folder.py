@@ -21,6 +21,7 @@ from ..mailbox.model import (
     MessageRows,
     Stored,
 )
+from ..mailbox.watchers import Watchers
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
@@ -71,7 +72,7 @@ class Folder:
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
     _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)
-    _watchers: list[Callable[[int], None]] = field(factory=list, repr=False)
+    _watchers: Watchers = field(factory=Watchers, repr=False)
 
     # -- looking ----------------------------------------------------------------
 
@@ -195,21 +196,11 @@ class Folder:
     # -- telling ----------------------------------------------------------------
 
     def publish(self) -> None:
-        for watcher in list(self._watchers):
-            watcher(self.highest_modseq)
+        self._watchers.tell(self.highest_modseq)
 
     def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
         """As IMailbox.watch; the returned callable may be called again."""
-
-        def watcher(modseq: int) -> None:  # one object per registration
-            changed(modseq)
-
-        def end() -> None:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
-
-        self._watchers.append(watcher)
-        return end
+        return self._watchers.add(changed)
 
 
 def _changed(flags: Flags, action: FlagAction, named: Flags) -> Flags:

@@ -78,7 +78,7 @@ class LostTests(HeldTestCase):
         self.room.settle()
 
     def check_nothing_left(self):
-        self.assertEqual(self.room.folder()._watchers, [])
+        self.assertFalse(self.room.folder()._watchers)
         self.assertEqual(self.room.accounts.logouts, 1)
         self.assertEqual(self.room.factory.sessions, set())
         self.assertEqual(self.room.clock.getDelayedCalls(), [])

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from ...flags import DELETED, SEEN, Flags
 from ...mailbox.model import Changes, MailboxStatus, MessageRows, Path
+from ...mailbox.watchers import Watchers
 from ..state import MailboxRow, Message
 from .keywords import FlagNames
 
@@ -81,7 +82,7 @@ class Live:
     history_from: int = 0  # `_history` holds what happened after this MODSEQ
     _history: deque[tuple[int, list[int], list[int]]] = field(factory=deque)
     _remembered: int = 0
-    _watchers: dict[object, Callable[[int], None]] = field(factory=dict)
+    _watchers: Watchers = field(factory=Watchers)
 
     def fill(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """The messages as the state has them, in a thread, before anybody sees it."""
@@ -296,25 +297,14 @@ class Live:
     # -- telling --------------------------------------------------------------
 
     def publish(self) -> None:
-        """Tell the watchers; one that fails must not hurt whose change it is."""
-        for changed in list(self._watchers.values()):
-            try:
-                changed(self.row.highest_modseq)
-            except Exception:
-                log.failure("telling a session of {path}", path=self.path)
+        self._watchers.tell(self.row.highest_modseq)
 
     @property
     def watched(self) -> bool:
         return bool(self._watchers)
 
     def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
-        key = object()
-        self._watchers[key] = changed
-
-        def end() -> None:
-            self._watchers.pop(key, None)
-
-        return end
+        return self._watchers.add(changed)
 
 
 def _runs(places: list[int]) -> list[tuple[int, int]]:

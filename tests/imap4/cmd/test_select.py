@@ -95,4 +95,4 @@ class SelectTests(SynchronousTestCase):
     def test_a_left_mailbox_is_not_watched(self):
         self.client.ask("SELECT INBOX")
         self.client.ask("UNSELECT")
-        self.assertEqual(self.room.folder()._watchers, [])
+        self.assertFalse(self.room.folder()._watchers)
