@@ -19,6 +19,7 @@ FLOORS = {
     "search_key": 0,
     "sort_key": 0,
     "host_port": 0,
+    "given_up": 4,
     "config": 0,
     "config.load": 4,
     "config.keys": 4,

@@ -25,7 +25,7 @@ from ..errors import (
 from ..interfaces import IDirectory, IScramCredentials
 from ..sasl.model import ScramKeys
 from .chain_source import SourceChecker
-from .credentials import Door, IVouchedCredentials
+from .credentials import Door, IVouchedCredentials, text_of
 from .fake import FakeKeys
 from .names import login_key, master_of
 
@@ -282,7 +282,3 @@ class CheckerChain:
         if down is not None:
             raise AuthUnavailable() from down
         return None
-
-
-def text_of(name: Any) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

@@ -21,7 +21,7 @@ from ..errors import AuthFailed, AuthUnavailable, MailError, SourceDown
 from ..interfaces import IDirectory, IScramCredentials, IScramSource
 from ..sasl.model import ScramKeys
 from .cache import PasswordCache
-from .credentials import Door
+from .credentials import Door, text_of
 from .names import address_of, login_key
 
 log = Logger("mailtwist")
@@ -238,6 +238,4 @@ class SourceChecker:
 
 def key_of(username: Any, default_domain: str = "") -> str:
     """The key of a login name in credentials, text or octets."""
-    if isinstance(username, bytes):
-        username = username.decode(errors="replace")
-    return login_key(username, default_domain)
+    return login_key(text_of(username), default_domain)

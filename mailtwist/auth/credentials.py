@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from attrs import define, field, frozen
 from twisted.cred.credentials import (
@@ -36,6 +37,11 @@ class Door:
     protocol: str = ""
     listener: str = ""
     address: str = ""
+
+
+def text_of(name: Any) -> str:
+    """A user name of credentials: octets for some checkers of others, text for some."""
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
 @implementer(IUsernamePassword)

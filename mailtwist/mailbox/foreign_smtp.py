@@ -29,7 +29,8 @@ class ForeignRecipient(RemoteRecipient):
 
 @implementer(IRouter, IDelivery)
 class NoWayIn:
-    """For a listener where only logins send, each its own way."""
+    """For a listener where only logins send, each its own way: there are no mailboxes
+    behind it."""
 
     async def resolve(
         self,
@@ -38,7 +39,7 @@ class NoWayIn:
         may_relay: bool,
         size_octets: int | None = None,
         sender: Address | None = None,
-    ) -> LocalRecipient:
+    ) -> RemoteRecipient:
         raise RelayDenied()
 
     async def mailbox(
@@ -50,8 +51,7 @@ class NoWayIn:
         return ForeignSink(envelope)
 
 
-@implementer(IRouter, IDelivery)
-class ForeignWayIn:
+class ForeignWayIn(NoWayIn):
     """`hostname` is told to the avatar as the client's name, which it cannot know."""
 
     def __init__(self, avatar: Any, hostname: str) -> None:
@@ -84,15 +84,6 @@ class ForeignWayIn:
             temporary = fault.code < 500
             raise (MailError if temporary else NoSuchUser)(_text(fault)) from fault
         return ForeignRecipient(address, make=make)
-
-    async def mailbox(
-        self, address: Address, *, size_octets: int | None = None
-    ) -> LocalRecipient:
-        """There are no mailboxes behind these recipients."""
-        raise NoSuchUser()
-
-    def begin(self, envelope: Envelope) -> ForeignSink:
-        return ForeignSink(envelope)
 
 
 @implementer(IMessageSink)

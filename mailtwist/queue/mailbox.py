@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from ..delivery.model import Envelope, LocalRecipient
+from ..delivery.sinks import verdicts_of
 from ..errors import AuthUnavailable, MailError
 from ..interfaces import IContent, IDelivery, IRouter, ITransport
 from .model import Job, Outcome, QueuedRecipient
@@ -77,10 +78,7 @@ class MailboxTransport:
         except BaseException:
             sink.abort()
             raise
-        try:
-            return list(await Deferred.fromCoroutine(sink.commit()))
-        except MailError as fault:  # a store that is out of reach has no verdicts
-            return [fault] * len(local)
+        return await Deferred.fromCoroutine(verdicts_of(sink, len(local)))
 
 
 def _may_wait(fault: MailError) -> MailError:

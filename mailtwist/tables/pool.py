@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from ..errors import LookupFailed
+from ..given_up import in_pool
 
 MOST_WAITING = 500  # questions for which no thread is free yet
 
@@ -32,30 +32,20 @@ class TablePool:
         counts as waiting until then."""
         if self._closed or self._waiting >= MOST_WAITING:
             return fail(LookupFailed())
-        if not self._pool.started:
-            self._pool.start()
         self._waiting += 1
-        given_up = False
+        return in_pool(
+            self._reactor,
+            self._pool,
+            lambda: work(*arguments),
+            fault=LookupFailed,
+            ended=self._ended,
+        )
 
-        def unless_given_up() -> Result:
-            if given_up:
-                raise LookupFailed()
-            return work(*arguments)
-
-        def cancelled(_: object) -> None:
-            nonlocal given_up
-            given_up = True
-
-        def ended(result: Any) -> None:
-            self._waiting -= 1
-            if not given_up:
-                answer.callback(result)
-            if not self._waiting and self._idle is not None:
-                self._idle.callback(None)
-
-        answer: Deferred[Result] = Deferred(cancelled)
-        deferToThreadPool(self._reactor, self._pool, unless_given_up).addBoth(ended)
-        return answer
+    def _ended(self) -> None:
+        self._waiting -= 1
+        if not self._waiting and self._idle is not None:
+            # Whoever asked last has the answer before the threads end.
+            self._reactor.callLater(0, self._idle.callback, None)
 
     async def close(self) -> None:
         """Waits for what runs; its time is bounded by its own timeouts."""

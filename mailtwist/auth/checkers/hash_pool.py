@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from ...errors import AuthUnavailable, SystemBusy
+from ...given_up import in_pool
 
 MOST_WAITING = 200  # for each thread: some 5 s at 25 ms a hash
 
@@ -33,28 +33,18 @@ class HashPool:
             return fail(AuthUnavailable())
         if self._waiting >= MOST_WAITING * self._threads:
             return fail(SystemBusy())
-        if not self._pool.started:
-            self._pool.start()
         self._waiting += 1
-        given_up = False
+        return in_pool(
+            self._reactor,
+            self._pool,
+            work,
+            fault=AuthUnavailable,
+            refused=lambda: self._refusing and not promised,
+            ended=self._ended,
+        )
 
-        def unless_given_up() -> Any:
-            if given_up or (self._refusing and not promised):
-                raise AuthUnavailable()
-            return work()
-
-        def cancelled(_: object) -> None:
-            nonlocal given_up
-            given_up = True
-
-        def ended(result: Any) -> None:
-            self._waiting -= 1
-            if not given_up:
-                answer.callback(result)
-
-        answer: Deferred[Any] = Deferred(cancelled)
-        deferToThreadPool(self._reactor, self._pool, unless_given_up).addBoth(ended)
-        return answer
+    def _ended(self) -> None:
+        self._waiting -= 1
 
     def refuse(self) -> None:
         """Begin no further work."""

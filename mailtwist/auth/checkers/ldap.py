@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from ...directory.ldap import LdapDirectory
 from ...sasl.text import MOST_PASSWORD
+from ..credentials import text_of
 
 
 @implementer(ICredentialsChecker)
@@ -28,9 +29,7 @@ class BindChecker:
 
     async def _check(self, credentials: Any) -> bytes | tuple[()]:
         """Raises UnauthorizedLogin, AuthUnavailable."""
-        name, password = credentials.username, credentials.password
-        if isinstance(name, bytes):
-            name = name.decode(errors="replace")
+        name, password = text_of(credentials.username), credentials.password
         if not 0 < len(password) <= MOST_PASSWORD or b"\0" in password:
             raise UnauthorizedLogin()
         entry = await self._directory.verified(name, password)

@@ -21,7 +21,7 @@ from zope.interface import implementer
 from ...config.source import Source
 from ...errors import SourceDown, SystemBusy
 from ...sasl.text import MOST_PASSWORD
-from ..credentials import Door
+from ..credentials import Door, text_of
 from ..names import address_of
 from .system import service_at
 
@@ -95,9 +95,7 @@ class SaslauthdChecker:
 
     async def _check(self, credentials: Any) -> bytes | tuple[()]:
         """Raises UnauthorizedLogin, SourceDown, SystemBusy."""
-        name = credentials.username
-        if isinstance(name, bytes):
-            name = name.decode(errors="replace")
+        name = text_of(credentials.username)
         address = address_of(name, self._default_domain)
         if address is None or not 0 < len(credentials.password) <= MOST_PASSWORD:
             raise UnauthorizedLogin()

@@ -15,6 +15,7 @@ from ...directory.fields import Entry
 from ...directory.hashes_schemes import UnusableHash, Verifier
 from ...errors import AuthUnavailable
 from ...sasl.text import MOST_PASSWORD
+from ..credentials import text_of
 from .hash_pool import HashPool
 
 log = Logger("mailtwist")
@@ -44,9 +45,7 @@ class StoredChecker:
 
     async def _check(self, credentials: Any) -> bytes | tuple[()]:
         """Raises UnauthorizedLogin, AuthUnavailable."""
-        name, password = credentials.username, credentials.password
-        if isinstance(name, bytes):
-            name = name.decode(errors="replace")
+        name, password = text_of(credentials.username), credentials.password
         if not 0 < len(password) <= MOST_PASSWORD:
             raise UnauthorizedLogin()
         entry = await self._entries.entry(name)

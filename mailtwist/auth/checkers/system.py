@@ -17,7 +17,7 @@ from ...interfaces import IDirectory
 from ...keeper.packets import DISABLED, RIGHT
 from ...keeper.process import Keepers
 from ...sasl.text import MOST_PASSWORD
-from ..credentials import Door
+from ..credentials import Door, text_of
 from ..names import address_of
 
 log = Logger("mailtwist")
@@ -84,9 +84,7 @@ class SystemChecker:
         return account.name.encode()
 
     def _asked(self, credentials: Any) -> tuple[Any, Door]:
-        name = credentials.username
-        if isinstance(name, bytes):
-            name = name.decode(errors="replace")
+        name = text_of(credentials.username)
         address = address_of(name, self._domains[0] if self._domains else "")
         if (
             address is None

@@ -19,7 +19,7 @@ from ...directory.userdb import UserDb, Verified
 from ...interfaces import IScramSource
 from ...sasl.model import ScramKeys
 from ...sasl.text import MOST_PASSWORD, prepared
-from ..credentials import Door
+from ..credentials import Door, text_of
 from .hash_pool import HashPool
 
 log = Logger()
@@ -41,9 +41,7 @@ class UserDbChecker:
         return Deferred.fromCoroutine(self._check(credentials))
 
     async def _check(self, credentials: Any) -> bytes | tuple[()]:
-        name = credentials.username
-        if isinstance(name, bytes):
-            name = name.decode(errors="replace")
+        name = text_of(credentials.username)
         if IUsernamePassword.providedBy(credentials):
             door = getattr(credentials, "door", Door())
             found = await self._verified(name, credentials.password, door.protocol)

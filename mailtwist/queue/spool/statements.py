@@ -19,12 +19,15 @@ from .rows import (
 
 Connection = sqlite3.Connection
 
-_COLUMNS = f"{MESSAGE}, file, source, place, due_s"
-_INSERT_MESSAGE = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"  # noqa: S608
-_INSERT_RECIPIENT = (
-    f"INSERT INTO recipient (message, {RECIPIENT}) "  # noqa: S608
-    f"VALUES ({', '.join('?' * 20)})"
-)
+
+def _insert(table: str, columns: str) -> str:
+    """A statement with a mark for each column; both names are ours."""
+    marks = ", ".join("?" * len(columns.split(",")))
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+
+
+_INSERT_MESSAGE = _insert("message", f"{MESSAGE}, file, source, place, due_s")
+_INSERT_RECIPIENT = _insert("recipient", f"message, {RECIPIENT}")
 _REPLACE_RECIPIENT = _INSERT_RECIPIENT.replace("INSERT", "REPLACE", 1)
 _DUE = """
     WITH
