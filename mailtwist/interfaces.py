@@ -12,7 +12,7 @@ durability: an action that was begun is finished or not started.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 
 from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, Interface
@@ -21,22 +21,6 @@ from .address import Address
 from .delivery.model import Envelope, LocalRecipient, Recipient, Verdict
 from .directory.model import Account
 from .dns.model import Answer
-from .flags import Flags
-from .mailbox.model import (
-    Appended,
-    Changes,
-    Column,
-    Copied,
-    Expunged,
-    FlagChange,
-    MailboxInfo,
-    MailboxStatus,
-    MessageRows,
-    Path,
-    Range,
-    Stored,
-    Usage,
-)
 from .policy import model as policy
 from .policy.model import Visit
 from .queue.model import (
@@ -350,151 +334,3 @@ class IResolver(Interface):
 
     async def ptr(address: str) -> Answer:
         """Names of an IP address."""
-
-
-# -- mailboxes --------------------------------------------------------------------
-
-
-class IStore(Interface):
-    """A kind of mail storage."""
-
-    def mailboxes(account: Account) -> IMailboxes:
-        """The account's mailboxes; made on first use, the same object while in use."""
-
-    def delivery() -> IDelivery:
-        """The store's way in: local recipients only."""
-
-
-class IUpload(Interface):
-    """Octets on their way into a mailbox (IMAP APPEND), in bounded memory."""
-
-    octets: int = Attribute("Octets taken so far.")
-
-    def write(octets: bytes) -> Awaitable[None] | None:
-        """As IMessageSink.write."""
-
-    def abort() -> None:
-        """Forget the octets."""
-
-
-class IMailboxes(Interface):
-    """The mailbox tree of one account.
-
-    Paths are `mailbox.model.Path`.  INBOX always exists.  Every method that changes
-    something returns only when it is durable.
-    """
-
-    async def listed() -> list[MailboxInfo]:
-        """Every mailbox, placeholder parent and subscription, parents before children,
-        INBOX first, siblings sorted."""
-
-    async def create(path: Path, special_uses: frozenset[str] = frozenset()) -> str:
-        """Make a mailbox and its missing parents; its object id.
-
-        Raises MailboxExists, BadMailboxName."""
-
-    async def delete(path: Path) -> None:
-        """Remove a mailbox and its messages; one with children stays as a name that
-        cannot be selected (RFC 3501 §6.3.4).
-
-        Raises NoSuchMailbox, MailboxHasChildren, NotPermitted for INBOX."""
-
-    async def rename(old: Path, new: Path) -> None:
-        """Rename with children; INBOX's messages move and INBOX stays, empty
-        (RFC 3501 §6.3.5).  Raises NoSuchMailbox, MailboxExists, BadMailboxName."""
-
-    async def subscribe(path: Path) -> None:
-        """Put a name on the subscription list, whether it exists or not."""
-
-    async def unsubscribe(path: Path) -> None:
-        """Take it off; no fault if it was not on."""
-
-    async def status(path: Path) -> MailboxStatus:
-        """Figures after taking in everything in new/.  Raises NoSuchMailbox,
-        MailboxNotSelectable."""
-
-    async def open(path: Path, *, read_only: bool = False) -> IMailbox:
-        """The mailbox for a session, everything in new/ taken in.
-
-        Raises NoSuchMailbox, MailboxNotSelectable."""
-
-    def upload() -> IUpload:
-        """A place for the octets of one message to append."""
-
-    async def append(
-        path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
-    ) -> Appended:
-        """All of the messages, or none: (octets, flags, internal date or None for now).
-
-        Durable, with UIDs allotted.  Raises NoSuchMailbox, OverQuota, StorageFull."""
-
-    async def usage() -> Usage:
-        """What the account holds now."""
-
-
-class IMailbox(Interface):
-    """One open mailbox.  Speaks UIDs only; sequence numbers belong to sessions.
-
-    Ascending lists of UIDs go in; UIDs that are gone are left out of results without a
-    fault.  Changes are published to every watcher, in this process and others, after
-    they are durable.  Once the mailbox was deleted, watchers are called and every
-    method raises NoSuchMailbox.
-    """
-
-    path: Path = Attribute("Where it was opened.")
-    object_id: str = Attribute("Stable over renames.")
-    uid_validity: int = Attribute("RFC 3501 §2.3.1.1.")
-    read_only: bool = Attribute("True if opened by EXAMINE.")
-
-    async def status() -> MailboxStatus:
-        """Figures after a look at the folder."""
-
-    async def rows(uids: Sequence[int] | None = None) -> MessageRows:
-        """The columns of these messages, or of all."""
-
-    async def changes(modseq: int) -> Changes:
-        """What happened after `modseq`, the folder looked at anew."""
-
-    async def take_recent() -> int:
-        """The lowest UID that no session was told as \\\\Recent before; moves the mark
-        past the last message unless read_only."""
-
-    async def rendered(
-        uids: Sequence[int], columns: Sequence[Column]
-    ) -> list[tuple[bytes, ...] | None]:
-        """One tuple per UID in the order asked, None if gone.
-
-        The caller asks in chunks (some hundreds); misses are parsed and kept."""
-
-    async def octets(ranges: Sequence[Range]) -> list[bytes | None]:
-        """One value per range, None if the message is gone.
-
-        The caller bounds the sum (64 KiB to some MiB) by what it knows of sizes."""
-
-    async def store_flags(
-        uids: Sequence[int], change: FlagChange, *, unchanged_since: int | None = None
-    ) -> Stored:
-        """Change flags (RFC 3501 §6.4.6, RFC 7162 §3.1.3).
-
-        Raises MailboxReadOnly, OverQuota if a keyword has no place left."""
-
-    async def copy(uids: Sequence[int], target: Path) -> Copied:
-        """Copy to `target` of the same account, all or none.
-
-        Raises NoSuchMailbox, OverQuota."""
-
-    async def move(uids: Sequence[int], target: Path) -> Copied:
-        """As copy, then expunge here (RFC 6851): no message is ever in neither."""
-
-    async def expunge(uids: Sequence[int] | None = None) -> Expunged:
-        """Remove messages: with None all \\\\Deleted ones, else exactly these.
-
-        Raises MailboxReadOnly."""
-
-    def watch(changed: Callable[[int], None]) -> Callable[[], None]:
-        """Call `changed(modseq)` after any change; a hint that may come twice.
-
-        Returns a callable that ends it."""
-
-    async def close() -> None:
-        """The session is done with it."""

@@ -74,6 +74,7 @@ FLOORS = {
     "imap4.server": 4,
     "sasl": 2,
     "interfaces": 3,
+    "mailbox.interfaces": 3,
     "foreign": 3,
     "log": 3,
     "eager": 3,

@@ -8,7 +8,8 @@ from zope.interface import implementer
 from ..address import Address
 from ..directory.model import Account
 from ..errors import BadAddress
-from ..interfaces import IDirectory, IMailAccount, IMailboxes, IStore
+from ..interfaces import IDirectory, IMailAccount
+from ..mailbox.interfaces import IMailboxes, IStore
 from ..mailbox.read_only import ReadOnlyMailboxes
 from .names import account_key
 

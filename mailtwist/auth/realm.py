@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from zope.interface import Interface, implementer
 
 from ..directory.model import Account
-from ..interfaces import IDirectory, IMailAccount, IStore
+from ..interfaces import IDirectory, IMailAccount
+from ..mailbox.interfaces import IStore
 from .account import MailAccount
 
 # Makes another avatar of a login, now or in a Deferred; of None for anonymous ones.

@@ -10,14 +10,8 @@ from ..address import Address
 from ..config.model import Config
 from ..directory.model import Account
 from ..errors import MailboxDisabled, MailError, NoRoute, NoSuchUser, OverQuota
-from ..interfaces import (
-    IDelivery,
-    IDirectory,
-    IListFiles,
-    IRouter,
-    IStore,
-    ITable,
-)
+from ..interfaces import IDelivery, IDirectory, IListFiles, IRouter, ITable
+from ..mailbox.interfaces import IStore
 from .explain import Decision
 from .model import LocalRecipient, Recipient, RemoteRecipient, Target
 from .router_accounts import POSTMASTER, Accounts

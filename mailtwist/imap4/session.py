@@ -17,7 +17,7 @@ from ..config.model import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import SYSTEM, Flags
 from ..foreign import NOTHING, missing
-from ..interfaces import IMailbox, IMailboxes, IUpload
+from ..mailbox.interfaces import IMailbox, IMailboxes, IUpload
 from ..mailbox.model import Changes, Path
 from .capability import Situation, capabilities
 from .commands import CommandRow

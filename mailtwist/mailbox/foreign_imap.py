@@ -17,9 +17,9 @@ from ..errors import (
     NotPermitted,
 )
 from ..flags import Flags
-from ..interfaces import IMailboxes, IUpload
 from .foreign_asked import MOST_IN_MEMORY, asked
 from .foreign_imap_mailbox import ForeignMailbox
+from .interfaces import IMailboxes, IUpload
 from .model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 
 # What the interfaces have no words for: UIDs of new messages, a move that is whole,

@@ -19,10 +19,10 @@ from zope.interface import implementer
 
 from ..errors import MailboxReadOnly, NotPermitted
 from ..flags import DELETED, RECENT, SEEN, Flags, canonical
-from ..interfaces import IMailbox
 from ..mime.index import index
 from .compat_imap_mailbox import seconds_of
 from .foreign_asked import MOST_IN_MEMORY, asked, cut, with_crlf
+from .interfaces import IMailbox
 from .model import (
     Changes,
     Column,

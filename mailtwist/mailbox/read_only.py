@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from twisted.python.components import proxyForInterface
 
 from ..errors import MailboxReadOnly, NotPermitted
-from ..interfaces import IMailbox, IMailboxes
+from .interfaces import IMailbox, IMailboxes
 from .model import Path
 
 AllMailboxes: Any = proxyForInterface(IMailboxes, "_all")

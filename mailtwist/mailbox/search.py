@@ -11,7 +11,6 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..flags import RECENT
-from ..interfaces import IMailbox
 from ..mime.part import Part
 from ..search_key import (
     All,
@@ -35,6 +34,7 @@ from ..search_key import (
     When,
     Younger,
 )
+from .interfaces import IMailbox
 from .model import Column, MessageRows, Range
 from .search_body import (
     PIECE,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from ..interfaces import IMailbox
 from ..mime.address_list import Listed, addresses
 from ..mime.base_subject import base_subject
 from ..mime.date import day, moment
@@ -17,6 +16,7 @@ from ..mime.header import unfold
 from ..mime.message_id import message_ids
 from ..mime.text import decoded_words, normal
 from ..sort_key import SortCriterion, SortKey
+from .interfaces import IMailbox
 from .model import Column
 from .search_fields import values
 from .thread import Threaded

@@ -30,9 +30,10 @@ from ..config.model import Config
 from ..directory.union import UnionDirectory
 from ..directory.user_directory import UserDbThread
 from ..errors import ConfigError
-from ..interfaces import IDelivery, IMailAccount, IRouter, IStore, ITable
+from ..interfaces import IDelivery, IMailAccount, IRouter, ITable
 from ..keeper.process import Keepers
 from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
+from ..mailbox.interfaces import IStore
 from .privileges import keeper_settings
 from .sources import BuiltSource, build_sources, union_of
 from .vouchers import Vouchers

@@ -1,1 +1,1 @@
-"""Where mail lies: implementations of `interfaces.IStore`."""
+"""Where mail lies: implementations of `mailbox.interfaces.IStore`."""

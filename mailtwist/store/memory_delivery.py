@@ -11,7 +11,8 @@ from ..delivery.model import Envelope, LocalRecipient, Recipient, Verdict
 from ..delivery.trace import delivery_prefixes
 from ..errors import MailError, NoRoute, NoSuchMailbox
 from ..flags import NONE
-from ..interfaces import IDelivery, IMessageSink, IUpload
+from ..interfaces import IDelivery, IMessageSink
+from ..mailbox.interfaces import IUpload
 from ..mailbox.model import INBOX
 from .memory_folder import NewMessage, with_crlf
 

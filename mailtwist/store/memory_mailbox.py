@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from ..errors import MailboxReadOnly, NoSuchMailbox
 from ..flags import DELETED
-from ..interfaces import IMailbox
+from ..mailbox.interfaces import IMailbox
 from ..mailbox.model import (
     Changes,
     Column,

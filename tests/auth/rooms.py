@@ -10,7 +10,7 @@ from mailtwist.address import Address
 from mailtwist.auth.login import Peer
 from mailtwist.config.model import Auth, Config, Domain, Server
 from mailtwist.directory.userdb import UserDb
-from mailtwist.interfaces import IStore
+from mailtwist.mailbox.interfaces import IStore
 from mailtwist.service.auth import build_auth
 
 PASSWORD = b"s3cret \xc3\xa9"

@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 from mailtwist.auth.account import MailAccount
 from mailtwist.errors import MailboxReadOnly, NotPermitted
 from mailtwist.flags import NONE
-from mailtwist.interfaces import IMailbox, IMailboxes
+from mailtwist.mailbox.interfaces import IMailbox, IMailboxes
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.memory import MemoryStore
 

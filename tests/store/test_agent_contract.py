@@ -15,14 +15,8 @@ from zope.interface.verify import verifyObject
 from mailtwist.address import Address
 from mailtwist.delivery.model import Envelope, LocalRecipient
 from mailtwist.errors import AuthUnavailable, MailboxUnreachable, MailError, OverQuota
-from mailtwist.interfaces import (
-    IDelivery,
-    IMailbox,
-    IMailboxes,
-    IMessageSink,
-    IStore,
-    IUpload,
-)
+from mailtwist.interfaces import IDelivery, IMessageSink
+from mailtwist.mailbox.interfaces import IMailbox, IMailboxes, IStore, IUpload
 from mailtwist.mailbox.model import (
     INBOX,
     Changes,

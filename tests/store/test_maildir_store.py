@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 from mailtwist.directory.model import Account
 from mailtwist.errors import OverQuota, SystemBusy
 from mailtwist.flags import NONE
-from mailtwist.interfaces import IMailbox, IMailboxes, IStore, IUpload
+from mailtwist.mailbox.interfaces import IMailbox, IMailboxes, IStore, IUpload
 from mailtwist.mailbox.model import INBOX, Column, Range
 from mailtwist.store.maildir import content, keywords, mailboxes, store
 

@@ -2,14 +2,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from mailtwist.delivery.model import Envelope
-from mailtwist.interfaces import (
-    IDelivery,
-    IMailbox,
-    IMailboxes,
-    IMessageSink,
-    IStore,
-    IUpload,
-)
+from mailtwist.interfaces import IDelivery, IMessageSink
+from mailtwist.mailbox.interfaces import IMailbox, IMailboxes, IStore, IUpload
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.memory import MemoryStore
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from ...interfaces import IMailbox
+from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import MessageRows
 from ...seqset import SequenceSet
 from ..response import Answer, ok

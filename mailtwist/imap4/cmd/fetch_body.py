@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from ...errors import MailError
 from ...flags import SEEN
-from ...interfaces import IMailbox
+from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import Column, FlagAction, FlagChange, MessageRows, Range
 from ...mime.part import Part
 from ..response import literal

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 
 from ...flags import Flags
-from ...interfaces import IMailbox
+from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import Column, MessageRows
 from ..grammar.date import encode_date_time
 from ..response import flag_list, literal

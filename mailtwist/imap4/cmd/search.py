@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 
 from ...errors import MailError
-from ...interfaces import IMailbox
+from ...mailbox.interfaces import IMailbox
 from ...mailbox.search import search as find
 from ...seqset import SequenceSet
 from ..response import Answer, ok, string, untagged

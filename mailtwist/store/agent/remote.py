@@ -13,7 +13,8 @@ from ...delivery.model import Envelope, Verdict
 from ...directory.model import Account
 from ...errors import MailboxUnreachable, MailError, NoSuchMailbox
 from ...flags import Flags
-from ...interfaces import IMailbox, IMailboxes, IMessageSink, IUpload
+from ...interfaces import IMessageSink
+from ...mailbox.interfaces import IMailbox, IMailboxes, IUpload
 from ...mailbox.model import (
     Appended,
     Changes,

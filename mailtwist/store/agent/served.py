@@ -21,7 +21,8 @@ from ...delivery.model import Envelope, LocalRecipient
 from ...directory.model import Account
 from ...errors import MailboxUnreachable, MailError
 from ...flags import Flags
-from ...interfaces import IMailbox, IMessageSink, IStore
+from ...interfaces import IMessageSink
+from ...mailbox.interfaces import IMailbox, IStore
 from ...mailbox.model import Appended, Path
 from .frames import Frames
 

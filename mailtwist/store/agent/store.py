@@ -15,7 +15,8 @@ from ...delivery.model import Envelope, LocalRecipient, Verdict
 from ...delivery.sinks import put, verdicts_of, write_to_all
 from ...directory.model import Account
 from ...errors import MailError, NoRoute
-from ...interfaces import IDelivery, IMailboxes, IMessageSink, IStore
+from ...interfaces import IDelivery, IMessageSink
+from ...mailbox.interfaces import IMailboxes, IStore
 from .remote import Reaches, RemoteMailboxes, RemoteSink
 
 log = Logger("mailtwist")

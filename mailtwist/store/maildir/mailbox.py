@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ...errors import MailboxReadOnly, NoSuchMailbox
-from ...interfaces import IMailbox
+from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import (
     Changes,
     Column,

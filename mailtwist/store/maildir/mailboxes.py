@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from ...errors import MailError, NotPermitted, OverQuota
 from ...flags import Flags
-from ...interfaces import IMailboxes, IUpload
+from ...mailbox.interfaces import IMailboxes, IUpload
 from ...mailbox.model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 from . import durable, folders, transfer, tree, usage
 from .account import AccountFiles, shielded

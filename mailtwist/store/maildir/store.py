@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ...config.model import Config
 from ...directory.model import Account
 from ...errors import SystemBusy
-from ...interfaces import IStore
+from ...mailbox.interfaces import IStore
 from ...mailbox.model import Path, Usage
 from . import folders
 from .account import AccountFiles
