@@ -1,8 +1,8 @@
 """The store in memory: the reference of what every store does.
 
 Used by tests and by `mailtwist.testing`.  Nothing here outlives the process; apart from
-that it keeps every promise of `mailbox.interfaces.IStore`, and `tests/store/contract.py`
-holds the other stores to the same.
+that it keeps every promise of `mailbox.interfaces.IStore`, and
+`tests/store/contract.py` holds the other stores to the same.
 """
 
 from __future__ import annotations
