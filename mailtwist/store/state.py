@@ -23,6 +23,9 @@ from . import sqlite
 
 log = Logger()
 
+MOST_VANISHED = 50_000  # UIDs that went, remembered for each mailbox
+COUNT_EVERY = 5_000  # of them more may be there before they are counted
+
 
 @frozen
 class MailboxRow:
@@ -70,6 +73,7 @@ class State:
     def __init__(self, path: str) -> None:
         self.path = path
         self._opened: sqlite3.Connection | None = None
+        self._uncounted: dict[int, int] = {}  # rows of `vanished` added since a count
 
     @property
     def is_open(self) -> bool:
@@ -247,6 +251,36 @@ class State:
             "INSERT OR IGNORE INTO vanished VALUES (?, ?, ?)",
             [(row_id, modseq, uid) for uid in uids],
         )
+        if uids:
+            more = self._uncounted.get(row_id, COUNT_EVERY) + len(uids)
+            if more >= COUNT_EVERY:
+                self._forget_vanished(row_id)
+                more = 0
+            self._uncounted[row_id] = more
+
+    def _forget_vanished(self, row_id: int) -> None:
+        """Keep the last MOST_VANISHED, and the MODSEQ up to which others went."""
+        first = self.db.execute(
+            "SELECT modseq FROM vanished WHERE mailbox = ?"
+            " ORDER BY modseq DESC, uid DESC LIMIT 1 OFFSET ?",
+            (row_id, MOST_VANISHED),
+        ).fetchone()
+        if first is not None:
+            self.db.execute(
+                "DELETE FROM vanished WHERE mailbox = ? AND modseq <= ?",
+                (row_id, first[0]),
+            )
+            self.db.execute(
+                "UPDATE mailboxes SET vanished_from = max(vanished_from, ?)"
+                " WHERE id = ?",
+                (first[0], row_id),
+            )
+
+    def gone_since(self, row_id: int, modseq: int) -> tuple[list[int], bool]:
+        """UIDs that went after `modseq`; False if some may not be remembered."""
+        row = self.mailbox_by_id(row_id)
+        complete = row is not None and modseq >= row.vanished_from
+        return self.vanished(row_id, modseq), complete
 
     def vanished(self, row_id: int, modseq: int) -> list[int]:
         rows = self.db.execute(
@@ -254,6 +288,11 @@ class State:
             (row_id, modseq),
         )
         return [row[0] for row in rows]
+
+    def missing(self, row_id: int, uids: Iterable[int]) -> list[int]:
+        """Those of `uids` that the mailbox does not hold, ascending."""
+        rows = self.db.execute("SELECT uid FROM messages WHERE mailbox = ?", (row_id,))
+        return sorted(set(uids).difference(row[0] for row in rows))
 
     # -- files that have no row any more --------------------------------------
 

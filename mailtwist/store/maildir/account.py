@@ -193,6 +193,9 @@ class AccountFiles:
         since = old.highest_modseq
         messages = self.state.messages_after(row.id, since)
         known = set(live.uids)
+        vanished, complete = self.state.gone_since(row.id, since)
+        if not complete:
+            vanished = self.state.missing(row.id, known)
         letters = self.state.keywords(row.id)
         raise Behind(
             live,
@@ -200,7 +203,7 @@ class AccountFiles:
                 row,
                 added=[m for m in messages if m.uid >= old.uid_next],
                 changed=[m for m in messages if m.uid in known],
-                vanished=self.state.vanished(row.id, since),
+                vanished=vanished,
                 letters=None if letters == live.names.letters else letters,
             ),
         )

@@ -160,14 +160,13 @@ class Live:
             uid for at, _, gone in self._history if at > modseq for uid in gone
         )
 
-    def changes(self, modseq: int, vanished: list[int]) -> Changes:
-        """What happened after `modseq`, given what vanished."""
+    def changes(self, modseq: int, vanished: list[int], complete: bool) -> Changes:
+        """What happened after `modseq`, given what vanished and whether that is all."""
         highest = self.row.highest_modseq
         if modseq >= highest:
             return Changes(highest, MessageRows(), [])
         if modseq < self.history_from:
             places = [at for at, value in enumerate(self.modseqs) if value > modseq]
-            complete = modseq >= self.row.vanished_from
             return Changes(highest, self._rows_at(places), vanished, complete)
         touched = {
             uid for at, uids, _ in self._history if at > modseq for uid in uids
