@@ -91,14 +91,15 @@ class MaildirMailbox:
 
     async def changes(self, modseq: int) -> Changes:
         live = await self._look()
-        vanished, complete = live.vanished_after(modseq), True
-        if vanished is None:
-            files, row_id = self.files, live.row.id
+        remembered = live.vanished_after(modseq)
+        if remembered is not None:
+            return live.changes(modseq, remembered, True)
+        files, row_id = self.files, live.row.id
 
-            async def ask() -> tuple[list[int], bool]:
-                return await files.thread(files.state.gone_since, row_id, modseq)
+        async def ask() -> tuple[list[int], bool]:
+            return await files.thread(files.state.gone_since, row_id, modseq)
 
-            vanished, complete = await files.turn(ask)
+        vanished, complete = await files.turn(ask)
         return live.changes(modseq, vanished, complete)
 
     async def take_recent(self) -> int:
