@@ -22,10 +22,12 @@ from .foreign_imap_mailbox import ForeignMailbox
 from .interfaces import IMailboxes, IUpload
 from .model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 
-# What the interfaces have no words for: UIDs of new messages, a move that is whole,
-# numbers of changes that outlive a session, and uses of mailboxes.
+# What the interfaces have no words for: UIDs of new messages, several of them or a move
+# or a replacement that is whole, numbers of changes that outlive a session, and uses of
+# mailboxes.
 MISSING = frozenset(
     ["UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "CREATE-SPECIAL-USE"]
+    + ["MULTIAPPEND", "REPLACE"]
 )
 
 

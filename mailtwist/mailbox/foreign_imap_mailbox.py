@@ -24,6 +24,7 @@ from .compat_imap_mailbox import seconds_of
 from .foreign_asked import MOST_IN_MEMORY, asked, cut, with_crlf
 from .interfaces import IMailbox
 from .model import (
+    Appended,
     Changes,
     Column,
     Copied,
@@ -248,6 +249,9 @@ class ForeignMailbox:
 
     async def move(self, uids: Sequence[int], target: Path) -> Copied:
         raise NotPermitted("Messages of this account can be copied, not moved")
+
+    async def replace(self, uid: int, target: Path, message: object) -> Appended:
+        raise NotPermitted("Messages of this account cannot be replaced")
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
         """With `uids`, other messages that are \\Deleted are not so for the moment."""

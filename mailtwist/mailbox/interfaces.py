@@ -161,6 +161,15 @@ class IMailbox(Interface):
     async def move(uids: Sequence[int], target: Path) -> Copied:
         """As copy, then expunge here (RFC 6851): no message is ever in neither."""
 
+    async def replace(
+        uid: int, target: Path, message: tuple[IUpload, Flags, int | None]
+    ) -> Appended:
+        """Append to `target` and expunge here as one change (RFC 8508 §3.4); `message`
+        as in IMailboxes.append.
+
+        Only what the new message has more counts towards the limits.  Raises
+        MessageGone, MailboxReadOnly, NoSuchMailbox, OverQuota, StorageFull."""
+
     async def expunge(uids: Sequence[int] | None = None) -> Expunged:
         """Remove messages: with None all \\\\Deleted ones, else exactly these.
 

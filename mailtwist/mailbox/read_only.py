@@ -38,5 +38,8 @@ class ReadOnlyMailbox(OneMailbox):
     async def copy(self, uids: Sequence[int], target: Path) -> NoReturn:
         raise NotPermitted()
 
+    async def replace(self, uid: int, target: Path, message: object) -> NoReturn:
+        raise MailboxReadOnly()
+
     async def move(self, uids: Sequence[int], target: Path) -> NoReturn:
         raise MailboxReadOnly()

@@ -192,17 +192,22 @@ class MemoryMailboxes:
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
     ) -> Appended:
         folder = self.folder(path)
-        new = [
-            NewMessage(
-                _message(upload), flags, self._store.now() if date is None else date
-            )
-            for upload, flags, date in messages
-        ]
+        new = [self.new_message(*message) for message in messages]
         self.need_room(sum(len(message.octets) for message in new), len(new))
         uids = folder.add(new)
         for upload, _, _ in messages:
             upload.abort()
         return Appended(folder.uid_validity, uids)
+
+    def new_message(
+        self, upload: IUpload, flags: Flags, date: int | None
+    ) -> NewMessage:
+        """What was uploaded; raises MailError if it cannot be had."""
+        if not isinstance(upload, MemoryUpload):
+            raise MailError("The octets were uploaded to another store")
+        return NewMessage(
+            upload.message(), flags, self._store.now() if date is None else date
+        )
 
     async def usage(self) -> Usage:
         return self._usage()
@@ -233,12 +238,6 @@ def check_path(path: Path) -> None:
         raise BadMailboxName() from bad
     if octets > MOST_PATH_OCTETS:
         raise BadMailboxName("Mailbox name is too long")
-
-
-def _message(upload: IUpload) -> bytes:
-    if not isinstance(upload, MemoryUpload):
-        raise MailError("The octets were uploaded to another store")
-    return upload.message()
 
 
 def _order(path: Path) -> tuple[bool, Path]:

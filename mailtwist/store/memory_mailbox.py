@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
-from ..errors import MailboxReadOnly, NoSuchMailbox
-from ..flags import DELETED
-from ..mailbox.interfaces import IMailbox
+from ..errors import MailboxReadOnly, MessageGone, NoSuchMailbox
+from ..flags import DELETED, Flags
+from ..mailbox.interfaces import IMailbox, IUpload
 from ..mailbox.model import (
+    Appended,
     Changes,
     Column,
     Copied,
@@ -100,6 +101,22 @@ class MemoryMailbox:
         moved = into.add(_copies(source, uids))
         source.remove(uids)
         return Copied(into.uid_validity, uids, moved)
+
+    async def replace(
+        self, uid: int, target: Path, message: tuple[IUpload, Flags, int | None]
+    ) -> Appended:
+        source, into = self._writable(), self._tree.folder(target)
+        old = source.messages.get(uid)
+        if old is None:
+            raise MessageGone()
+        new = self._tree.new_message(*message)
+        more = len(new.octets) - len(old.octets)
+        if more > 0:
+            self._tree.need_room(more, 0)
+        uids = into.add([new])
+        source.remove([uid])
+        message[0].abort()
+        return Appended(into.uid_validity, uids)
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
         folder = self._writable()

@@ -128,6 +128,29 @@ async def move_within(tree):
     await (await tree.open(INBOX)).move([2, 3], INBOX)
 
 
+async def uploaded(tree, octets, flags, date):
+    upload = tree.upload()
+    waited = upload.write(octets)
+    if waited is not None:
+        await waited
+    return upload, frozenset(flags), date
+
+
+async def replace(tree):
+    new = await uploaded(tree, letter(20), ("fresh",), 1020)
+    await (await tree.open(INBOX)).replace(2, THERE, new)
+
+
+async def replace_within(tree):
+    new = await uploaded(tree, letter(20), ("\\Draft",), 1020)
+    await (await tree.open(INBOX)).replace(2, INBOX, new)
+
+
+async def replace_by_a_large_message(tree):
+    new = await uploaded(tree, LARGE, ("\\Draft",), 1020)
+    await (await tree.open(INBOX)).replace(2, INBOX, new)
+
+
 async def expunge(tree):
     await (await tree.open(INBOX)).expunge()
 
@@ -298,6 +321,15 @@ class AllOrNothingTests(CrashCase):
     def test_move_within_one_mailbox(self):
         self.all_or_nothing(move_within)
 
+    def test_replace(self):
+        self.all_or_nothing(replace)
+
+    def test_replace_within_one_mailbox(self):
+        self.all_or_nothing(replace_within)
+
+    def test_replace_by_a_large_message(self):
+        self.all_or_nothing(replace_by_a_large_message)
+
     def test_rename(self):
         self.all_or_nothing(rename)
 
@@ -314,7 +346,7 @@ class AllOrNothingTests(CrashCase):
         self.all_or_nothing(delete)
 
     def test_kills_while_the_last_one_is_repaired(self):
-        for work in (append_several, move, rename):
+        for work in (append_several, move, replace, rename):
             after = self.afterwards(work)
             kept, repairs = f"{self.home}.kept", 0
             for acknowledged, call in self.killed(work):

@@ -18,6 +18,7 @@ from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange
 from .contract_delivery import DeliveryContract
 from .contract_flags import FlagContract
 from .contract_messages import MessageContract
+from .contract_replace import ReplaceContract
 from .contract_tree import TreeContract
 
 MESSAGE = b"From: <bob@example.test>\r\nSubject: lunch\r\n\r\nAt noon?\r\n.\r\nBob\r\n"
@@ -128,9 +129,14 @@ class StoreWords:
 
 
 class StoreContract(
-    StoreWords, TreeContract, MessageContract, FlagContract, DeliveryContract
+    StoreWords,
+    TreeContract,
+    MessageContract,
+    ReplaceContract,
+    FlagContract,
+    DeliveryContract,
 ):
-    """The suite; its tests are in the four parts."""
+    """The suite; its tests are in the parts."""
 
 
 def add(*flags):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -236,28 +237,41 @@ class RemoteMailboxes:
     async def append(
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
     ) -> Appended:
-        told, uploads = [], []
-        try:
-            for upload, flags, date in messages:
-                if not isinstance(upload, RemoteUpload):
-                    raise MailError("The octets were uploaded to another store")
-                if upload.connection is None or upload.fault is not None:
-                    raise upload.fault or MailError()
-                uploads.append(upload)
-                told.append((upload.number, flags, date))
-            connection = uploads[0].connection if uploads else None
-            if any(upload.connection is not connection for upload in uploads):
-                raise MailboxUnreachable()  # it was started anew in the middle
+        with _taken(messages) as (connection, told):
             connection = connection or self.reach()
             asked = connection.call("append", self.account, path, told)
             appended: Appended = await asked
-        except BaseException:
-            for upload, _, _ in messages:
-                upload.abort()
-            raise
-        for upload in uploads:
-            upload.end()
         return appended
+
+
+Message = tuple[IUpload, Flags, int | None]
+
+
+@contextmanager
+def _taken(
+    messages: Sequence[Message],
+) -> Iterator[tuple[Connection | None, list[tuple[int, Flags, int | None]]]]:
+    """The connection that has all of the uploads, and their numbers there; whatever
+    happens they are spent then."""
+    told, uploads = [], []
+    try:
+        for upload, flags, date in messages:
+            if not isinstance(upload, RemoteUpload):
+                raise MailError("The octets were uploaded to another store")
+            if upload.connection is None or upload.fault is not None:
+                raise upload.fault or MailError()
+            uploads.append(upload)
+            told.append((upload.number, flags, date))
+        connection = uploads[0].connection if uploads else None
+        if any(upload.connection is not connection for upload in uploads):
+            raise MailboxUnreachable()  # it was started anew in the middle
+        yield connection, told
+    except BaseException:
+        for upload, _, _ in messages:
+            upload.abort()
+        raise
+    for upload in uploads:
+        upload.end()
 
 
 @implementer(IMailbox)
@@ -396,6 +410,14 @@ class RemoteMailbox:
     async def move(self, uids: Sequence[int], target: Path) -> Copied:
         moved: Copied = await self._ask("move", _list(uids), target)
         return moved
+
+    async def replace(self, uid: int, target: Path, message: Message) -> Appended:
+        with _taken([message]) as (connection, told):
+            if await self.opened() is not connection:
+                raise MailboxUnreachable()
+            asked = connection.call("replace", self._number, uid, target, told[0])
+            appended: Appended = await asked
+        return appended
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
         expunged: Expunged = await self._ask("expunge", _list(uids))

@@ -85,6 +85,7 @@ class StoreServer(Frames):
             "end_watch": self._end_watch,
             "upload": self._upload,
             "append": self._append,
+            "replace": self._replace,
             "begin": self._begin,
             "deliver": self._deliver,
             "program": self._program,
@@ -179,6 +180,18 @@ class StoreServer(Frames):
             (self._writers.pop(number), flags, date) for number, flags, date in messages
         ]
         return await tree.append(path, uploads)
+
+    async def _replace(
+        self,
+        number: int,
+        uid: int,
+        target: Path,
+        message: tuple[int, Flags, int | None],
+    ) -> Appended:
+        upload: Any = self._writers.pop(message[0])
+        return await self._mailboxes[number].replace(
+            uid, target, (upload, *message[1:])
+        )
 
     def _begin(self, number: int, envelope: Envelope) -> None:
         self._writers[number] = Refused()

@@ -11,8 +11,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ...errors import MailboxReadOnly, NoSuchMailbox
-from ...mailbox.interfaces import IMailbox
+from ...flags import Flags
+from ...mailbox.interfaces import IMailbox, IUpload
 from ...mailbox.model import (
+    Appended,
     Changes,
     Column,
     Copied,
@@ -212,6 +214,15 @@ class MaildirMailbox:
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
         live = self._writable()
         return await self.files.turn(lambda: change.expunge(self.files, live, uids))
+
+    async def replace(
+        self, uid: int, target: Path, message: tuple[IUpload, Flags, int | None]
+    ) -> Appended:
+        live = self._writable()
+        return await self._tree.taken(
+            [message],
+            lambda uploads: transfer.replace(self._tree, live, uid, target, uploads[0]),
+        )
 
     # -- watching -------------------------------------------------------------
 

@@ -160,6 +160,16 @@ class MaildirMailboxes:
     async def append(
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
     ) -> Appended:
+        return await self.taken(
+            messages, lambda uploads: transfer.append(self, path, uploads)
+        )
+
+    async def taken(
+        self,
+        messages: Sequence[tuple[IUpload, Flags, int | None]],
+        work: Callable[[list[transfer.Upload]], Awaitable[Appended]],
+    ) -> Appended:
+        """What `work` makes of the uploads in a turn; in the end they are spent."""
         now = int(time.time())
         uploads = []
         try:
@@ -175,15 +185,13 @@ class MaildirMailboxes:
             _abort(messages)
             raise
 
-        async def append() -> Appended:
+        async def run() -> Appended:
             try:  # the turn may run its work again, so the octets stay until it ends
-                return await self.files.turn(
-                    lambda: transfer.append(self, path, uploads)
-                )
+                return await self.files.turn(lambda: work(uploads))
             finally:
                 _abort(messages)
 
-        return await shielded(Deferred.fromCoroutine(append()))
+        return await shielded(Deferred.fromCoroutine(run()))
 
     # -- how much -------------------------------------------------------------
 
@@ -213,7 +221,7 @@ class MaildirMailboxes:
 
     async def need_room(self, octets: int, messages: int) -> None:
         """Within a turn.  Raises OverQuota if so many more do not fit."""
-        if not messages or not self.files.account.is_limited:
+        if not (octets or messages) or not self.files.account.is_limited:
             return
         if not self._trusted(octets, messages):
             await self._measure()

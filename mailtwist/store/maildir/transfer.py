@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from ...errors import MessageGone
 from ...flags import Flags
 from ...mailbox.model import Appended, Copied, Path
 from ..state import Message
@@ -82,29 +83,17 @@ async def move(
     if not messages:
         return Copied(into.row.uid_validity, [], [])
     transfer = _transfer(tree, live, into, messages)
-    uids = sorted(message.uid for message in messages)
+    leaving = _Leaving(files, live, into, messages)
 
     def run() -> tuple[Delta, Delta]:
         with files.transaction(live, into), _Pending(live, into, transfer) as pending:
             delta = _arrival(into, transfer.new, transfer.letters)
-            source = delta.row if into is live else live.row
-            row = evolve(source, highest_modseq=source.highest_modseq + 1)
-            departure = Delta(row, vanished=uids)
             files.record(into, delta)
-            files.record(live, departure)
-            files.state.add_removed(live.row.id, [m.base for m in messages])
+            departure = leaving.recorded(delta)
             pending.keep()
-        live.removed |= {message.base for message in messages}
-        stamp = _shown(into, transfer.new)
-        unlinked(live.folder, messages)
-        files.forget_removed(live)
-        departure = evolve(departure, stamp=scan.stamp_of(live.folder))
-        return evolve(delta, stamp=None if into is live else stamp), departure
+        return leaving.finished(delta, departure)
 
-    delta, departure = await files.thread(run)
-    files.applied(into, delta)
-    files.applied(live, departure)
-    files.cache_turn(files.cache.forget, live.row.object_id, uids)
+    leaving.applied(*await files.thread(run))
     return _copied(into, transfer)
 
 
@@ -142,6 +131,45 @@ def _transfer(
             )
         )
     return Transfer(list(messages), new, spelling.letters if spelling.added else None)
+
+
+@frozen
+class _Leaving:
+    """Messages that go from `live` in the transaction in which others come to `into`.
+
+    Whoever meets their files after that unlinks them."""
+
+    files: AccountFiles
+    live: Live
+    into: Live
+    messages: Sequence[Message]
+
+    def recorded(self, arrival: Delta) -> Delta:
+        """In a thread, in the transaction, behind the record of `arrival`."""
+        live = self.live
+        source = arrival.row if self.into is live else live.row
+        row = evolve(source, highest_modseq=source.highest_modseq + 1)
+        departure = Delta(row, vanished=sorted(m.uid for m in self.messages))
+        self.files.record(live, departure)
+        self.files.state.add_removed(live.row.id, [m.base for m in self.messages])
+        return departure
+
+    def finished(self, arrival: Delta, departure: Delta) -> tuple[Delta, Delta]:
+        """In a thread, after COMMIT: files get their names, and files go."""
+        live = self.live
+        live.removed |= {message.base for message in self.messages}
+        stamp = _shown(self.into, arrival.added)
+        unlinked(live.folder, self.messages)
+        self.files.forget_removed(live)
+        departure = evolve(departure, stamp=scan.stamp_of(live.folder))
+        return evolve(arrival, stamp=None if self.into is live else stamp), departure
+
+    def applied(self, arrival: Delta, departure: Delta) -> None:
+        """Every session sees it."""
+        files, live = self.files, self.live
+        files.applied(self.into, arrival)
+        files.applied(live, departure)
+        files.cache_turn(files.cache.forget, live.row.object_id, departure.vanished)
 
 
 # -- in a thread ------------------------------------------------------------------
@@ -223,69 +251,123 @@ def _arrival(
 
 # -- from a client ----------------------------------------------------------------
 
+Upload = tuple[Spool, Flags, int]  # with its internal date
+
 
 async def append(
-    tree: MaildirMailboxes,
-    path: Path,
-    uploads: Sequence[tuple[Spool, Flags, int]],
+    tree: MaildirMailboxes, path: Path, uploads: Sequence[Upload]
 ) -> Appended:
     """New files and their rows; all or none."""
-    files = tree.files
-    live = await files.opened(path)
+    live = await tree.files.opened(path)
     await tree.need_room(sum(spool.octets for spool, _, _ in uploads), len(uploads))
     if not uploads:
         return Appended(live.row.uid_validity, [])
-    bases = [tree.names.base(spool.octets) for spool, _, _ in uploads]
-    new = [
-        NewFile(live.folder, f"{PENDING}{base}", "cur", spool, internal_date=date)
-        for base, (spool, _, date) in zip(bases, uploads, strict=True)
-    ]
-    try:
-        for fault in await tree.writer.commit(new):
-            if fault is not None:
-                raise fault
-        added = await _numbered(files, live, bases, uploads)
-    except Exception:
-        await files.thread(_give_up, new)
-        raise
-    return Appended(live.row.uid_validity, [message.uid for message in added])
+    return await _Arrival(tree, live, uploads).made()
 
 
-async def _numbered(
-    files: AccountFiles,
-    live: Live,
-    bases: Sequence[str],
-    uploads: Sequence[tuple[Spool, Flags, int]],
-) -> list[Message]:
-    """Rows for files that are durable.
+async def replace(
+    tree: MaildirMailboxes, live: Live, uid: int, target: Path, upload: Upload
+) -> Appended:
+    """A new file there for one here, in one transaction; see IMailbox.replace."""
+    await tree.files.look(live)
+    into = await tree.files.opened(target)
+    for old in live.messages([uid]):
+        more = upload[0].octets - old.file_octets
+        if more > 0:
+            await tree.need_room(more, 0)
+        return await _Arrival(tree, into, [upload], (live, uid)).made()
+    raise MessageGone()
 
-    Another process may be faster again and again; the files are not written anew for
-    that, as the turn would do."""
 
-    def record() -> Delta:
-        with files.transaction(live):
-            delta = _arrival(live, added, spelling.letters if spelling.added else None)
-            files.record(live, delta)
-        return evolve(delta, stamp=_shown(live, added))
+class _Arrival:
+    """Messages of a client on their way into `live`; `replaced` goes with it."""
 
-    until = files.reactor.seconds() + CATCH_UP_S
-    while True:
+    def __init__(
+        self,
+        tree: MaildirMailboxes,
+        live: Live,
+        uploads: Sequence[Upload],
+        replaced: tuple[Live, int] | None = None,
+    ) -> None:
+        self._tree, self._live, self._uploads = tree, live, uploads
+        self._replaced = replaced
+        self._bases = [tree.names.base(spool.octets) for spool, _, _ in uploads]
+        self._committed = False
+
+    async def made(self) -> Appended:
+        """Durable files, then durable rows."""
+        files, live = self._tree.files, self._live
+        pairs = zip(self._bases, self._uploads, strict=True)
+        new = [
+            NewFile(live.folder, f"{PENDING}{base}", "cur", spool, internal_date=date)
+            for base, (spool, _, date) in pairs
+        ]
+        try:
+            for fault in await self._tree.writer.commit(new):
+                if fault is not None:
+                    raise fault
+            added = await self._numbered()
+        except Exception:
+            if not self._committed:  # else a look shows them
+                await files.thread(_give_up, new)
+            raise
+        return Appended(live.row.uid_validity, [message.uid for message in added])
+
+    async def _numbered(self) -> Sequence[Message]:
+        """Rows for the files.
+
+        Another process may be faster again and again; the files are not written anew
+        for that, as the turn would do."""
+        files = self._tree.files
+        until = files.reactor.seconds() + CATCH_UP_S
+        while True:
+            arrival, leaving = self._arrival(), self._leaving()
+            try:
+                arrival, departure = await files.thread(self._record, arrival, leaving)
+            except Behind as behind:
+                files.caught_up(behind, until)
+                continue
+            if leaving is None:
+                files.applied(self._live, arrival)
+            else:
+                leaving.applied(arrival, departure)
+            return arrival.added
+
+    def _arrival(self) -> Delta:
+        live = self._live
         spelling = Spelling(live.names)
         modseq, now = live.row.highest_modseq + 1, int(time.time())
         added: list[Message] = []
-        for uid, (spool, flags, date) in enumerate(uploads, live.row.uid_next):
-            octets, base = spool.octets, bases[len(added)]
+        for uid, (spool, flags, date) in enumerate(self._uploads, live.row.uid_next):
+            octets, base = spool.octets, self._bases[len(added)]
             info, keywords = spelling.written(spelling.named(flags))
             added.append(
                 Message(uid, base, info, keywords, modseq, octets, octets, date, now)
             )
-        try:
-            delta = await files.thread(record)
-        except Behind as behind:
-            files.caught_up(behind, until)
-        else:
-            files.applied(live, delta)
-            return added
+        return _arrival(live, added, spelling.letters if spelling.added else None)
+
+    def _leaving(self) -> _Leaving | None:
+        if self._replaced is None:
+            return None
+        live, uid = self._replaced
+        messages = live.messages([uid])
+        if not messages:
+            raise MessageGone()
+        return _Leaving(self._tree.files, live, self._live, messages)
+
+    def _record(self, arrival: Delta, leaving: _Leaving | None) -> tuple[Delta, Delta]:
+        """In a thread; the second delta is of the mailbox that a message leaves."""
+        files, into = self._tree.files, self._live
+        lives = (into,) if leaving is None else (leaving.live, into)
+        departure = arrival
+        with files.transaction(*lives):
+            files.record(into, arrival)
+            if leaving is not None:
+                departure = leaving.recorded(arrival)
+        self._committed = True
+        if leaving is not None:
+            return leaving.finished(arrival, departure)
+        return evolve(arrival, stamp=_shown(into, arrival.added)), departure
 
 
 def _give_up(new: Sequence[NewFile]) -> None:
