@@ -215,6 +215,22 @@ class BadMessage(MailError):
     status, public = "5.6.0", "Message is malformed"
 
 
+class UnknownEncoding(MailError):
+    """A content transfer encoding that cannot be undone, or kept (RFC 3516 §4.3)."""
+
+    status, public = "5.6.1", "Content transfer encoding is not known"
+
+
+class BadUrl(MailError):
+    """A URL that names no octets the client may have (RFC 4469 §4.1)."""
+
+    status, public = "5.5.4", "The URL cannot be fetched"
+
+    def __init__(self, url: bytes, public: str | None = None) -> None:
+        super().__init__(public)
+        self.url = url
+
+
 class OverQuota(MailError):
     status, public = "4.2.2", "Mailbox full"
 

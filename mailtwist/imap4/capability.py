@@ -19,7 +19,8 @@ class Situation:
 
     `starttls`: it can be had on this listener.  `plaintext`: passwords may be sent on a
     connection without TLS.  `mechanisms`: SASL mechanisms offered now, in upper case.
-    `missing`: capabilities by name that the avatar cannot give.
+    `missing`: capabilities by name that the avatar cannot give.  `append_limit`: octets
+    of the largest message that APPEND takes.
     """
 
     state: State
@@ -28,6 +29,7 @@ class Situation:
     plaintext: bool = False
     mechanisms: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
+    append_limit: int = 0
 
     @property
     def logged_in(self) -> bool:
@@ -52,12 +54,19 @@ def _logged_in(situation: Situation) -> bool:
 
 @frozen
 class CapabilityRow:
-    """`enables`: ENABLE knows it (RFC 5161 §3.1)."""
+    """`enables`: ENABLE knows it (RFC 5161 §3.1).  `value`: what is told behind the
+    name and "="."""
 
     name: str
     rfc: str
     when: Condition
     enables: bool = False
+    value: Callable[[Situation], object] | None = None
+
+    def told(self, situation: Situation) -> str:
+        if self.value is None:
+            return self.name
+        return f"{self.name}={self.value(situation)}"
 
 
 CAPABILITIES = (
@@ -82,6 +91,11 @@ CAPABILITIES = (
     CapabilityRow("UNSELECT", "RFC 3691", _logged_in),
     CapabilityRow("UIDPLUS", "RFC 4315", _logged_in),
     CapabilityRow("MOVE", "RFC 6851", _logged_in),
+    CapabilityRow("MULTIAPPEND", "RFC 3502", _logged_in),
+    CapabilityRow("REPLACE", "RFC 8508", _logged_in),
+    CapabilityRow(
+        "APPENDLIMIT", "RFC 7889", _logged_in, value=lambda s: s.append_limit
+    ),
     CapabilityRow("SPECIAL-USE", "RFC 6154", _logged_in),
     CapabilityRow("CREATE-SPECIAL-USE", "RFC 6154", _logged_in),
     CapabilityRow("LIST-EXTENDED", "RFC 5258", _logged_in),
@@ -104,7 +118,7 @@ CAPABILITIES = (
 def capabilities(situation: Situation) -> bytes:
     """The names with single spaces, as they stand behind CAPABILITY."""
     told = [
-        row.name
+        row.told(situation)
         for row in CAPABILITIES
         if row.name not in situation.missing and row.when(situation)
     ]

@@ -107,6 +107,10 @@ _ROWS = (
     CommandRow("STORE", "RFC 3501 §6.4.6", SELECTED, store.store, keeps_numbers=True),
     CommandRow("COPY", "RFC 3501 §6.4.7", SELECTED, store.copy, try_create=True),
     CommandRow("MOVE", "RFC 6851 §3.1", SELECTED, store.move, try_create=True),
+    CommandRow("REPLACE", "RFC 8508 §3.2", SELECTED, append.replace, try_create=True),
+    CommandRow(
+        "UID REPLACE", "RFC 8508 §3.3", SELECTED, append.replace, try_create=True
+    ),
     CommandRow("UID EXPUNGE", "RFC 4315 §2.1", SELECTED, store.expunge),
     CommandRow("UID SEARCH", "RFC 3501 §6.4.8", SELECTED, search.search),
     CommandRow("UID SORT", "RFC 5256 §3", SELECTED, sort.sort),

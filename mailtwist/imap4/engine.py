@@ -30,6 +30,7 @@ from ..errors import (
 from .commands import COMMANDS, CommandRow, State
 from .events import (
     AppendEnd,
+    AppendMore,
     AppendOctets,
     AppendStart,
     Asked,
@@ -50,16 +51,18 @@ from .framer import (
     Piece,
     Wanted,
 )
+from .grammar.append import AppendReader
 from .grammar.scanner import CommandScanner
 from .grammar.session import base64
 from .grammar.strings import atom, end_of_command, sp
 from .response import Answer, Kind
-from .types import Append
+from .types_append import Append, MessageStart, Step, TextPart
 
 
 class _Mode(Enum):
     COMMANDS = auto()
     APPENDING = auto()  # octets of a message
+    APPENDED = auto()  # an APPEND that was whole without any
     CHALLENGED = auto()  # a SASL response
     IDLING = auto()
 
@@ -98,6 +101,8 @@ class IMAP4Engine:
         self._open: Event | None = None  # waits for an answer
         self._tag: bytes | None = None
         self._row: CommandRow | None = None
+        self._reader: AppendReader | None = None  # of the APPEND under way
+        self._message_octets = 0  # announced of the message in hand
 
     @property
     def pending(self) -> int:
@@ -134,6 +139,9 @@ class IMAP4Engine:
                 event = self._line_event(self._auth_response)
             case _Mode.IDLING:
                 event = self._line_event(self._idle_done)
+            case _Mode.APPENDED:
+                self._mode = _Mode.COMMANDS
+                event = AppendEnd()
             case _:
                 piece = self._framer.next_piece()
                 event = None if piece is None else self._piece_event(piece)
@@ -171,39 +179,67 @@ class IMAP4Engine:
                 return Continue()
             case MessageOctets(octets):
                 return AppendOctets(octets)
-            case MessageTail(rest):
+            case MessageTail(frame):
                 self._mode = _Mode.COMMANDS
-                if rest.strip(b" "):
-                    return Refused(self._tag, SyntaxFault("end of command", 0))
-                return AppendEnd()
+                return self._append_event(frame, AppendEnd)
             case Broken(tag, fault, fatal):
                 if self._mode is not _Mode.APPENDING:
                     self._tag, self._row = tag, None
                 self._mode = _Mode.COMMANDS
                 return Refused(self._tag, fault, fatal=fatal)
             case MessageHead(frame):
-                event = self._command_event(frame)
+                if self._mode is _Mode.APPENDING:
+                    event = self._append_event(frame, AppendMore)
+                else:
+                    event = self._command_event(frame)
                 if isinstance(event, Refused):
+                    self._mode = _Mode.COMMANDS
                     self._framer.refuse()
                 return event
             case Frame():
                 return self._command_event(piece)
 
+    def _append_event(self, frame: Frame, event: type[AppendMore | AppendEnd]) -> Event:
+        """An APPEND goes on."""
+        if self._reader is None:
+            return Refused(self._tag, MailError())
+        try:
+            return event(self._append_steps(self._scanner(frame), self._reader))
+        except MailError as fault:
+            return Refused(self._tag, fault)
+
+    def _append_steps(
+        self, s: CommandScanner, reader: AppendReader
+    ) -> tuple[Step, ...]:
+        """Raises MessageTooBig for a message whose literals are over the limit."""
+        steps = reader.read(s)
+        for step in steps:
+            if isinstance(step, MessageStart):
+                self._message_octets = 0
+            elif isinstance(step, TextPart):
+                self._message_octets += step.octets
+        if self._message_octets > self.config.message_octets:
+            raise MessageTooBig()
+        return steps
+
+    def _scanner(self, frame: Frame) -> CommandScanner:
+        return CommandScanner(frame, delimiter=self.config.delimiter, utf8=self.utf8)
+
     def _command_event(self, frame: Frame) -> Asked | AppendStart | Refused:
         """A whole command: its row in the table, the state, then its grammar."""
         self._tag = self._row = None
-        s = CommandScanner(frame, delimiter=self.config.delimiter, utf8=self.utf8)
+        s = self._scanner(frame)
         try:
             self._tag = s.match(TAG, "a tag")[0]
             sp(s)
             row = self._row = self._row_of(s)
             self._check(row)
             command = row.grammar(s)
-            end_of_command(s)
             if isinstance(command, Append):
-                if command.octets > self.config.message_octets:
-                    raise MessageTooBig()
-                return AppendStart(self._tag, row, command)
+                self._reader = AppendReader(command)
+                steps = self._append_steps(s, self._reader)
+                return AppendStart(self._tag, row, command, steps)
+            end_of_command(s)
             return Asked(self._tag, row, command)
         except BadMailboxName as fault:
             selects = self._row is not None and self._row.name in ("SELECT", "EXAMINE")
@@ -250,7 +286,8 @@ class IMAP4Engine:
         rest of them is skipped.
         """
         event, self._open = self._open, None
-        if isinstance(event, AppendStart) or self._mode is _Mode.APPENDING:
+        appends = isinstance(event, AppendStart | AppendMore)
+        if appends or self._mode is _Mode.APPENDING:
             self._framer.refuse()
         self._mode = _Mode.COMMANDS
         if answer.kind is Kind.BAD:
@@ -275,8 +312,14 @@ class IMAP4Engine:
             self.state = after_no
 
     def accept_append(self) -> bytes:
-        """Take the message of the open AppendStart: octets to write, b"" if none."""
-        self._open, self._mode = None, _Mode.APPENDING
+        """Take what the open AppendStart or AppendMore announces: octets to write, b""
+        if none."""
+        event, self._open = self._open, None
+        steps = event.steps if isinstance(event, AppendStart | AppendMore) else ()
+        if not steps or not isinstance(steps[-1], TextPart):
+            self._mode = _Mode.APPENDED
+            return b""
+        self._mode = _Mode.APPENDING
         return Continue().octets if self._framer.accept() else b""
 
     def challenge(self, octets: bytes) -> bytes:

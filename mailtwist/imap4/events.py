@@ -11,14 +11,15 @@ from attrs import field, frozen
 from ..errors import MailError
 from ..secret import Secret
 from .commands import CommandRow
-from .types import Append, Command
+from .types import Command
+from .types_append import Append, Step
 
 
 @frozen
 class Asked:
     """A command that is allowed in this state (*answered*).
 
-    APPEND never comes this way but as AppendStart.
+    APPEND and REPLACE never come this way but as AppendStart.
     """
 
     tag: bytes
@@ -51,16 +52,26 @@ class Continue:
 
 @frozen
 class AppendStart:
-    """An APPEND, up to its literal.
+    """An APPEND or REPLACE, up to its first literal with octets of a message.
 
-    Either `engine.accept_append()`, whose octets are written, and the message follows
-    as AppendOctets and AppendEnd (or Refused); or `engine.finish(answer)` with NO: the
-    client keeps the message, or what it sends of it unasked is swallowed.
+    Either `engine.accept_append()`, whose octets are written, and these follow as
+    AppendOctets, then AppendMore for each further literal and AppendEnd (or Refused);
+    or `engine.finish(answer)` with NO: the client keeps what it did not send, and what
+    it sends unasked is swallowed.
     """
 
     tag: bytes
     row: CommandRow
     command: Append
+    steps: tuple[Step, ...] = ()
+
+
+@frozen
+class AppendMore:
+    """The command up to its next literal with octets of a message; answered as
+    AppendStart."""
+
+    steps: tuple[Step, ...]
 
 
 @frozen
@@ -72,7 +83,9 @@ class AppendOctets:
 
 @frozen
 class AppendEnd:
-    """The message and its command are whole (*answered*)."""
+    """The last message and the command are whole (*answered*)."""
+
+    steps: tuple[Step, ...] = ()
 
 
 @frozen
@@ -92,6 +105,7 @@ Event = (
     | Refused
     | Continue
     | AppendStart
+    | AppendMore
     | AppendOctets
     | AppendEnd
     | AuthResponse

@@ -23,8 +23,9 @@ from ..errors import LineTooLong, MailError, MessageTooBig
 TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]{1,100}')
 
 _MARKER = re.compile(rb"\{([0-9]+)(\+?)\}\Z")
-_APPEND = re.compile(rb"[^ ]+ APPEND ", re.I)
-_APPEND_MAILBOX = re.compile(rb"[^ ]+ APPEND \{[0-9]+\+?\}\r\n\Z", re.I)
+_APPEND = re.compile(rb"[^ ]+ (?:APPEND|(?:UID )?REPLACE [^ ]+) ", re.I)
+_ARGUMENT = re.compile(rb"~?\{[0-9]+\+?\}\r\n\Z")
+_URL = re.compile(rb"[ (]URL \{[0-9]+\+?\}\r\n\Z", re.I)
 _CUT_MARKER = re.compile(rb"\A[0-9]+\+\}\Z")  # of more digits than are kept
 _KEPT = 32  # octets of a skipped line that may hold its marker
 _SWALLOW_FACTOR = 4  # times the largest message: what is skipped before BYE
@@ -49,7 +50,12 @@ class Wanted:
 
 @frozen
 class MessageHead:
-    """APPEND up to the "{n}" CRLF of its message; accept() or refuse() is next."""
+    """APPEND or REPLACE up to the "{n}" CRLF of a message, or of a part of one;
+    accept() or refuse() is next.
+
+    The first begins at the tag, each other behind the octets that were announced
+    before.
+    """
 
     frame: Frame
 
@@ -61,9 +67,9 @@ class MessageOctets:
 
 @frozen
 class MessageTail:
-    """What followed the message on its last line; not empty is a fault."""
+    """What followed the last octets that were announced, up to the line end."""
 
-    rest: bytes
+    frame: Frame
 
 
 @frozen
@@ -83,7 +89,6 @@ class _Mode(Enum):
     LITERAL = auto()  # `_left` octets of a literal that is kept
     HEAD = auto()  # a message was announced, accept() or refuse() must come
     MESSAGE = auto()  # `_left` octets of a message
-    TAIL = auto()  # the line behind a message
     SWALLOW = auto()  # `_left` octets of a literal nobody wants
     SKIP = auto()  # the rest of a line nobody wants
     DYING = auto()  # more was sent unasked than is skipped
@@ -102,7 +107,6 @@ class CommandFramer:
             _Mode.LITERAL: self._literal,
             _Mode.HEAD: lambda: False,
             _Mode.MESSAGE: self._message,
-            _Mode.TAIL: self._message_tail,
             _Mode.SWALLOW: self._swallow,
             _Mode.SKIP: self._skip,
             _Mode.DYING: self._die,
@@ -117,6 +121,7 @@ class CommandFramer:
         self._literals: dict[int, bytes] = {}
         self._literal_octets = self._left = self._swallowed = 0
         self._synchronizing = False
+        self._appending = False  # octets of a message were behind this command's start
         self._searched = 0  # octets of _buffer known to hold no LF
         self._last = b""  # end of a line that is skipped
 
@@ -151,18 +156,22 @@ class CommandFramer:
 
     def accept(self) -> bool:
         """The announced message is wanted; True if the client waits for "+"."""
-        self._mode = _Mode.MESSAGE if self._left else _Mode.TAIL
+        self._mode = _Mode.MESSAGE if self._left else _Mode.LINE
+        self._appending = True
         self._text.clear()
+        self._literals, self._literal_octets = {}, 0
         return self._synchronizing
 
     def refuse(self) -> None:
-        """The announced message, or what is left of it, is not wanted."""
+        """The announced message, or what is left of the command, is not wanted."""
         if self._mode is _Mode.HEAD and self._synchronizing:
             self._reset()  # the client sees NO and does not send it
-        elif self._mode in (_Mode.HEAD, _Mode.MESSAGE):
+        elif self._mode is _Mode.HEAD or (
+            self._appending and self._mode in (_Mode.MESSAGE, _Mode.LITERAL)
+        ):
             self._start_swallow(self._left)
-        elif self._mode is _Mode.TAIL:
-            self._mode = _Mode.SKIP
+        elif self._appending and self._mode is _Mode.LINE:
+            self._mode, self._last = _Mode.SKIP, b""
 
     # -- lines: each step gives a piece, True to go on, False to wait -----------------
 
@@ -191,15 +200,17 @@ class CommandFramer:
             start = bytes(self._text[:200]) or bytes(self._buffer[:200])
             self._text.clear()
             self._literals = {}
-            return Broken(tag_of(start), fault)
+            return Broken(None if self._appending else tag_of(start), fault)
         if line is None:
             return False
         self._text += line
         marker = _MARKER.search(line)
         if marker is not None:
             return self._announced(_number(marker[1]), bool(marker[2]))
-        frame = Frame(bytes(self._text), self._literals)
+        frame, appending = Frame(bytes(self._text), self._literals), self._appending
         self._reset()
+        if appending:
+            return MessageTail(frame)
         # Quirk: some clients send a line end too many behind a literal.
         return frame if frame.text else True
 
@@ -207,12 +218,12 @@ class CommandFramer:
         """A literal comes: where do its octets go?"""
         self._text += b"\r\n"
         self._left, self._synchronizing = octets, not plus
-        if _APPEND.match(self._text) and not _APPEND_MAILBOX.match(self._text):
+        if self._announces_message():
             self._mode = _Mode.HEAD
             return MessageHead(Frame(bytes(self._text), self._literals))
         self._literal_octets += octets
         if self._literal_octets > self._config.literal_octets:
-            tag = tag_of(bytes(self._text[:200]))
+            tag = None if self._appending else tag_of(bytes(self._text[:200]))
             self._reset()
             if plus:
                 self._start_swallow(octets)
@@ -221,6 +232,18 @@ class CommandFramer:
             )
         self._mode = _Mode.LITERAL
         return True if plus else Wanted()
+
+    def _announces_message(self) -> bool:
+        """True if the literal is no argument of a command, which is kept, but octets of
+        a message (or may be: the grammar will say)."""
+        start = _APPEND.match(self._text)
+        if start is None and not self._appending:
+            return False
+        if start is not None and _ARGUMENT.match(self._text, start.end()):
+            return False  # the mailbox
+        found = _URL.search(self._text)
+        within = self._appending or b"CATENATE" in self._text.upper()
+        return found is None or not within
 
     def _literal(self) -> bool:
         if len(self._buffer) < self._left:
@@ -237,21 +260,8 @@ class CommandFramer:
         del self._buffer[: self._left]
         self._left -= len(octets)
         if not self._left:
-            self._mode = _Mode.TAIL
+            self._mode = _Mode.LINE
         return MessageOctets(octets)
-
-    def _message_tail(self) -> Piece | bool:
-        try:
-            line = self._take_line(self._config.line_octets)
-        except LineTooLong as fault:
-            return Broken(None, fault)
-        if line is None:
-            return False
-        marker = _MARKER.search(line)
-        self._reset()
-        if marker is not None and marker[2]:
-            self._start_swallow(_number(marker[1]))
-        return MessageTail(line)
 
     # -- skipping ---------------------------------------------------------------------
 

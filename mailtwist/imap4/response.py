@@ -17,6 +17,7 @@ from ..errors import (
     BadMailboxName,
     BadParameter,
     BadSequence,
+    BadUrl,
     EncryptionNeeded,
     LineTooLong,
     LoginExpired,
@@ -36,6 +37,7 @@ from ..errors import (
     SyntaxFault,
     SystemBusy,
     UnknownCommand,
+    UnknownEncoding,
     UnknownUse,
 )
 from ..flags import RECENT, SYSTEM, Flags
@@ -106,6 +108,7 @@ _CODES: tuple[tuple[type[MailError], bytes], ...] = (
     (NotPermitted, b"NOPERM"),
     (OverQuota, b"OVERQUOTA"),
     (MessageTooBig, b"TOOBIG"),  # RFC 4469 §4.2
+    (UnknownEncoding, b"UNKNOWN-CTE"),  # RFC 3516 §4.3
     (StorageFull, b"UNAVAILABLE"),
     (SystemBusy, b"UNAVAILABLE"),
     (MailboxUnreachable, b"UNAVAILABLE"),
@@ -131,6 +134,8 @@ def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
         return no(fault.public, b"TRYCREATE")
     if isinstance(fault, BadCharset):
         return no(fault.public, b"BADCHARSET (%b)" % b" ".join(KNOWN_CHARSETS))
+    if isinstance(fault, BadUrl):
+        return no(fault.public, bad_url(fault.url))
     for kind, code in _CODES:
         if isinstance(fault, kind):
             return no(fault.public, code)
@@ -201,6 +206,14 @@ def flag_list(flags: Flags, *, recent: bool = False) -> bytes:
 
 
 # -- response codes ---------------------------------------------------------------
+
+_NO_URL_TEXT = re.compile(rb"[^ -\\^-~]")
+
+
+def bad_url(url: bytes) -> bytes:
+    """BADURL (RFC 4469 §4.1) with the URL as the client wrote it, but for what cannot
+    stand in a response code."""
+    return b"BADURL " + _NO_URL_TEXT.sub(b"?", url[:1000])
 
 
 def append_uid(appended: Appended) -> bytes:

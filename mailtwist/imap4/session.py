@@ -17,14 +17,14 @@ from ..config.model import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import SYSTEM, Flags
 from ..foreign import NOTHING, missing
-from ..mailbox.interfaces import IMailbox, IMailboxes, IUpload
+from ..mailbox.interfaces import IMailbox, IMailboxes
 from ..mailbox.model import Changes, Path
+from .appending import Appending
 from .capability import Situation, capabilities
 from .commands import CommandRow
 from .engine import IMAP4Engine
 from .response import flag_list
 from .selected import Selected
-from .types import Append
 
 log = Logger()
 
@@ -85,8 +85,7 @@ class Session:
     qresync: bool = False
     stale: bool = False
     tag: bytes = b""
-    upload: IUpload | None = None  # of the APPEND in hand
-    append: Append | None = None
+    appending: Appending | None = None  # the APPEND in hand
     appended_to: Path | None = None  # the last APPEND found it, so the next need not
     _looked_at: float = 0.0
     _keywords: Flags = frozenset()  # told in FLAGS
@@ -136,6 +135,7 @@ class Session:
             self.starttls,
             self.authenticator.plaintext(tls=tls),
             self.authenticator.mechanisms(self.peer),
+            append_limit=self.config.message_octets,
             missing=NOTHING if self.login is None else missing(self.login.account),
         )
 
@@ -246,11 +246,11 @@ class Session:
     async def close(self) -> None:
         """The connection is gone: nothing of the session stays behind."""
         self._out, self._held = [], 0
-        upload, self.upload, self.append = self.upload, None, None
+        appending, self.appending = self.appending, None
         login, self.login = self.login, None
         try:
-            if upload is not None:
-                upload.abort()
+            if appending is not None:
+                appending.abort()
             await self.leave()
         finally:
             if login is not None:

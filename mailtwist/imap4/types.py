@@ -14,10 +14,10 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from ..flags import Flags
 from ..mailbox.model import FlagChange, Path
 from ..secret import Secret
 from ..seqset import SequenceSet
+from .types_append import Append
 from .types_search import PartialRange, Search, Sort, Thread
 
 # -- any state --------------------------------------------------------------------
@@ -158,6 +158,7 @@ class StatusItem(Enum):
     UIDVALIDITY = "UIDVALIDITY"
     UNSEEN = "UNSEEN"
     HIGHESTMODSEQ = "HIGHESTMODSEQ"  # RFC 7162 §3.1.7
+    APPENDLIMIT = "APPENDLIMIT"  # RFC 7889 §3.1
 
 
 class ListSelect(Enum):
@@ -210,21 +211,6 @@ class Status:
 
     path: Path
     items: tuple[StatusItem, ...]
-
-
-@frozen
-class Append:
-    """APPEND (§6.3.11) up to its literal; the octets come as engine events.
-
-    `internal_date` is seconds since 1970 UTC, None for now.  `synchronizing`: the
-    client waits for "+" before it sends.
-    """
-
-    path: Path
-    flags: Flags
-    internal_date: int | None
-    octets: int
-    synchronizing: bool = True
 
 
 @frozen

@@ -6,6 +6,8 @@ from mailtwist.config.model import Imap4
 from mailtwist.imap4.commands import State
 from mailtwist.imap4.engine import IMAP4Engine
 from mailtwist.imap4.events import (
+    AppendEnd,
+    AppendMore,
     AppendOctets,
     AppendStart,
     Asked,
@@ -74,6 +76,8 @@ class Conversation:
                 return b""
             case AppendStart() if not self.refuse_appends:
                 return self.engine.accept_append()
+            case AppendMore():
+                return self.engine.accept_append()
             case Asked(row=row) if row.name == "AUTHENTICATE":
                 return self.engine.challenge(b"?")
             case AuthResponse():
@@ -92,7 +96,12 @@ class Conversation:
                 self.events.append(event.octets)
         elif isinstance(event, Refused):
             self.events.append((event.tag, type(event.fault), event.fatal))
-        elif isinstance(event, Asked | AppendStart):
+        elif isinstance(event, AppendStart):
+            row = event.row.name
+            self.events.append((event.tag, row, event.command, event.steps))
+        elif isinstance(event, AppendMore | AppendEnd):
+            self.events.append((type(event), event.steps))
+        elif isinstance(event, Asked):
             self.events.append((event.tag, event.row.name, told(event.command)))
         elif isinstance(event, AuthResponse):
             self.events.append(event.octets.reveal())

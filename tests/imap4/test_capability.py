@@ -73,7 +73,8 @@ class CommandTableTests(SynchronousTestCase):
 
     def test_try_create_is_for_commands_with_a_target(self):
         found = {row.name for row in COMMANDS.values() if row.try_create}
-        wanted = {"APPEND", "COPY", "MOVE", "UID COPY", "UID MOVE"}
+        wanted = {"APPEND", "COPY", "MOVE", "REPLACE"}
+        wanted |= {"UID COPY", "UID MOVE", "UID REPLACE"}
         self.assertEqual(found, wanted)
 
     def test_uid_forms_need_a_mailbox(self):

@@ -30,6 +30,7 @@ from mailtwist.imap4.events import (
 )
 from mailtwist.imap4.response import answer_for, bad, no, no_for, ok
 from mailtwist.imap4.types import Append, Login, Noop, Select, StartTls
+from mailtwist.imap4.types_append import MessageEnd, MessageStart, TextPart
 
 from .talk import SMALL, Conversation, cuts, split
 
@@ -43,6 +44,11 @@ STREAM = st.lists(
             b"e SEARCH SUBJECT {3}\r\nabc\r\n",
             b"f APPEND x (\\Seen) {12+}\r\nz LOGOUT\r\n..\r\n",
             b"g APPEND x {70000}\r\n",
+            b"q APPEND x {2+}\r\nhi (\\Seen) ~{3+}\r\nz\0z\r\n",
+            b"r APPEND x {2+}\r\nhi {3}\r\nabc\r\n",
+            b"s APPEND x CATENATE (URL /a TEXT {3+}\r\nabc URL {2+}\r\n/b)\r\n",
+            b"u UID REPLACE 7 x CATENATE (URL /a URL /b)\r\n",
+            b"v REPLACE 7 x {2+}\r\nhi {2+}\r\nhi\r\n",
             b"h APPEND // {5+}\r\nabcde\r\n",
             b"i IDLE\r\n",
             b"DONE\r\n",
@@ -261,14 +267,15 @@ class AppendTests(SynchronousTestCase):
     def test_flags_and_date_may_be_left_out(self):
         """Twisted's server answered BAD to the common form."""
         one, event = self.start(b"a APPEND Sent {5}\r\n")
-        self.assertEqual(event.command, Append(("Sent",), frozenset(), None, 5))
+        self.assertEqual(event.command, Append(("Sent",)))
+        self.assertEqual(event.steps, (MessageStart(), TextPart(5)))
         self.assertEqual(one.accept_append(), b"+ Ready for the literal\r\n")
         one.receive(b"hel")
         self.assertEqual(one.next_event(), AppendOctets(b"hel"))
         self.assertIsNone(one.next_event())
         one.receive(b"lo\r\nb NOOP\r\n")
         self.assertEqual(one.next_event(), AppendOctets(b"lo"))
-        self.assertEqual(one.next_event(), AppendEnd())
+        self.assertEqual(one.next_event(), AppendEnd((MessageEnd(),)))
         self.assertIsNone(one.next_event())
         self.assertEqual(one.finish(ok("x", b"APPENDUID 1 2")).split()[0], b"a")
         self.assertEqual(one.next_event().tag, b"b")
@@ -315,7 +322,7 @@ class AppendTests(SynchronousTestCase):
             (b"a APPEND // {10+}\r\n", BadMailboxName),
             (b"a APPEND x (\\Foo) {10+}\r\n", BadParameter),
             (b'a APPEND x "yesterday" {10+}\r\n', SyntaxFault),
-            (b"a APPEND x ~{10+}\r\n", SyntaxFault),
+            (b"a APPEND x ~~{10+}\r\n", SyntaxFault),
         ]:
             found = Conversation().hear(line + b"z LOGOUT\r\n\r\nb NOOP\r\n")
             self.assertEqual(found.events[0], (b"a", fault, False))
@@ -329,10 +336,10 @@ class AppendTests(SynchronousTestCase):
 
     def test_an_empty_message_is_announced_as_such(self):
         one, event = self.start(b"a APPEND x {0}\r\n")
-        self.assertEqual(event.command.octets, 0)
+        self.assertEqual(event.steps[-1].octets, 0)
         one.accept_append()
         one.receive(b"\r\n")
-        self.assertEqual(one.next_event(), AppendEnd())
+        self.assertEqual(one.next_event(), AppendEnd((MessageEnd(),)))
 
 
 class StartTlsTests(SynchronousTestCase):

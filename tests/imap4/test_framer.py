@@ -29,6 +29,9 @@ STREAM = st.lists(
             b"c LOGIN {3+}\r\nx\r\n {4}\r\n{2+}\r\n",
             b"d APPEND x {10+}\r\n",
             b"e APPEND {1+}\r\nx (\\Seen) {6}\r\n",
+            b"k APPEND x {3+}\r\nabc {4+}\r\ndefg (\\Seen) ~{2+}\r\nhi\r\n",
+            b"l APPEND x CATENATE (URL {2+}\r\n/x TEXT {3+}\r\nabc URL {2}\r\n",
+            b"m UID REPLACE 5 {1+}\r\nx {6+}\r\n",
             b"f LOGIN {2000+}\r\n",
             b"g LOGIN {2000}\r\n",
             b"h " + TOO_LONG + b"{7+}\r\n",
@@ -99,12 +102,14 @@ class FramerTests(SynchronousTestCase):
     def test_the_message_of_an_append_is_announced_and_streamed(self):
         pieces = read([b"a APPEND x {5}\r\n", b"he", b"llo\r\n"])
         head = MessageHead(Frame(b"a APPEND x {5}\r\n"))
-        self.assertEqual(pieces, [head, MessageOctets(b"hello"), MessageTail(b"")])
+        self.assertEqual(
+            pieces, [head, MessageOctets(b"hello"), MessageTail(Frame(b""))]
+        )
 
     def test_the_mailbox_of_an_append_may_be_a_literal(self):
         pieces = read([b"a append {1+}\r\nx {2+}\r\nhi\r\n"])
         head = MessageHead(Frame(b"a append {1+}\r\n {2+}\r\n", {15: b"x"}))
-        self.assertEqual(pieces, [head, MessageOctets(b"hi"), MessageTail(b"")])
+        self.assertEqual(pieces, [head, MessageOctets(b"hi"), MessageTail(Frame(b""))])
 
     def test_a_refused_synchronizing_message_is_not_waited_for(self):
         pieces = read([b"a APPEND x {5}\r\nb NOOP\r\n"], accept=False)
@@ -124,9 +129,65 @@ class FramerTests(SynchronousTestCase):
             self.assertEqual(framer.next_piece(), MessageOctets(bytes(65536)))
             self.assertEqual(framer.pending, 0)
 
-    def test_text_behind_a_message_is_handed_out_with_its_literal_skipped(self):
-        pieces = read([b"a APPEND x {2+}\r\nhi {8+}\r\nz NOOP\r\n\r\nb NOOP\r\n"])
-        self.assertEqual(pieces[2:], [MessageTail(b" {8+}"), Frame(b"b NOOP")])
+    def test_each_message_is_announced(self):
+        pieces = read([b"a APPEND x {2+}\r\nhi {8+}\r\nz NOOP\r\n ~{1+}\r\n\0\r\n"])
+        wanted = [
+            MessageHead(Frame(b" {8+}\r\n")),
+            MessageOctets(b"z NOOP\r\n"),
+            MessageHead(Frame(b" ~{1+}\r\n")),
+            MessageOctets(b"\0"),
+            MessageTail(Frame(b"")),
+        ]
+        self.assertEqual(pieces[2:], wanted)
+
+    def test_a_url_is_kept_and_a_text_is_streamed(self):
+        for stream, wanted, why in [
+            (
+                b"a APPEND x CATENATE (URL {2+}\r\n/y TEXT {1+}\r\n"
+                b"z URL {1+}\r\n/)\r\n",
+                [
+                    MessageHead(
+                        Frame(
+                            b"a APPEND x CATENATE (URL {2+}\r\n TEXT {1+}\r\n",
+                            {31: b"/y"},
+                        )
+                    ),
+                    MessageOctets(b"z"),
+                    MessageTail(Frame(b" URL {1+}\r\n)", {11: b"/"})),
+                ],
+                "before and behind a text",
+            ),
+            (
+                b"a APPEND URL {1+}\r\nz\r\n",
+                [
+                    MessageHead(Frame(b"a APPEND URL {1+}\r\n")),
+                    MessageOctets(b"z"),
+                    MessageTail(Frame(b"")),
+                ],
+                "a mailbox of that name",
+            ),
+            (
+                b"a UID REPLACE 4 {1+}\r\nx {1+}\r\nz\r\n",
+                [
+                    MessageHead(
+                        Frame(b"a UID REPLACE 4 {1+}\r\n {1+}\r\n", {22: b"x"})
+                    ),
+                    MessageOctets(b"z"),
+                    MessageTail(Frame(b"")),
+                ],
+                "the mailbox of REPLACE",
+            ),
+        ]:
+            self.assertEqual(read([stream]), wanted, why)
+
+    def test_what_is_refused_within_a_command_is_skipped_to_its_end(self):
+        framer = CommandFramer(SMALL)
+        framer.feed(b"a APPEND x {2+}\r\nhi")
+        while not isinstance(framer.next_piece(), MessageOctets):
+            framer.accept()
+        framer.refuse()
+        framer.feed(b" {8+}\r\nz NOOP\r\n (\\Seen) {1+}\r\nx\r\nb NOOP\r\n")
+        self.assertEqual(framer.next_piece(), Frame(b"b NOOP"))
 
     def test_a_long_line_costs_its_tag_and_no_memory(self):
         framer = CommandFramer(SMALL)

@@ -1,58 +1,132 @@
-"""APPEND (§6.3.11): the target is looked at, then octets stream into the store."""
+"""APPEND and REPLACE (§6.3.11, RFC 8508): octets stream into the store, step by step.
+
+All messages of a command are kept or none (RFC 3502 §6.3.11), and with REPLACE the old
+one goes in the moment in which the new one is there.
+"""
 
 from __future__ import annotations
 
-from ...errors import BadSequence, OverQuota
+from ...errors import (
+    BadSequence,
+    BadUrl,
+    MailboxReadOnly,
+    MessageGone,
+    MessageTooBig,
+    OverQuota,
+    UnknownEncoding,
+)
+from ...mailbox.model import Appended
+from ..appending import Appending
 from ..response import Answer, append_uid, ok
 from ..session import Session
-from ..types import Append
+from ..types_append import Append, MessageStart, Step, TextPart, UrlPart
 
 
-async def start(session: Session, command: Append) -> None:
-    """Make ready for the octets; raises what makes them pointless.
+async def start(session: Session, command: Append, steps: tuple[Step, ...]) -> None:
+    """Make ready for the first octets; raises what makes them pointless."""
+    appending = session.appending = Appending(command)
+    if command.replaces is not None:
+        appending.replaced = _replaced(session, command)
+    await more(session, steps)
 
-    A client that waits for "+" is told before it sends that the mailbox is missing or
-    full.  One that does not wait has sent already: `end` finds the same faults.
-    """
-    if command.synchronizing:
-        if command.path not in (session.appended_to, _selected(session)):
-            await session.mailboxes.status(command.path)
-        usage = await session.mailboxes.usage()
-        if not usage.has_room(command.octets):
-            raise OverQuota()
-    session.upload, session.append = session.mailboxes.upload(), command
+
+def _replaced(session: Session, command: Append) -> int:
+    """The UID of the message that goes."""
+    _, selected = session.open
+    if selected.read_only:
+        raise MailboxReadOnly()
+    if command.replaces is not None:
+        for uid in selected.uids_of(command.replaces, uid=command.uid):
+            return uid
+    raise MessageGone()
+
+
+async def more(session: Session, steps: tuple[Step, ...]) -> None:
+    """Do the steps up to the next octets, and ask for these."""
+    await _take_steps(_appending(session), session, steps)
     session.put(session.engine.accept_append())
     session.flush()
 
 
-def _selected(session: Session) -> object:
-    return None if session.mailbox is None else session.mailbox.path
+def _appending(session: Session) -> Appending:
+    if session.appending is None:
+        raise BadSequence()
+    return session.appending
+
+
+async def _take_steps(
+    appending: Appending, session: Session, steps: tuple[Step, ...]
+) -> None:
+    for step in steps:
+        match step:
+            case MessageStart(flags, internal_date):
+                upload = session.mailboxes.upload()
+                appending.messages.append((upload, flags, internal_date))
+            case TextPart(octets, synchronizing, binary):
+                if binary:
+                    raise UnknownEncoding()
+                if appending.upload.octets + octets > session.config.message_octets:
+                    raise MessageTooBig()
+                if synchronizing:
+                    await _check(appending, session, octets)
+            case UrlPart(url):
+                raise BadUrl(url)
+
+
+async def _check(appending: Appending, session: Session, octets: int) -> None:
+    """A client that waits for "+" is told before it sends that the mailbox is missing
+    or full.  One that does not wait has sent already: `end` finds the same faults."""
+    path = appending.command.path
+    if not appending.checked:
+        selected = None if session.mailbox is None else session.mailbox.path
+        if path not in (session.appended_to, selected):
+            await session.mailboxes.status(path)
+        appending.checked = True
+    if appending.replaced is not None:
+        return  # the store knows what goes for it
+    usage = await session.mailboxes.usage()
+    if not usage.has_room(appending.octets + octets, len(appending.messages)):
+        raise OverQuota()
 
 
 async def take(session: Session, octets: bytes) -> None:
-    """Octets of the message; returns when the store can take more."""
-    if session.upload is not None:
-        waited = session.upload.write(octets)
-        if waited is not None:
-            await waited
+    """Octets of a message; returns when the store can take more."""
+    waited = _appending(session).upload.write(octets)
+    if waited is not None:
+        await waited
 
 
-async def end(session: Session) -> Answer:
-    """The message is whole: it is durable when this returns."""
-    upload, command = session.upload, session.append
-    if upload is None or command is None:
-        raise BadSequence()
+async def end(session: Session, steps: tuple[Step, ...]) -> Answer:
+    """The messages are whole: they are durable when this returns."""
+    appending = _appending(session)
+    await _take_steps(appending, session, steps)
     session.appended_to = None
-    done = await session.mailboxes.append(
-        command.path, [(upload, command.flags, command.internal_date)]
-    )
-    session.upload = session.append = None
-    session.appended_to = command.path
+    command, messages = appending.command, appending.messages
+    if appending.replaced is not None:
+        mailbox, _ = session.open
+        uid = appending.replaced
+        done = await mailbox.replace(uid, command.path, messages[0])
+        session.appending = None
+        return await _replaced_by(session, uid, done)
+    done = await session.mailboxes.append(command.path, messages)
+    session.appending, session.appended_to = None, command.path
     return ok("APPEND completed", append_uid(done))
 
 
+async def _replaced_by(session: Session, uid: int, done: Appended) -> Answer:
+    """APPENDUID comes before the EXPUNGE (RFC 8508 §4.3)."""
+    session.put(b"* OK [%b] Replacement is ready\r\n" % append_uid(done))
+    _, selected = session.open
+    selected.vanish([uid])
+    if session.qresync:  # RFC 7162 §3.2.7, when all is known to us
+        await session.look()
+        code = b"HIGHESTMODSEQ %d" % selected.highest_modseq
+        return ok("REPLACE completed", code)
+    return ok("REPLACE completed")
+
+
 def drop(session: Session) -> None:
-    """The APPEND in hand failed; forget its octets."""
-    upload, session.upload, session.append = session.upload, None, None
-    if upload is not None:
-        upload.abort()
+    """The command in hand failed; forget its octets."""
+    appending, session.appending = session.appending, None
+    if appending is not None:
+        appending.abort()

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from ...errors import BadCharsetUnsaved, MailError
 from ..events import (
     AppendEnd,
+    AppendMore,
     AppendOctets,
     AppendStart,
     Asked,
@@ -52,12 +53,14 @@ async def _answer(session: Session, event: Event) -> Answer | None:
             return await HANDLERS[type(command)](session, command)
         case Continue(octets):
             session.put(octets)
-        case AppendStart(_, _, command):
-            await append.start(session, command)
+        case AppendStart(_, _, command, steps):
+            await append.start(session, command, steps)
+        case AppendMore(steps):
+            await append.more(session, steps)
         case AppendOctets(octets):
             await append.take(session, octets)
-        case AppendEnd():
-            return await append.end(session)
+        case AppendEnd(steps):
+            return await append.end(session, steps)
         case IdleDone():
             return await idle.done(session)
         case Refused(_, fault, deselects, _):
@@ -75,7 +78,7 @@ def _try_create(event: Event) -> bool:
     """True if a missing mailbox is the target of the command."""
     if isinstance(event, Asked | AppendStart):
         return event.row.try_create
-    return isinstance(event, AppendEnd)
+    return isinstance(event, AppendMore | AppendEnd)
 
 
 def _of(event: Event) -> str:

@@ -85,6 +85,7 @@ def status_line(
         StatusItem.UIDVALIDITY: found.uid_validity,
         StatusItem.UNSEEN: found.unseen,
         StatusItem.HIGHESTMODSEQ: found.highest_modseq,
+        StatusItem.APPENDLIMIT: session.config.message_octets,
     }
     told = [b"%b %d" % (item.value.encode(), values[item]) for item in items]
     return untagged(b"STATUS", name_of(session, path), parenthesized(told))

@@ -1,10 +1,11 @@
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.errors import StorageFull
 from mailtwist.store.memory_delivery import MemoryUpload
 
-from ..room import HELLO, NOON, Room, small
+from ..room import ANN, HELLO, NOON, Room, small
 
 
 class AppendTests(SynchronousTestCase):
@@ -108,3 +109,126 @@ class AppendTests(SynchronousTestCase):
         self.assertEqual(len(aborted), 1)
         self.assertEqual(len(self.room.folder().messages), 0)
         self.assertEqual(self.room.accounts.logouts, 1)
+
+
+class SeveralTests(SynchronousTestCase):
+    """MULTIAPPEND (RFC 3502)."""
+
+    def setUp(self):
+        self.room = Room()
+        self.client = self.room.login()
+        self.client.hear()
+
+    def test_several_messages_get_their_uids_together(self):
+        self.client.send(b"a APPEND INBOX (\\Seen) {6}\r\n")
+        self.assertTrue(self.client.hear()[0].startswith(b"+ "))
+        self.client.send(b'a: 1\r\n " 2-Jan-2026 01:00:00 +0100" {6}\r\n')
+        self.assertTrue(self.client.hear()[0].startswith(b"+ "))
+        self.client.send(b"a: 2\r\n {6+}\r\na: 3\r\n\r\n")
+        validity = self.room.folder().uid_validity
+        self.assertEqual(
+            self.client.hear(), [b"a OK [APPENDUID %d 1:3] APPEND completed" % validity]
+        )
+        messages = self.room.folder().messages
+        self.assertEqual(messages[1].flags, {"\\Seen"})
+        self.assertEqual(messages[2].internal_date, NOON + 43_200)
+        self.assertEqual([m.octets[3:4] for m in messages.values()], [b"1", b"2", b"3"])
+
+    def test_one_that_fails_keeps_all_of_them_out(self):
+        one = "APPEND INBOX {6+}\r\na: 1\r\n "
+        for more, answer in [
+            ("(\\Foo) {6+}\r\na: 2\r\n", b"BAD "),
+            ("{6+}\r\na: 2\r\n junk", b"BAD "),
+            ("CATENATE (URL /a) {6+}\r\na: 2\r\n", b"NO [BADURL /a]"),
+        ]:
+            (told,) = self.client.ask(one + more)
+            self.assertTrue(told.startswith(answer), told)
+        self.assertEqual(self.client.ask("NOOP"), [b"OK NOOP completed"])
+        self.assertEqual(len(self.room.folder().messages), 0)
+
+    def test_all_of_them_together_have_no_room(self):
+        room = Room(account=evolve(ANN, storage_limit_octets=15))
+        client = room.login()
+        client.hear()
+        client.send(b"a APPEND INBOX {10}\r\n")
+        client.send(b"x" * 10 + b" {10}\r\n")
+        self.assertEqual(client.hear()[1:], [b"a NO [OVERQUOTA] Mailbox full"])
+        (told,) = client.ask("APPEND INBOX {9+}\r\n" + 9 * "x" + " {9+}\r\n" + 9 * "x")
+        self.assertEqual(told, b"NO [OVERQUOTA] Mailbox full")
+        self.assertEqual(len(room.folder().messages), 0)
+
+    def test_a_lost_connection_leaves_none_of_them(self):
+        aborted = []
+        self.patch(MemoryUpload, "abort", lambda upload: aborted.append(upload))
+        self.client.send(b"a APPEND INBOX {6+}\r\na: 1\r\n {100+}\r\nxx")
+        self.client.close()
+        self.assertEqual(len(aborted), 2)
+        self.assertEqual(len(self.room.folder().messages), 0)
+
+    def test_the_limit_is_told(self):
+        client = Room(config=small(message_octets=70_000)).login()
+        told = b"\n".join(client.ask("CAPABILITY"))
+        self.assertIn(b" APPENDLIMIT=70000 ", told + b" ")
+        status, _ = client.ask("STATUS INBOX (APPENDLIMIT)")
+        self.assertEqual(status, b"* STATUS INBOX (APPENDLIMIT 70000)")
+
+
+class ReplaceTests(SynchronousTestCase):
+    """REPLACE (RFC 8508)."""
+
+    def setUp(self):
+        self.room = Room()
+        self.client = self.room.selected(messages=3)
+        self.validity = self.room.folder().uid_validity
+
+    def test_the_new_one_is_told_before_the_old_one_goes(self):
+        told = self.client.ask("REPLACE 2 INBOX (\\Draft) {6+}\r\na: 1\r\n")
+        self.assertEqual(
+            told,
+            [
+                b"* OK [APPENDUID %d 4] Replacement is ready" % self.validity,
+                b"* 2 EXPUNGE",
+                b"* 3 EXISTS",
+                b"OK REPLACE completed",
+            ],
+        )
+        self.assertEqual(list(self.room.folder().messages), [1, 3, 4])
+
+    def test_by_uid_into_another_mailbox(self):
+        self.client.ask("CREATE Sent")
+        told = self.client.ask("UID REPLACE 3 Sent {6+}\r\na: 1\r\n")
+        self.assertEqual(
+            told[1:], [b"* 3 EXPUNGE", b"* 2 RECENT", b"OK REPLACE completed"]
+        )
+        self.assertEqual(list(self.room.folder(("Sent",)).messages), [1])
+
+    def test_with_qresync_the_modseq_is_told(self):
+        self.client.ask("ENABLE QRESYNC")
+        *told, last = self.client.ask("UID REPLACE 3 INBOX {6+}\r\na: 1\r\n")
+        self.assertIn(b"* VANISHED 3", told)
+        modseq = self.room.folder().highest_modseq
+        self.assertEqual(last, b"OK [HIGHESTMODSEQ %d] REPLACE completed" % modseq)
+
+    def test_what_cannot_be_replaced_stays(self):
+        for command, answer in [
+            ("REPLACE 4 INBOX {1+}\r\nz", b"BAD "),
+            ("UID REPLACE 9 INBOX {1+}\r\nz", b"NO [EXPUNGEISSUED]"),
+            ("UID REPLACE 1 None {1+}\r\nz", b"NO [TRYCREATE]"),
+            ("UID REPLACE 1 None {1}", b"NO [TRYCREATE]"),
+            ("UID REPLACE 1 INBOX {1+}\r\nz {1+}\r\nz", b"BAD "),
+        ]:
+            (told,) = self.client.ask(command)
+            self.assertTrue(told.startswith(answer), told)
+        self.client.ask("EXAMINE INBOX")
+        (told,) = self.client.ask("REPLACE 1 INBOX {1+}\r\nz")
+        self.assertTrue(told.startswith(b"NO "), told)
+        self.assertEqual(list(self.room.folder().messages), [1, 2, 3])
+
+    def test_another_session_that_expunged_it_was_faster(self):
+        other = self.room.selected()
+        self.client.send(b"a REPLACE 1 INBOX {6}\r\n")
+        other.ask("UID STORE 1 +FLAGS (\\Deleted)")
+        other.ask("UID EXPUNGE 1")
+        self.client.send(b"a: 1\r\n\r\n")
+        self.assertIn(b"a NO [EXPUNGEISSUED]", self.client.hear()[-1])
+        self.assertEqual(list(self.room.folder().messages), [2, 3])
