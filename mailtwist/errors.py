@@ -55,6 +55,12 @@ class BadSequence(MailError):
     status, public = "5.5.1", "Bad sequence of commands"
 
 
+class UidRequired(BadSequence):
+    """A message number, after the client said that it uses none (RFC 9586)."""
+
+    public = "Only UIDs may be used now"
+
+
 class UnknownCommand(MailError):
     status, public = "5.5.1", "Command not recognized"
 
@@ -292,6 +298,26 @@ class MailboxInUse(MailboxFault):
     """Another session holds what this one needs (RFC 2449 IN-USE)."""
 
     status, public = "4.2.0", "Mailbox is in use by another session"
+
+
+class TooManyMessages(MailboxFault):
+    """More than one command may touch; `most` is how many it may (RFC 9738)."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"At most {most} messages at a time")
+        self.most = most
+
+
+class BatchTooSmall(MailboxFault):
+    """UIDBATCHES with fewer messages than a batch may have (RFC 10022)."""
+
+    public = "Batches hold 500 messages or more"
+
+
+class BatchTooBig(MailboxFault):
+    """UIDBATCHES with more messages than a command may touch (RFC 10022)."""
+
+    public = "One command may not touch as many messages"
 
 
 class NoSuchMessage(MailboxFault):

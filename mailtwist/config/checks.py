@@ -26,6 +26,11 @@ def ge(least: float) -> Check:
     return Check(f"{least:g} or more", lambda value: value >= least)
 
 
+def none_or_ge(least: float) -> Check:
+    """0, or a number of at least `least`."""
+    return Check(f"0, or {least:g} or more", lambda value: not value or value >= least)
+
+
 def between(least: float, most: float) -> Check:
     """A number from `least` to `most`."""
     return Check(f"{least:g} to {most:g}", lambda value: least <= value <= most)

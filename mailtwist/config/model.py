@@ -10,7 +10,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from .agents import Agents
-from .checks import between, ge, in_, matches_re, some_of
+from .checks import between, ge, in_, matches_re, none_or_ge, some_of
 from .option import (
     DAY_S,
     KIB,
@@ -240,6 +240,11 @@ class Imap4:
         64 * KIB, "Largest literal that is not a message.", ge(1000)
     )
     message_octets: int = option(100 * MIB, "Largest message in APPEND.", ge(64 * KIB))
+    messages_per_command: int = option(
+        0,
+        "Messages that one command may touch (MESSAGELIMIT); 0 for any number.",
+        none_or_ge(1000),
+    )
     errors: int = option(50, "BAD answers before the connection is closed.", ge(1))
     stalled_s: float = option(
         5 * MINUTE_S,

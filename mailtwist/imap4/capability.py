@@ -20,7 +20,8 @@ class Situation:
     `starttls`: it can be had on this listener.  `plaintext`: passwords may be sent on a
     connection without TLS.  `mechanisms`: SASL mechanisms offered now, in upper case.
     `missing`: capabilities by name that the avatar cannot give.  `append_limit`: octets
-    of the largest message that APPEND takes.
+    of the largest message that APPEND takes.  `message_limit`: how many messages one
+    command may touch, 0 for any number.
     """
 
     state: State
@@ -30,6 +31,7 @@ class Situation:
     mechanisms: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
     append_limit: int = 0
+    message_limit: int = 0
 
     @property
     def logged_in(self) -> bool:
@@ -112,6 +114,14 @@ CAPABILITIES = (
     CapabilityRow("THREAD=REFS", "draft-ietf-morg-inthread", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("QRESYNC", "RFC 7162", _logged_in, enables=True),
+    CapabilityRow("UIDONLY", "RFC 9586", _logged_in, enables=True),
+    CapabilityRow("UIDBATCHES", "RFC 10022", _logged_in),
+    CapabilityRow(
+        "MESSAGELIMIT",
+        "RFC 9738",
+        lambda s: s.logged_in and s.message_limit > 0,
+        value=lambda s: s.message_limit,
+    ),
 )
 
 

@@ -7,7 +7,17 @@ from enum import Enum, auto
 
 from attrs import frozen
 
-from .grammar import append, fetch, list, mailbox, search, session, sort, store
+from .grammar import (
+    append,
+    fetch,
+    list,
+    mailbox,
+    search,
+    sequence,
+    session,
+    sort,
+    store,
+)
 from .grammar.scanner import CommandScanner
 from .types import (
     Capability,
@@ -61,6 +71,13 @@ class CommandRow:
         """True for the forms that begin with UID."""
         return self.name.startswith("UID ")
 
+    @property
+    def by_number(self) -> bool:
+        """True for the other form of these, which names messages by number."""
+        return (
+            not self.uid and self.name != "EXPUNGE" and f"UID {self.name}" in COMMANDS
+        )
+
 
 _ROWS = (
     CommandRow("CAPABILITY", "RFC 3501 §6.1.1", ANY, lambda s: Capability()),
@@ -111,6 +128,7 @@ _ROWS = (
     CommandRow(
         "UID REPLACE", "RFC 8508 §3.3", SELECTED, append.replace, try_create=True
     ),
+    CommandRow("UIDBATCHES", "RFC 10022", SELECTED, sequence.uidbatches),
     CommandRow("UID EXPUNGE", "RFC 4315 §2.1", SELECTED, store.expunge),
     CommandRow("UID SEARCH", "RFC 3501 §6.4.8", SELECTED, search.search),
     CommandRow("UID SORT", "RFC 5256 §3", SELECTED, sort.sort),

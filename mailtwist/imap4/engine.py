@@ -25,6 +25,7 @@ from ..errors import (
     MailError,
     MessageTooBig,
     SyntaxFault,
+    UidRequired,
     UnknownCommand,
 )
 from .commands import COMMANDS, CommandRow, State
@@ -84,7 +85,8 @@ class IMAP4Engine:
 
     `state` is NOT_AUTHENTICATED, AUTHENTICATED, SELECTED or LOGOUT and moves in
     `finish` alone.  `tls` is True if the connection is private.  `bads` counts BAD
-    answers.  `utf8`: mailbox names come in UTF-8 from now on (RFC 6855).
+    answers.  `utf8`: mailbox names come in UTF-8 from now on (RFC 6855).  `uid_only`:
+    message numbers are refused from now on (RFC 9586).
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class IMAP4Engine:
         state: State = State.NOT_AUTHENTICATED,
     ) -> None:
         self.config, self.tls, self.state, self.bads = config, tls, state, 0
-        self.utf8 = False
+        self.utf8 = self.uid_only = False
         self._framer = CommandFramer(config)
         self._mode = _Mode.COMMANDS
         self._open: Event | None = None  # waits for an answer
@@ -223,7 +225,12 @@ class IMAP4Engine:
         return steps
 
     def _scanner(self, frame: Frame) -> CommandScanner:
-        return CommandScanner(frame, delimiter=self.config.delimiter, utf8=self.utf8)
+        return CommandScanner(
+            frame,
+            delimiter=self.config.delimiter,
+            utf8=self.utf8,
+            uid_only=self.uid_only,
+        )
 
     def _command_event(self, frame: Frame) -> Asked | AppendStart | Refused:
         """A whole command: its row in the table, the state, then its grammar."""
@@ -267,6 +274,8 @@ class IMAP4Engine:
             if State.SELECTED in row.states:
                 raise BadSequence("Select a mailbox first")
             raise BadSequence("Already logged in")
+        if self.uid_only and row.by_number:
+            raise UidRequired()
         if row.name == "STARTTLS":
             if self.tls:
                 raise BadSequence("TLS is active already")

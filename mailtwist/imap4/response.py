@@ -18,6 +18,8 @@ from ..errors import (
     BadParameter,
     BadSequence,
     BadUrl,
+    BatchTooBig,
+    BatchTooSmall,
     EncryptionNeeded,
     LineTooLong,
     LoginExpired,
@@ -36,6 +38,8 @@ from ..errors import (
     StorageFull,
     SyntaxFault,
     SystemBusy,
+    TooManyMessages,
+    UidRequired,
     UnknownCommand,
     UnknownEncoding,
     UnknownUse,
@@ -120,6 +124,8 @@ _CODES: tuple[tuple[type[MailError], bytes], ...] = (
     (MailboxInUse, b"INUSE"),
     (MessageGone, b"EXPUNGEISSUED"),
     (UnknownUse, b"USEATTR"),  # RFC 6154 §3
+    (BatchTooSmall, b"TOOFEW"),  # RFC 10022
+    (BatchTooBig, b"TOOMANY"),
 )
 KNOWN_CHARSETS = (b"US-ASCII", b"UTF-8", b"ISO-8859-1", b"ISO-8859-15", b"WINDOWS-1252")
 
@@ -136,6 +142,8 @@ def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
         return no(fault.public, b"BADCHARSET (%b)" % b" ".join(KNOWN_CHARSETS))
     if isinstance(fault, BadUrl):
         return no(fault.public, bad_url(fault.url))
+    if isinstance(fault, TooManyMessages):
+        return no(fault.public, b"MESSAGELIMIT %d" % fault.most)  # RFC 9738
     for kind, code in _CODES:
         if isinstance(fault, kind):
             return no(fault.public, code)
@@ -144,7 +152,8 @@ def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
 
 def bad_for(fault: MailError) -> Answer:
     """BAD with the sentence of `fault`."""
-    return bad(fault.public)
+    code = b"UIDREQUIRED" if isinstance(fault, UidRequired) else b""  # RFC 9586
+    return bad(fault.public, code)
 
 
 def answer_for(fault: MailError, *, try_create: bool = False) -> Answer:

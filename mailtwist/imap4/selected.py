@@ -23,7 +23,8 @@ class Selected:
 
     `uids`: what the client knows, ascending; message number n is uids[n - 1].
     `highest_modseq`: everything up to it was learned; ask the mailbox for changes after
-    it.  `read_only`: opened by EXAMINE.
+    it.  `read_only`: opened by EXAMINE.  `uid_only`: the client is told no message
+    number (RFC 9586).
     """
 
     def __init__(
@@ -33,9 +34,10 @@ class Selected:
         *,
         recent_from: int | None = None,
         read_only: bool = False,
+        uid_only: bool = False,
     ) -> None:
         """`recent_from`: UIDs from here on are \\\\Recent to this session."""
-        self.uids = list(uids)
+        self.uids, self.uid_only = list(uids), uid_only
         self.highest_modseq, self.read_only = highest_modseq, read_only
         self._last_uid = self.uids[-1] if self.uids else 0  # highest ever learned
         self._new: list[int] = []  # beyond the view, not yet told by EXISTS
@@ -89,6 +91,14 @@ class Selected:
         """The message number of `uid` now, None if it is not in the view."""
         at = bisect_left(self.uids, uid)
         return at + 1 if at < len(self.uids) and self.uids[at] == uid else None
+
+    def label_of(self, uid: int) -> bytes | None:
+        """What a FETCH response about `uid` begins with, None if it is not in the
+        view: "7 FETCH", or "4711 UIDFETCH" where no numbers are used (RFC 9586)."""
+        number = self.number_of(uid)
+        if number is None:
+            return None
+        return b"%d UIDFETCH" % uid if self.uid_only else b"%d FETCH" % number
 
     def numbers_of(self, uids: Sequence[int]) -> list[int]:
         """Their message numbers, in that order, without those not in the view."""
@@ -210,11 +220,11 @@ class Selected:
         `expunge`: EXPUNGE may be told now, see `CommandRow.keeps_numbers`.  `uid`:
         FETCH carries UID, as in answers to UID commands.  `modseq`: CONDSTORE is
         enabled, so FETCH carries UID and MODSEQ (RFC 7162 §3.1).  `vanished`: QRESYNC
-        is, so VANISHED stands for EXPUNGE (RFC 7162 §3.2.10).
+        is, so VANISHED stands for EXPUNGE (RFC 7162 §3.2.10), as it does with UIDONLY.
         """
         lines: list[bytes] = []
         if expunge and self._vanished:
-            lines += self._tell_expunged(vanished)
+            lines += self._tell_expunged(vanished or self.uid_only)
         if self._new:
             self.uids += self._new
             self._new = []
@@ -246,8 +256,8 @@ class Selected:
         self, one: int, flags: Flags, mod: int, *, uid: bool, modseq: bool
     ) -> bytes:
         items = b"FLAGS " + flag_list(flags, recent=self.is_recent(one))
-        if uid or modseq:
+        if (uid or modseq) and not self.uid_only:
             items = b"UID %d " % one + items
         if modseq:
             items += b" MODSEQ (%d)" % mod
-        return b"* %d FETCH (%b)\r\n" % (bisect_left(self.uids, one) + 1, items)
+        return b"* %b (%b)\r\n" % (self.label_of(one) or b"", items)

@@ -136,6 +136,7 @@ class Session:
             self.authenticator.plaintext(tls=tls),
             self.authenticator.mechanisms(self.peer),
             append_limit=self.config.message_octets,
+            message_limit=self.config.messages_per_command,
             missing=NOTHING if self.login is None else missing(self.login.account),
         )
 

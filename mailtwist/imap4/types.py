@@ -277,6 +277,15 @@ class Move:
     uid: bool = False
 
 
+@frozen
+class UidBatches:
+    """UIDBATCHES (RFC 10022): the mailbox in batches of `size` messages, the newest
+    first; `batches` None is all of them, else the first and the last wanted."""
+
+    size: int
+    batches: tuple[int, int] | None = None
+
+
 # -- FETCH ------------------------------------------------------------------------
 
 
@@ -438,4 +447,5 @@ Command = (
     | Store
     | Copy
     | Move
+    | UidBatches
 )

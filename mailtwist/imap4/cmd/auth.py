@@ -105,4 +105,8 @@ async def enable(session: Session, command: Enable) -> Answer:
     if "CONDSTORE" in names or "QRESYNC" in names:
         session.enable_condstore()
     session.qresync = session.qresync or "QRESYNC" in names
+    if "UIDONLY" in names:
+        session.engine.uid_only = True
+        if session.selected is not None:
+            session.selected.uid_only = True
     return ok("ENABLE completed")

@@ -7,12 +7,14 @@ from ...mailbox.model import Copied
 from ..response import Answer, copy_uid, ok
 from ..session import Session
 from ..types import Copy, Move
+from .limit import check_count, touched
 
 
 async def copy(session: Session, command: Copy) -> Answer:
     """All of them or none; those that others expunged meanwhile do not count."""
     mailbox, selected = session.open
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
+    check_count(session, len(uids))
     copied = await mailbox.copy(uids, command.path)
     _check_any(command, uids, copied)
     return ok("COPY completed", copy_uid(copied))
@@ -23,13 +25,14 @@ async def move(session: Session, command: Move) -> Answer:
     mailbox, selected = session.open
     if selected.read_only:
         raise MailboxReadOnly()
-    uids = selected.uids_of(command.sequence_set, uid=command.uid)
+    limited = touched(session, selected.uids_of(command.sequence_set, uid=command.uid))
+    uids = limited.uids
     moved = await mailbox.move(uids, command.path)
     _check_any(command, uids, moved)
     if moved.source_uids:
         session.put(b"* OK [%b] Moved\r\n" % copy_uid(moved))
         selected.vanish(moved.source_uids)
-    return ok("MOVE completed")
+    return ok("MOVE completed", limited.code)
 
 
 def _check_any(command: Copy | Move, uids: list[int], copied: Copied) -> None:

@@ -32,13 +32,12 @@ async def resync(session: Session, asked: Resync) -> None:
     rows = changes.rows
     columns = zip(rows.uids, rows.flags, rows.modseqs, strict=True)
     for at, (uid, flags, modseq) in enumerate(columns):
-        number = selected.number_of(uid)
-        if number is None or (asked.known is not None and uid not in asked.known):
+        label = selected.label_of(uid)
+        if label is None or (asked.known is not None and uid not in asked.known):
             continue
         told = flag_list(flags, recent=selected.is_recent(uid))
         session.put(
-            b"* %d FETCH (UID %d FLAGS %b MODSEQ (%d))\r\n"
-            % (number, uid, told, modseq)
+            b"* %b (UID %d FLAGS %b MODSEQ (%d))\r\n" % (label, uid, told, modseq)
         )
         if at % 1000 == 999:
             await session.flow()

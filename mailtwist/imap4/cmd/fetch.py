@@ -14,6 +14,7 @@ from ..types import Fetch, FetchFlags, FetchModSeq
 from .earlier import check_enabled, tell_vanished
 from .fetch_body import tell_bodies
 from .fetch_columns import Plan, View, cut, picked
+from .limit import touched
 
 PLAIN_CHUNK = 2000  # messages of a chunk that needs nothing but rows
 INDEX_CHUNK = 250  # of a chunk that asks the index
@@ -29,6 +30,8 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
     if command.partial is not None:
         uids = command.partial.of(uids)
+    limited = touched(session, uids)
+    uids = limited.uids
     if plan.sets_seen:
         await session.look_if_due()  # a change of others is known apart from ours
     if command.vanished:
@@ -46,6 +49,8 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     for start in range(0, len(rows), size):
         gone += await _tell(view, cut(rows, start, start + size))
         await session.flow()
+    if limited.code:
+        return ok("FETCH completed for the newest messages", limited.code)
     if gone and not command.uid:  # RFC 2180 §4.1, RFC 5530 §3
         return ok("FETCH completed, some messages are gone", b"EXPUNGEISSUED")
     return ok("FETCH completed")

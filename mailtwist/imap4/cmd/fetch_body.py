@@ -195,7 +195,7 @@ async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int
     told = zip(part.numbers, _items(view, part, seen, bodies), strict=True)
     for number, row in told:
         line = b" ".join([item for item in row if isinstance(item, bytes)])
-        view.session.put(b"* %d FETCH (%b)\r\n" % (number, line))
+        view.session.put(b"* %d %b (%b)\r\n" % (number, view.word, line))
     await view.session.flow()
     return len(part)
 
@@ -224,7 +224,7 @@ async def _tell_large(view: View, chunk: Chunk, message: Message) -> int:
         items.append(Large(body.label, wish) if pieces else _read_item(body, octets))
     part, seen = await _see(view, chunk.picked([message.at]))
     (row,) = _items(view, part, seen, [items])
-    session.put(b"* %d FETCH (" % part.numbers[0])
+    session.put(b"* %d %b (" % (part.numbers[0], view.word))
     for at, item in enumerate(row):
         if at:
             session.put(b" ")

@@ -105,7 +105,8 @@ def picked(rows: MessageRows, places: Sequence[int]) -> MessageRows:
 
 @frozen
 class Chunk:
-    """Rows with their message numbers and their tuples of rendered columns."""
+    """Rows with their message numbers (UIDs where no numbers are used) and their tuples
+    of rendered columns."""
 
     numbers: Sequence[int]
     rows: MessageRows
@@ -138,6 +139,11 @@ class View:
         self._recent = _Cache(lambda flags: flag_list(flags, recent=True))
         self._dates = _Dates()
 
+    @property
+    def word(self) -> bytes:
+        """What stands behind the number of a message, or its UID (RFC 9586)."""
+        return b"UIDFETCH" if self.selected.uid_only else b"FETCH"
+
     async def chunk(self, rows: MessageRows) -> Chunk:
         """The rows with numbers and rendered columns; those gone are left out."""
         numbers = self._numbers(rows.uids)
@@ -162,6 +168,8 @@ class View:
     def _numbers(self, uids: list[int]) -> Sequence[int | None]:
         if not uids:
             return ()
+        if self.selected.uid_only:
+            return uids
         view = self.selected.uids
         first = bisect_left(view, uids[0])
         if view[first : first + len(uids)] == uids:
@@ -182,7 +190,7 @@ class View:
         columns = [self.column(one, chunk) for one in self.plan.attributes]
         formats = [column[0] for column in columns]
         values = [column[1] for column in columns]
-        template = b"* %%d FETCH (%b)\r\n" % b" ".join(formats)
+        template = b"* %%d %b (%b)\r\n" % (self.word, b" ".join(formats))
         return map(template.__mod__, zip(chunk.numbers, *values, strict=True))
 
     def column(

@@ -15,6 +15,7 @@ from ..response import Answer, ok, string, untagged
 from ..selected import Selected
 from ..session import Session
 from ..types_search import Returns, Search, SearchReturn
+from .limit import Touched, narrowed
 
 
 @frozen
@@ -28,25 +29,26 @@ class _Recent:
 
 
 async def search(session: Session, command: Search) -> Answer:
-    uids = await searched(session, command)
+    found = await searched(session, command)
     if command.returns is None:
-        await tell_plain(session, command, "SEARCH", uids)
+        await tell_plain(session, command, "SEARCH", found.uids)
     else:
-        await tell_extended(session, command, uids, SequenceSet.of_numbers)
-    return completed(session, command, "SEARCH")
+        await tell_extended(session, command, found.uids, SequenceSet.of_numbers)
+    return completed(session, command, "SEARCH", found.code)
 
 
-async def searched(session: Session, command: Search) -> list[int]:
-    """The UIDs that match, ascending; "$" stands for them if SAVE is asked for."""
+async def searched(session: Session, command: Search) -> Touched:
+    """The UIDs that match, ascending; nothing is saved if it fails."""
     mailbox, selected = session.open
     if command.uses_modseq:
         session.enable_condstore()
     await session.look_if_due()
     saves = command.returns is not None and command.returns.asks(SearchReturn.SAVE)
+    key, code = narrowed(session, selected, command.key)
     try:
         uids = await find(
             mailbox,
-            command.key,
+            key,
             selected.uids,
             recent=_Recent(selected.is_recent),
             pause=session.connection.pause,
@@ -60,11 +62,14 @@ async def searched(session: Session, command: Search) -> list[int]:
     gone = selected.vanished  # and not yet told, as numbers are under way
     if gone:
         uids = [uid for uid in uids if uid not in gone]
-    return uids
+    return Touched(uids, code)
 
 
-def completed(session: Session, command: Search, name: str) -> Answer:
-    """The tagged OK, which says so if messages are gone (RFC 5530 §3)."""
+def completed(session: Session, command: Search, name: str, code: bytes) -> Answer:
+    """The tagged OK, which says so if not all messages were looked at (RFC 9738) or
+    some are gone (RFC 5530 §3)."""
+    if code:
+        return ok(f"{name} completed for the newest messages", code)
     if session.open[1].vanished and not command.uid:
         return ok(f"{name} completed, some messages are gone", b"EXPUNGEISSUED")
     return ok(f"{name} completed")

@@ -33,13 +33,17 @@ async def select(session: Session, command: Select | Examine) -> Answer:
         await session.leave()
         raise
     selected = session.selected = Selected(
-        rows.uids, found.highest_modseq, recent_from=recent_from, read_only=read_only
+        rows.uids,
+        found.highest_modseq,
+        recent_from=recent_from,
+        read_only=read_only,
+        uid_only=session.engine.uid_only,
     )
     session.tell_keywords(rows.flags, first=True)
     session.put(b"* %d EXISTS\r\n" % selected.exists)
     session.put(b"* %d RECENT\r\n" % selected.recent)
     for number, flags in enumerate(rows.flags, 1):
-        if SEEN not in flags:
+        if SEEN not in flags and not selected.uid_only:
             session.put(b"* OK [UNSEEN %d] First unseen\r\n" % number)
             break
     uid_next = max(found.uid_next, rows.uids[-1] + 1 if rows.uids else 1)

@@ -14,29 +14,30 @@ from .search import completed, searched, tell_extended, tell_plain
 
 async def sort(session: Session, command: Sort) -> Answer:
     mailbox, _ = session.open
+    found = await searched(session, command.search)
     uids = await ordered.sort(
         mailbox,
         command.criteria,
-        await searched(session, command.search),
+        found.uids,
         pause=session.connection.pause,
     )
     if command.search.returns is None:
         await tell_plain(session, command.search, "SORT", uids)
     else:
         await tell_extended(session, command.search, uids, _in_order)
-    return completed(session, command.search, "SORT")
+    return completed(session, command.search, "SORT", found.code)
 
 
 async def thread(session: Session, command: Thread) -> Answer:
     mailbox, selected = session.open
-    uids = await searched(session, command.search)
+    found = await searched(session, command.search)
     turns = Turns(session.connection.pause)
-    messages = await ordered.threaded(mailbox, uids, turns=turns)
+    messages = await ordered.threaded(mailbox, found.uids, turns=turns)
     heads = await threads(command.algorithm, messages, turns)
     number = (lambda uid: uid) if command.search.uid else selected.number_of
     told = await written(heads, number, turns)
     session.put(untagged(b"THREAD", told) if told else untagged(b"THREAD"))
-    return completed(session, command.search, "THREAD")
+    return completed(session, command.search, "THREAD", found.code)
 
 
 def _in_order(numbers: list[int]) -> SequenceSet:

@@ -8,6 +8,7 @@ from ..response import Answer, flag_list, no, ok, parenthesized, uid_set
 from ..selected import Selected
 from ..session import Session
 from ..types import Store
+from .limit import tell_apart, touched
 
 
 async def store(session: Session, command: Store) -> Answer:
@@ -16,7 +17,8 @@ async def store(session: Session, command: Store) -> Answer:
         raise MailboxReadOnly()
     if command.unchanged_since is not None:
         session.enable_condstore()
-    uids = selected.uids_of(command.sequence_set, uid=command.uid)
+    limited = touched(session, selected.uids_of(command.sequence_set, uid=command.uid))
+    uids = limited.uids
     await session.look_if_due()  # a change of others is known apart from ours
     done = await mailbox.store_flags(
         uids, command.change, unchanged_since=command.unchanged_since
@@ -26,11 +28,14 @@ async def store(session: Session, command: Store) -> Answer:
     if not command.silent or session.condstore:
         await _tell(session, selected, command, done.rows)
     if done.modified:
+        tell_apart(session, limited.code)
         modified = done.modified
         if not command.uid:
             numbers = (selected.number_of(uid) for uid in modified)
             modified = [number for number in numbers if number is not None]
         return ok("Conditional STORE failed for some", b"MODIFIED " + uid_set(modified))
+    if limited.code:
+        return ok("STORE completed for the newest messages", limited.code)
     gone = len(done.rows) < len(uids)
     if gone and not command.silent and not command.uid:  # RFC 2180 §4.2
         return no("Some of the messages are gone", b"EXPUNGEISSUED")
@@ -43,8 +48,8 @@ async def _tell(
     """FETCH with FLAGS unless silent, with MODSEQ if CONDSTORE is on."""
     columns = zip(rows.uids, rows.flags, rows.modseqs, strict=True)
     for at, (uid, flags, modseq) in enumerate(columns):
-        number = selected.number_of(uid)
-        if number is None:
+        label = selected.label_of(uid)
+        if label is None:
             continue
         items = []
         if command.uid or session.condstore:
@@ -53,6 +58,6 @@ async def _tell(
             items.append(b"FLAGS " + flag_list(flags, recent=selected.is_recent(uid)))
         if session.condstore:
             items.append(b"MODSEQ (%d)" % modseq)
-        session.put(b"* %d FETCH %b\r\n" % (number, parenthesized(items)))
+        session.put(b"* %b %b\r\n" % (label, parenthesized(items)))
         if at % 1000 == 999:
             await session.flow()

@@ -15,6 +15,7 @@ from . import (
     expunge,
     fetch,
     idle,
+    limit,
     list,
     mailboxes,
     search,
@@ -58,4 +59,5 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Copy: copy.copy,
     t.Move: copy.move,
     t.Idle: idle.idle,
+    t.UidBatches: limit.uidbatches,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import BadParameter
+from ...errors import BadParameter, UidRequired
 from ...seqset import STAR, SequenceSet
 from ..types import Resync
 from .scanner import CommandScanner
@@ -25,6 +25,8 @@ def resync(s: CommandScanner) -> Resync:
         sp(s)
         known = _plain_set(s)
     if s.skip(b" ("):
+        if s.uid_only:
+            raise UidRequired()
         numbers = _plain_set(s)
         sp(s)
         uids = _plain_set(s)

@@ -16,16 +16,21 @@ class CommandScanner(Scanner):
     """A Scanner that finds the octets of literals behind their markers.
 
     `delimiter` and `utf8` say how mailbox names are read; `uid` is True while the
-    arguments of a UID command are parsed.
+    arguments of a UID command are parsed, `uid_only` if message numbers are refused.
     """
 
     def __init__(
-        self, frame: Frame, *, delimiter: str = "/", utf8: bool = False
+        self,
+        frame: Frame,
+        *,
+        delimiter: str = "/",
+        utf8: bool = False,
+        uid_only: bool = False,
     ) -> None:
         super().__init__(frame.text)
         self.literals = frame.literals
         self.delimiter, self.utf8 = delimiter, utf8
-        self.uid = False
+        self.uid, self.uid_only = False, uid_only
         self._level = 0
 
     @contextmanager

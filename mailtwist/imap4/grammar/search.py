@@ -7,15 +7,23 @@ from collections.abc import Callable
 from datetime import date
 
 from ... import search_key as key
-from ...errors import BadCharset, BadCharsetUnsaved, BadParameter, SyntaxFault
+from ...errors import (
+    BadCharset,
+    BadCharsetUnsaved,
+    BadParameter,
+    SyntaxFault,
+    UidRequired,
+)
 from ...flags import ANSWERED, DELETED, DRAFT, FLAGGED, RECENT, SEEN, canonical
 from ...search_key import SearchKey, When
+from ...seqset import SequenceSet
 from ..types_search import Returns, Search, SearchReturn
 from .date import day
 from .returns import try_returns
 from .scanner import CommandScanner
 from .sequence import sequence_set
 from .strings import (
+    MOST_NUMBER,
     astring,
     atom,
     mod_sequence,
@@ -108,7 +116,11 @@ class _Keys:
                 return keys[0] if len(keys) == 1 else key.And(keys)
             if _SET.match(s.text, s.at):
                 numbers = sequence_set(s)
-                return key.Saved() if numbers.saved else key.InSequence(numbers)
+                if numbers.saved:
+                    return key.Saved()
+                if s.uid_only:
+                    raise UidRequired()
+                return key.InSequence(numbers)
             name = word(s, "a search key")
             rule = _RULES.get(name)
             if rule is None:
@@ -214,6 +226,20 @@ def _uid(keys: _Keys, s: CommandScanner) -> SearchKey:
     return key.Saved() if uids.saved else key.InUid(uids)
 
 
+def _uid_after(keys: _Keys, s: CommandScanner) -> SearchKey:
+    sp(s)
+    return _uids_from(nz_number(s, "a UID") + 1, MOST_NUMBER)
+
+
+def _uid_before(keys: _Keys, s: CommandScanner) -> SearchKey:
+    sp(s)
+    return _uids_from(1, nz_number(s, "a UID") - 1)
+
+
+def _uids_from(low: int, high: int) -> SearchKey:
+    return key.InUid(SequenceSet(((low, high),) if low <= high else ()))
+
+
 _RULES: dict[str, _Rule] = {
     "ALL": _constant(key.All()),
     "ANSWERED": _has(ANSWERED),
@@ -246,6 +272,8 @@ _RULES: dict[str, _Rule] = {
     "TEXT": lambda keys, s: key.Text(keys.needle(s)),
     "TO": _field("To"),
     "UID": _uid,
+    "UIDAFTER": _uid_after,  # RFC 9738
+    "UIDBEFORE": _uid_before,
     "UNANSWERED": _lacks(ANSWERED),
     "UNDELETED": _lacks(DELETED),
     "UNDRAFT": _lacks(DRAFT),

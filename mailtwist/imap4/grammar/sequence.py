@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from ...errors import SyntaxFault
+from ...errors import BadParameter, SyntaxFault
 from ...seqset import SAVED, STAR, SequenceSet
+from ..types import UidBatches
 from .scanner import CommandScanner
-from .strings import MOST_NUMBER
+from .strings import MOST_NUMBER, nz_number, sp
 
 _ONE = rb"(?:\*|[1-9][0-9]{0,9}(?![0-9]))"
 SEQUENCE_SET = re.compile(rb"%b(?::%b)?(?:,%b(?::%b)?)*" % (_ONE, _ONE, _ONE, _ONE))
@@ -24,6 +25,20 @@ def sequence_set(s: CommandScanner) -> SequenceSet:
         low, _, high = item.partition(b":")
         ranges.append((_number(low, at), _number(high or low, at)))
     return SequenceSet.of(ranges)
+
+
+def uidbatches(s: CommandScanner) -> UidBatches:
+    """SP nz-number [SP nz-number ":" nz-number] (RFC 10022)."""
+    sp(s)
+    size = nz_number(s, "a size above 0")
+    if not s.skip(b" ") or s.done:
+        return UidBatches(size)
+    first = nz_number(s, "a batch above 0")
+    s.expect(b":", "a colon")
+    last = nz_number(s, "a batch above 0")
+    if last < first:
+        raise BadParameter("The first batch is behind the last one")
+    return UidBatches(size, (first, last))
 
 
 def _number(digits: bytes, at: int) -> int:
