@@ -15,6 +15,7 @@ from twisted.internet.defer import (
     maybeDeferred,
 )
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..config.source import Source
 from ..errors import AuthFailed, AuthUnavailable, MailError, SourceDown
@@ -63,7 +64,7 @@ class Health:
         began = self._reactor.seconds()
         try:
             asked: Deferred[Any] = maybeDeferred(_waited, question)
-            asked.addTimeout(self._source.timeout_s, self._reactor)
+            asked.addTimeout(self._source.timeout_s, self._reactor, in_spite_of_it)
             result: Result = await asked
         except (TimeoutError, SourceDown) as fault:
             if trying or not self.down:  # else others found it down meanwhile
@@ -100,6 +101,14 @@ class Health:
 
 
 MOST_REST_S = 60.0
+
+
+def in_spite_of_it(result: Any, timeout_s: float) -> Any:
+    """What a question whose time is over gave when it was cancelled: an answer counts.
+    Whatever else it failed with, as Twisted's endpoints do, it was too late."""
+    if isinstance(result, Failure):
+        raise TimeoutError(timeout_s, "Deferred")
+    return result
 
 
 async def _waited(question: Callable[[], Awaitable[Result]]) -> Result:

@@ -41,7 +41,8 @@ class Parts:
     only.  `stamp` gives something that changes when its content does, where that can be
     seen; `remembers` tells that its directory answers from memory; `lacks_keys` that
     SCRAM cannot judge somebody there, although the checker may have keys of others;
-    `hides_scram` that it is offered to nobody for their sake.
+    `hides_scram` that it is offered to nobody for their sake; `apart` that its
+    directory may answer while its checker does not.
     Checkers and directories raise SourceDown if there is no answer at all.
     """
 
@@ -53,6 +54,7 @@ class Parts:
     remembers: bool = False
     lacks_keys: Callable[[], bool] = lambda: False
     hides_scram: Callable[[], bool] = lambda: False
+    apart: bool = False
 
 
 @frozen
@@ -154,7 +156,7 @@ def build_source(
         directory = SourceDirectory(
             source,
             parts.directory,
-            health,
+            Health(reactor, source) if parts.apart else health,
             reactor.seconds,
             domains=[domain.name for domain in config.domain],
             default_domain=default,
@@ -215,7 +217,8 @@ def system_parts(
         await directory.close()
 
     checker = SystemChecker(config, source, keepers, directory)
-    return Parts(checker, directory, close)
+    # Mail for users of the machine needs no PAM.
+    return Parts(checker, directory, close, apart=True)
 
 
 def union_of(sources: list[BuiltSource]) -> UnionDirectory:

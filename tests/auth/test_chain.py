@@ -4,6 +4,7 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse as Use
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -306,6 +307,22 @@ class HealthTests(SynchronousTestCase):
         self.clock.advance(10)
         self.failureResultOf(asked, AuthUnavailable)
         self.assertTrue(checker.health.down)
+
+    def test_no_answer_in_time_is_down_whatever_the_cancelled_question_says(self):
+        """Endpoints fail with an error of their own, not with CancelledError."""
+        waiting = Deferred(lambda d: d.errback(ConnectingCancelledError(None)))
+        checker = source(Answers(waiting), self.clock, timeout_s=10)
+        asked = self.ask(checker)
+        self.clock.advance(10)
+        self.failureResultOf(asked, AuthUnavailable)
+        self.assertTrue(checker.health.down)
+
+    def test_an_answer_in_the_last_moment_counts(self):
+        waiting = Deferred(lambda d: d.callback(b"ann@x.test"))
+        checker = source(Answers(waiting), self.clock, timeout_s=10)
+        asked = self.ask(checker)
+        self.clock.advance(10)
+        self.assertEqual(self.successResultOf(asked), b"ann@x.test")
 
     def test_a_source_that_answers_others_is_slow_and_not_down(self):
         answers = Answers(Deferred())

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -133,6 +133,12 @@ class CheckerTests(TestCase):
         asked.cancel()
         while self.factory.open:
             await self.turn()
+
+    async def test_a_wait_that_is_given_up_before_it_is_connected_is_no_fault(self):
+        asked = self.check(await self.daemon())
+        asked.cancel()
+        with self.assertRaises(CancelledError):
+            await asked
 
     async def test_no_more_connections_than_threads(self):
         path = await self.daemon(b"\0\2OK")

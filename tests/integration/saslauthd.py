@@ -33,6 +33,13 @@ class Saslauthd:
         )
         until(self.socket.exists)
 
+    def signal(self, number: signal.Signals) -> None:
+        """To it and its children; behind SIGSTOP they have stopped."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
+
     def stop(self) -> None:
         """It and its children die at once."""
         if self._process is not None:

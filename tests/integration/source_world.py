@@ -8,7 +8,6 @@ import imaplib
 import poplib
 import smtplib
 import tempfile
-import threading
 from pathlib import Path
 
 from tests.authority import Authority, pem_key, pem_of
@@ -170,33 +169,3 @@ def word_of(said: str, later: str, wrong: str) -> str:
         if text in said:
             return word
     return said
-
-
-class Stream:
-    """Logins without end, a thread for each account and way in; `told` has every
-    answer as (source, way, word)."""
-
-    def __init__(self, daemon: Daemon, sources: tuple[str, ...]) -> None:
-        self.told: list[tuple[str, str, str]] = []
-        self._daemon, self._over = daemon, threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(source, way))
-            for source in sources
-            for way in WAYS
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self, source: str, way: str) -> None:
-        while not self._over.is_set():
-            try:
-                word = WAYS[way](self._daemon, USERS[source], PASSWORD)
-            except OSError as fault:
-                word = repr(fault)
-            self.told.append((source, way, word))
-            self._over.wait(0.05)
-
-    def stop(self) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(60)

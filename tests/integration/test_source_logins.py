@@ -6,15 +6,8 @@ import signal
 import time
 
 from .daemon import PASSWORD
-from .source_world import (
-    LATER,
-    OK,
-    USERS,
-    WAYS,
-    WRONG,
-    SourceTestCase,
-    Stream,
-)
+from .login_stream import survived
+from .source_world import LATER, OK, USERS, WAYS, WRONG, SourceTestCase
 from .ways_in import HOST, deliver, messages
 from .world import until
 
@@ -111,38 +104,7 @@ class ChainTests(SourceTestCase):
             )
 
     def survived(self, name, end, begin):
-        """A source ends and begins again under a stream of logins of all."""
-        stream = Stream(self.daemon, CHAIN)
-        try:
-            self.all_come_in(stream, ways=CHAIN)
-            end()
-            try:
-                until(
-                    lambda: (
-                        {way for s, way, w in stream.told if (s, w) == (name, LATER)}
-                        == set(WAYS)
-                    )
-                )
-                self.all_come_in(stream, ways=set(CHAIN) - {name})
-            finally:
-                begin()
-            self.all_come_in(stream, ways=CHAIN)
-        finally:
-            stream.stop()
-        others = {(s, w) for s, _, w in stream.told if s != name}
-        self.assertEqual(others, {(s, OK) for s in CHAIN if s != name})
-        words = {w for s, _, w in stream.told if s == name}
-        self.assertEqual(words, {OK, LATER})
-
-    def all_come_in(self, stream, ways):
-        """From now on: each of these sources, over each way."""
-        begun = len(stream.told)
-        wanted = {(source, way) for source in ways for way in WAYS}
-
-        def came():
-            return wanted <= {(s, way) for s, way, w in stream.told[begun:] if w == OK}
-
-        until(came, lambda: str(stream.told[-30:]))
+        survived(self, self.daemon, USERS, name, end, begin)
 
 
 class SlowTests(SourceTestCase):

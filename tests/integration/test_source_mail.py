@@ -1,122 +1,21 @@
 """Accounts of every kind of source in one server, which was started as root and gave it
 up: users of the machine by PAM and by saslauthd, databases and files."""
 
-import atexit
 import os
-import shutil
 import smtplib
 import stat
 from pathlib import Path
 
 from imapclient.exceptions import IMAPClientError
-from twisted.trial.unittest import SynchronousTestCase
 
-from .daemon import DOMAIN, PASSWORD, Daemon
+from .daemon import PASSWORD
 from .program_rounds import curl_round, mutt_round, swaks_round
-from .saslauthd import Saslauthd
-from .source_world import AUTH, LATER, OK, USERS, WAYS, WRONG, servers
-from .system_users import STACK
-from .users import Users
+from .source_machine import MachineTestCase
+from .source_world import LATER, OK, WAYS, WRONG
 from .ways_in import deliver, imapclient, messages, pop3_login, submission
 from .world import until
 
-DOMAINS = (DOMAIN, "sasl.test", "maildir.test", "mbox.test", "spool.test")
-NOT_CACHED = "cache_s = 0\nunknown_cache_s = 0\nrest_s = 0.2\n"
 MESSAGE = b"From: x@else.test\r\nSubject: hello\r\n\r\nfirst line\r\n"
-
-
-class Machine:
-    """The server, its sources, a user `ann` whom PAM knows and `bob` of saslauthd."""
-
-    def __init__(self) -> None:
-        self.users = Users()
-        atexit.register(self.users.remove)
-        self.server, self.ann, self.bob = (self.users.add() for _ in range(3))
-        for user in (self.ann, self.bob):
-            user.set_password(PASSWORD)
-        service = Path("/etc/pam.d", self.server.name)
-        service.write_text(STACK)
-        atexit.register(service.unlink)
-        self.saslauthd = Saslauthd()
-        atexit.register(self.saslauthd.remove)
-        self.saslauthd.start("shadow")
-        self.spool = self.users.folder / "spool"
-        self.spool.mkdir()
-        shutil.chown(self.spool, "root", "mail")
-        self.spool.chmod(0o2775)
-        self.daemon = Daemon(domains=DOMAINS)
-        atexit.register(self.daemon.remove)
-        self.daemon.folder.chmod(0o711)
-        for name in ("users", "userdb"):
-            copied = Path(shutil.copy(servers().folder / name, self.daemon.folder))
-            copied.chmod(0o600)
-            self.server.give(copied)
-        with self.daemon.config.open("a") as config:
-            config.write(self.sources(service.name))
-        self.daemon.start()
-        self.daemon.add_user(USERS["userdb"])
-        self.accounts = {
-            **USERS,
-            "system": f"{self.ann.name}@{DOMAIN}",
-            "saslauthd": f"{self.bob.name}@sasl.test",
-        }
-
-    def sources(self, service: str) -> str:
-        system = f'[[source]]\nkind = "system"\nservice = "{service}"\n{NOT_CACHED}'
-        places = {
-            "maildir.test": "Mail/in/",
-            "mbox.test": "mbox",
-            "spool.test": f"{self.spool}/%u",
-        }
-        return "".join(
-            (
-                AUTH,
-                f'[process]\nuser = "{self.server.name}"\n',
-                f'{system}domains = ["{DOMAIN}"]\n',
-                f'[[source]]\nkind = "saslauthd"\npath = "{self.saslauthd.socket}"\n',
-                f'domains = ["sasl.test"]\n{NOT_CACHED}',
-                '[[source]]\nname = "sasl users"\nkind = "system"\nlogins = false\n',
-                'domains = ["sasl.test"]\n',
-                *(
-                    f'{system}name = "{domain}"\ndomains = ["{domain}"]\n'
-                    f'mailbox = "{mailbox}"\n'
-                    for domain, mailbox in places.items()
-                ),
-                *(servers().source(name, self.daemon.folder) for name in USERS),
-            )
-        )
-
-
-_machines: list[Machine] = []
-
-
-class MachineTestCase(SynchronousTestCase):
-    """One machine for all tests of a run."""
-
-    timeout = 300
-
-    def setUp(self):
-        self.assertEqual(os.geteuid(), 0, "only root can make users")
-        if not _machines:
-            _machines.append(Machine())
-        self.machine = _machines[0]
-        self.daemon = self.machine.daemon
-        self.before = len(self.logged())
-
-    def tearDown(self):
-        told = self.logged()[self.before :]
-        self.assertNotIn("Traceback", told)
-        self.assertNotIn(PASSWORD, told)
-        self.assertNotIn("Starting factory", told)
-
-    def logged(self):
-        return self.daemon.log.read_text(errors="replace")
-
-    def assert_his(self, path, user):
-        """A file for the user alone."""
-        seen = path.stat()
-        self.assertEqual((seen.st_uid, seen.st_gid), (user.uid, user.gid))
-        self.assertEqual(stat.S_IMODE(seen.st_mode), 0o600)
 
 
 class ChainTests(MachineTestCase):
@@ -158,7 +57,7 @@ class ChainTests(MachineTestCase):
                     told = login(self.daemon, user, PASSWORD)
                     self.assertEqual(told, word, (source, way))
         finally:
-            machine.saslauthd.start("shadow")
+            machine.saslauthd.start("pam")
         bob = machine.accounts["saslauthd"]
         until(lambda: WAYS["IMAP"](self.daemon, bob, PASSWORD) == OK, self.logged)
 
@@ -286,3 +185,9 @@ class HomeTests(MachineTestCase):
             lambda: box.exists() and box.read_text().count("first line") == count,
             self.logged,
         )
+
+    def assert_his(self, path, user):
+        """A file for the user alone."""
+        seen = path.stat()
+        self.assertEqual((seen.st_uid, seen.st_gid), (user.uid, user.gid))
+        self.assertEqual(stat.S_IMODE(seen.st_mode), 0o600)

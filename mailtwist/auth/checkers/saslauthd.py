@@ -11,9 +11,9 @@ from typing import Any
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -130,5 +130,7 @@ class SaslauthdChecker:
             return await exchange.answer
         except (ConnectError, NoAnswer) as fault:
             raise SourceDown() from fault
+        except ConnectingCancelledError as fault:
+            raise CancelledError() from fault
         finally:
             self._turns.release()
