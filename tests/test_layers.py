@@ -71,6 +71,7 @@ FLOORS = {
     "imap4.selected": 2,
     "imap4.session": 3,
     "imap4.appending": 3,
+    "imap4.url_content": 3,
     "imap4.cmd": 3,
     "imap4.server": 4,
     "sasl": 2,

@@ -94,6 +94,8 @@ CAPABILITIES = (
     CapabilityRow("UIDPLUS", "RFC 4315", _logged_in),
     CapabilityRow("MOVE", "RFC 6851", _logged_in),
     CapabilityRow("MULTIAPPEND", "RFC 3502", _logged_in),
+    CapabilityRow("CATENATE", "RFC 4469", _logged_in),
+    CapabilityRow("URL-PARTIAL", "RFC 5550", _logged_in),
     CapabilityRow("REPLACE", "RFC 8508", _logged_in),
     CapabilityRow(
         "APPENDLIMIT", "RFC 7889", _logged_in, value=lambda s: s.append_limit

@@ -7,6 +7,7 @@ one goes in the moment in which the new one is there.
 from __future__ import annotations
 
 from ...errors import (
+    BadMailboxName,
     BadSequence,
     BadUrl,
     MailboxReadOnly,
@@ -17,9 +18,12 @@ from ...errors import (
 )
 from ...mailbox.model import Appended
 from ..appending import Appending
+from ..grammar.url import encoded_path, imap_url
+from ..names import join, split
 from ..response import Answer, append_uid, ok
 from ..session import Session
 from ..types_append import Append, MessageStart, Step, TextPart, UrlPart
+from ..url_content import opened
 
 
 async def start(session: Session, command: Append, steps: tuple[Step, ...]) -> None:
@@ -70,7 +74,33 @@ async def _take_steps(
                 if synchronizing:
                     await _check(appending, session, octets)
             case UrlPart(url):
-                raise BadUrl(url)
+                await _catenate(appending, session, url)
+
+
+async def _catenate(appending: Appending, session: Session, wire: bytes) -> None:
+    """Octets of another message here (RFC 4469 §3), read and written in pieces."""
+    base = None if session.mailbox is None else session.mailbox.path
+    delimiter = session.config.delimiter
+    at = b"/" if base is None else encoded_path(join(base, delimiter))
+    try:
+        url = imap_url(wire, at)
+        if url.host is not None or url.auth is not None:
+            raise BadUrl(wire, "Only URLs within this account can be catenated")
+        path = split(url.mailbox, delimiter)
+        content = await opened(session.mailboxes, url, path)
+    except (BadUrl, BadMailboxName) as fault:
+        raise BadUrl(wire, fault.public) from fault
+    try:
+        upload = appending.upload
+        if upload.octets + content.octets > session.config.message_octets:
+            raise MessageTooBig()
+        while piece := await content.read():
+            waited = upload.write(piece)
+            if waited is not None:
+                await waited
+            await session.connection.pause()
+    finally:
+        await content.close()
 
 
 async def _check(appending: Appending, session: Session, octets: int) -> None:

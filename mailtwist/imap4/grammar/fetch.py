@@ -144,7 +144,7 @@ def _modifier(s: CommandScanner, found: _Modifiers) -> str:
 def fetch_att(s: CommandScanner) -> FetchAttribute:
     name = word(s, "what to fetch")
     if name in ("BODY", "BODY.PEEK") and s.skip(b"["):
-        section = _section(s)
+        section = section_spec(s)
         s.expect(b"]", "a closing bracket")
         return FetchBody(section, name == "BODY.PEEK", _partial(s))
     attribute = _PLAIN.get(name)
@@ -153,7 +153,7 @@ def fetch_att(s: CommandScanner) -> FetchAttribute:
     return attribute
 
 
-def _section(s: CommandScanner) -> Section:
+def section_spec(s: CommandScanner) -> Section:
     """[section-spec]."""
     part = _part(s)
     if part and not s.skip(b"."):
