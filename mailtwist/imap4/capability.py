@@ -73,6 +73,7 @@ class CapabilityRow:
 
 CAPABILITIES = (
     CapabilityRow("IMAP4rev1", "RFC 3501", _always),
+    CapabilityRow("IMAP4rev2", "RFC 9051", _always, enables=True),
     CapabilityRow("LITERAL+", "RFC 7888", _always),
     CapabilityRow("SASL-IR", "RFC 4959", _always),
     CapabilityRow("ID", "RFC 2971", _always),
@@ -114,6 +115,9 @@ CAPABILITIES = (
     CapabilityRow("THREAD=ORDEREDSUBJECT", "RFC 5256", _logged_in),
     CapabilityRow("THREAD=REFERENCES", "RFC 5256", _logged_in),
     CapabilityRow("THREAD=REFS", "draft-ietf-morg-inthread", _logged_in),
+    CapabilityRow("STATUS=SIZE", "RFC 8438", _logged_in),
+    CapabilityRow("UTF8=ACCEPT", "RFC 6855", _logged_in, enables=True),
+    CapabilityRow("UNAUTHENTICATE", "RFC 8437", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("QRESYNC", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("UIDONLY", "RFC 9586", _logged_in, enables=True),
@@ -140,6 +144,11 @@ def capabilities(situation: Situation) -> bytes:
 
 
 def enabled(names: tuple[str, ...], situation: Situation) -> tuple[str, ...]:
-    """Those of `names` (in upper case) that ENABLE can switch on, each once."""
-    known = {row.name for row in CAPABILITIES if row.enables} - situation.missing
-    return tuple(dict.fromkeys(name for name in names if name in known))
+    """Those of `names` (in upper case) that ENABLE can switch on, each once and as
+    CAPABILITY spells it."""
+    known = {
+        row.name.upper(): row.name
+        for row in CAPABILITIES
+        if row.enables and row.name not in situation.missing
+    }
+    return tuple(dict.fromkeys(known[name] for name in names if name in known))

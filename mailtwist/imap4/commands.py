@@ -29,6 +29,7 @@ from .types import (
     Namespace,
     Noop,
     StartTls,
+    Unauthenticate,
     Unselect,
 )
 
@@ -96,6 +97,9 @@ _ROWS = (
         "LOGIN", "RFC 3501 §6.2.3", NOT_AUTHENTICATED, session.login, secret=True
     ),
     CommandRow("ENABLE", "RFC 5161 §3.1", AUTHENTICATED, session.enable),
+    CommandRow(
+        "UNAUTHENTICATE", "RFC 8437 §3", AUTHENTICATED, lambda s: Unauthenticate()
+    ),
     CommandRow("SELECT", "RFC 3501 §6.3.1", AUTHENTICATED, mailbox.select),
     CommandRow("EXAMINE", "RFC 3501 §6.3.2", AUTHENTICATED, mailbox.examine),
     CommandRow("CREATE", "RFC 3501 §6.3.3", AUTHENTICATED, mailbox.create),

@@ -72,6 +72,7 @@ class _Mode(Enum):
 _NEXT: dict[str, tuple[State, State | None]] = {
     "LOGIN": (State.AUTHENTICATED, None),
     "AUTHENTICATE": (State.AUTHENTICATED, None),
+    "UNAUTHENTICATE": (State.NOT_AUTHENTICATED, None),
     "SELECT": (State.SELECTED, State.AUTHENTICATED),
     "EXAMINE": (State.SELECTED, State.AUTHENTICATED),
     "CLOSE": (State.AUTHENTICATED, None),
@@ -85,8 +86,7 @@ class IMAP4Engine:
 
     `state` is NOT_AUTHENTICATED, AUTHENTICATED, SELECTED or LOGOUT and moves in
     `finish` alone.  `tls` is True if the connection is private.  `bads` counts BAD
-    answers.  `utf8`: mailbox names come in UTF-8 from now on (RFC 6855).  `uid_only`:
-    message numbers are refused from now on (RFC 9586).
+    answers.  `enabled`: what ENABLE switched on, by its names in upper case.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class IMAP4Engine:
         state: State = State.NOT_AUTHENTICATED,
     ) -> None:
         self.config, self.tls, self.state, self.bads = config, tls, state, 0
-        self.utf8 = self.uid_only = False
+        self.enabled: set[str] = set()
         self._framer = CommandFramer(config)
         self._mode = _Mode.COMMANDS
         self._open: Event | None = None  # waits for an answer
@@ -105,6 +105,27 @@ class IMAP4Engine:
         self._row: CommandRow | None = None
         self._reader: AppendReader | None = None  # of the APPEND under way
         self._message_octets = 0  # announced of the message in hand
+
+    @property
+    def rev2(self) -> bool:
+        """True if the client speaks IMAP4rev2 (RFC 9051)."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8_accept(self) -> bool:
+        """True if messages with UTF-8 in their headers are shown as they are
+        (RFC 6855 §3)."""
+        return "UTF8=ACCEPT" in self.enabled
+
+    @property
+    def uid_only(self) -> bool:
+        """True if message numbers are refused (RFC 9586)."""
+        return "UIDONLY" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """True if names of mailboxes and quoted strings are UTF-8."""
+        return self.rev2 or self.utf8_accept
 
     @property
     def pending(self) -> int:
@@ -230,6 +251,7 @@ class IMAP4Engine:
             delimiter=self.config.delimiter,
             utf8=self.utf8,
             uid_only=self.uid_only,
+            charsets=not self.utf8_accept,
         )
 
     def _command_event(self, frame: Frame) -> Asked | AppendStart | Refused:
@@ -290,7 +312,8 @@ class IMAP4Engine:
 
         OK of LOGIN and AUTHENTICATE: AUTHENTICATED.  OK of SELECT and EXAMINE:
         SELECTED; NO of them: AUTHENTICATED.  OK of CLOSE and UNSELECT: AUTHENTICATED.
-        OK of LOGOUT: LOGOUT.  OK of STARTTLS: `tls` is True; write, then start TLS at
+        OK of UNAUTHENTICATE: NOT_AUTHENTICATED, and nothing is enabled.  OK of LOGOUT:
+        LOGOUT.  OK of STARTTLS: `tls` is True; write, then start TLS at
         once.  While the octets of an APPEND come it may be called too, with NO: the
         rest of them is skipped.
         """
@@ -314,6 +337,8 @@ class IMAP4Engine:
         if name == "STARTTLS" and kind is Kind.OK:
             self.tls = True
             self._framer.drop()
+        if name == "UNAUTHENTICATE" and kind is Kind.OK:
+            self.enabled.clear()
         after_ok, after_no = _NEXT.get(name, (self.state, None))
         if kind is Kind.OK:
             self.state = after_ok

@@ -9,6 +9,7 @@ paths are one to one.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from ..errors import BadMailboxName
@@ -64,11 +65,25 @@ def split(text: str, delimiter: str) -> Path:
         raise BadMailboxName("Mailbox name has an empty component")
     if len(path) > MOST_LEVELS:
         raise BadMailboxName("Mailbox name has too many levels")
-    if any(len(part.encode("utf-8")) > MOST_COMPONENT for part in path):
-        raise BadMailboxName("A component of the mailbox name is too long")
     if path[0].upper() == "INBOX":
         path = ("INBOX", *path[1:])
+    return _bounded(path)
+
+
+def _bounded(path: Path) -> Path:
+    if any(len(part.encode("utf-8")) > MOST_COMPONENT for part in path):
+        raise BadMailboxName("A component of the mailbox name is too long")
     return path
+
+
+def nfc(path: Path) -> Path:
+    """`path` in Normalization Form C, as names are made (RFC 9051 §5.1).
+
+    Raises BadMailboxName for one that gets too long by that.
+    """
+    if all(part.isascii() for part in path):
+        return path
+    return _bounded(tuple(unicodedata.normalize("NFC", part) for part in path))
 
 
 def join(path: Path, delimiter: str) -> str:
@@ -100,7 +115,8 @@ class Matcher:
 
     A pattern is read behind the reference, or alone if it starts with the delimiter.
     "*" is any text, "%" any text without the delimiter.  Costs a step per octet of the
-    name whatever the pattern: all places in it are one integer.
+    name whatever the pattern: all places in it are one integer.  Patterns and names are
+    compared in Normalization Form C.
     """
 
     def __init__(
@@ -114,7 +130,7 @@ class Matcher:
     def matches(self, path: Path) -> bool:
         if path == ("INBOX",):
             return self._inbox
-        name = join(path, self.delimiter)
+        name = join(nfc(path), self.delimiter)
         return any(pattern.fits(name) for pattern in self._patterns)
 
 
@@ -124,6 +140,7 @@ _WILDCARDS = re.compile(r"[*%]{2,}")
 def _interpreted(reference: str, pattern: str, delimiter: str) -> str:
     """One canonical pattern; raises BadMailboxName for one that is too long."""
     whole = pattern if pattern.startswith(delimiter) else reference + pattern
+    whole = unicodedata.normalize("NFC", whole)
     whole = _WILDCARDS.sub(lambda run: "*" if "*" in run[0] else "%", whole)
     if len(whole) > 2 * MOST_NAME:
         raise BadMailboxName("Pattern is too long")

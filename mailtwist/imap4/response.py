@@ -166,13 +166,17 @@ def answer_for(fault: MailError, *, try_create: bool = False) -> Answer:
 # -- strings ----------------------------------------------------------------------
 
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,1000}")
+_QUOTABLE_UTF8 = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\xff]{0,1000}")
 _QUOTED_SPECIALS = re.compile(rb'(["\\])')
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]{1,200}')
 
 
-def string(octets: bytes) -> bytes:
-    """string: quoted if it can be, else a literal."""
-    if _QUOTABLE.fullmatch(octets):
+def string(octets: bytes, *, utf8: bool = False) -> bytes:
+    """string: quoted if it can be, else a literal.
+
+    `utf8`: octets above 127 are UTF-8 and may be quoted (RFC 6855 §3, RFC 9051 §4.3).
+    """
+    if (_QUOTABLE_UTF8 if utf8 else _QUOTABLE).fullmatch(octets):
         return b'"%b"' % _QUOTED_SPECIALS.sub(rb"\\\1", octets)
     return literal(octets)
 
@@ -186,11 +190,11 @@ def nstring(octets: bytes | None) -> bytes:
     return b"NIL" if octets is None else string(octets)
 
 
-def astring(octets: bytes) -> bytes:
-    """As an atom if it can be and cannot be taken for NIL."""
+def astring(octets: bytes, *, utf8: bool = False) -> bytes:
+    """As an atom if it can be and cannot be taken for NIL, else as `string`."""
     if _ATOM.fullmatch(octets) and octets.upper() != b"NIL":
         return octets
-    return string(octets)
+    return string(octets, utf8=utf8)
 
 
 # -- flags ------------------------------------------------------------------------

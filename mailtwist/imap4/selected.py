@@ -194,6 +194,11 @@ class Selected:
             if modseq > self.highest_modseq:
                 self._told[uid] = max(modseq, self._told.get(uid, 0))
 
+    def forget_recent(self) -> None:
+        """No message is \\Recent any more, as IMAP4rev2 knows no such flag."""
+        self._recent.clear()
+        self._told_recent = 0
+
     def _add_recent(self, low: int) -> None:
         if self._recent:
             low = max(low, self._recent[-1][1] + 1)
@@ -218,7 +223,8 @@ class Selected:
         """The untagged lines that tell what is waiting, and the view moves with them.
 
         `expunge`: EXPUNGE may be told now, see `CommandRow.keeps_numbers`.  `uid`:
-        FETCH carries UID, as in answers to UID commands.  `modseq`: CONDSTORE is
+        FETCH carries UID, as in answers to UID commands and always in IMAP4rev2
+        (RFC 9051 §7.5.2).  `modseq`: CONDSTORE is
         enabled, so FETCH carries UID and MODSEQ (RFC 7162 §3.1).  `vanished`: QRESYNC
         is, so VANISHED stands for EXPUNGE (RFC 7162 §3.2.10), as it does with UIDONLY.
         """

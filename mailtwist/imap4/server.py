@@ -29,7 +29,7 @@ from .engine import IMAP4Engine
 from .events import Asked, Event, Refused
 from .response import Answer, Kind, bye, ok
 from .session import BUFFER_OCTETS, MailboxDeleted, Session, StreamBroken
-from .types import StartTls
+from .types import StartTls, Unauthenticate
 
 log = Logger()
 
@@ -261,7 +261,9 @@ class IMAP4Server(Protocol):
             self._end(bye("Too many errors"), "too many errors")
         elif self._stopping:
             self._say_stop()
-        elif _starts_tls(event, found):
+        elif _done(event, found, Unauthenticate):
+            self._began = self.now()
+        elif _done(event, found, StartTls):
             self._start_tls()
 
     def _served(self, result: object) -> None:
@@ -367,8 +369,8 @@ class IMAP4Server(Protocol):
         )
 
 
-def _starts_tls(event: Event, found: Answer) -> bool:
-    asked = isinstance(event, Asked) and isinstance(event.command, StartTls)
+def _done(event: Event, found: Answer, command: type[object]) -> bool:
+    asked = isinstance(event, Asked) and isinstance(event.command, command)
     return asked and found.kind is Kind.OK
 
 

@@ -87,6 +87,7 @@ class Session:
     tag: bytes = b""
     appending: Appending | None = None  # the APPEND in hand
     appended_to: Path | None = None  # the last APPEND found it, so the next need not
+    supplied: Path | None = None  # a name in the command, if it was normalized
     _looked_at: float = 0.0
     _keywords: Flags = frozenset()  # told in FLAGS
     _unwatch: Callable[[], None] | None = None
@@ -202,7 +203,7 @@ class Session:
                 recent_from = await mailbox.take_recent()
         except NoSuchMailbox as fault:
             raise MailboxDeleted() from fault
-        selected.learn(changes, recent_from=recent_from)
+        selected.learn(changes, recent_from=None if self.engine.rev2 else recent_from)
         self.tell_keywords(changes.rows.flags)
 
     async def look_if_due(self) -> None:
@@ -222,7 +223,7 @@ class Session:
             return
         for line in self.selected.flush(
             expunge=row is None or not row.keeps_numbers,
-            uid=row is not None and row.uid,
+            uid=self.engine.rev2 or (row is not None and row.uid),
             modseq=self.condstore,
             vanished=self.qresync,
         ):
@@ -248,10 +249,18 @@ class Session:
         """The connection is gone: nothing of the session stays behind."""
         self._out, self._held = [], 0
         appending, self.appending = self.appending, None
-        login, self.login = self.login, None
         try:
             if appending is not None:
                 appending.abort()
+        finally:
+            await self.forget_login()
+
+    async def forget_login(self) -> None:
+        """Nobody is logged in, and nothing is left of what the login switched on."""
+        login, self.login = self.login, None
+        self.condstore = self.qresync = False
+        self.appended_to = self.supplied = None
+        try:
             await self.leave()
         finally:
             if login is not None:

@@ -157,6 +157,8 @@ class StatusItem(Enum):
     UIDNEXT = "UIDNEXT"
     UIDVALIDITY = "UIDVALIDITY"
     UNSEEN = "UNSEEN"
+    DELETED = "DELETED"  # RFC 9051 §6.3.11
+    SIZE = "SIZE"  # RFC 8438 §2
     HIGHESTMODSEQ = "HIGHESTMODSEQ"  # RFC 7162 §3.1.7
     APPENDLIMIT = "APPENDLIMIT"  # RFC 7889 §3.1
 
@@ -221,6 +223,11 @@ class Namespace:
 @frozen
 class Idle:
     """IDLE (RFC 2177)."""
+
+
+@frozen
+class Unauthenticate:
+    """UNAUTHENTICATE (RFC 8437)."""
 
 
 # -- selected ---------------------------------------------------------------------
@@ -436,6 +443,7 @@ Command = (
     | Append
     | Namespace
     | Idle
+    | Unauthenticate
     | Check
     | Close
     | Unselect

@@ -24,10 +24,10 @@ from .model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 
 # What the interfaces have no words for: UIDs of new messages, several of them or a move
 # or a replacement that is whole, numbers of changes that outlive a session, and uses of
-# mailboxes.
+# mailboxes.  IMAP4rev2 has most of it.
 MISSING = frozenset(
     ["UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "CREATE-SPECIAL-USE"]
-    + ["MULTIAPPEND", "REPLACE"]
+    + ["MULTIAPPEND", "REPLACE", "IMAP4rev2"]
 )
 
 

@@ -1,13 +1,14 @@
 """Names on the wire and paths are one to one; LIST's wildcards match without cost."""
 
 import re
+from unicodedata import normalize
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.errors import BadMailboxName
-from mailtwist.imap4.names import Matcher, join, path_of, split, wire_of
+from mailtwist.imap4.names import Matcher, join, nfc, path_of, split, wire_of
 
 COMPONENT = st.text(
     st.sampled_from("ab./\\25cefE&-~ \xe4%*") | st.characters(exclude_categories=["C"]),
@@ -22,6 +23,20 @@ PATHS = (
     .map(lambda p: ("INBOX", *p[1:]) if p[0].upper() == "INBOX" else p)
 )
 DELIMITERS = st.sampled_from("/.")
+
+
+class NormalFormTests(SynchronousTestCase):
+    @given(parts=st.lists(st.text(st.characters(codec="utf-8"), max_size=9)))
+    def test_normalizing_once_is_enough(self, parts):
+        path = nfc(tuple(parts))
+        self.assertEqual(nfc(path), path)
+        self.assertEqual(path, tuple(normalize("NFC", part) for part in parts))
+
+    def test_patterns_and_names_are_compared_in_one_form(self):
+        for form in ("NFC", "NFD"):
+            for other in ("NFC", "NFD"):
+                matcher = Matcher("", [normalize(form, "*fé%")])
+                self.assertTrue(matcher.matches((normalize(other, "Cafés"),)))
 
 
 class NameTests(SynchronousTestCase):

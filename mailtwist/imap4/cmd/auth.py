@@ -1,4 +1,5 @@
-"""CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, LOGIN, AUTHENTICATE, ENABLE."""
+"""CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, LOGIN, AUTHENTICATE, ENABLE,
+UNAUTHENTICATE."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from ..types import (
     Logout,
     Noop,
     StartTls,
+    Unauthenticate,
 )
 
 
@@ -102,11 +104,18 @@ async def enable(session: Session, command: Enable) -> Answer:
     """ENABLE (RFC 5161 §3.1): what is unknown is left out."""
     names = enabled(command.capabilities, session.situation())
     session.put(untagged(b"ENABLED", *(name.encode() for name in names)))
+    session.engine.enabled.update(name.upper() for name in names)
     if "CONDSTORE" in names or "QRESYNC" in names:
         session.enable_condstore()
     session.qresync = session.qresync or "QRESYNC" in names
-    if "UIDONLY" in names:
-        session.engine.uid_only = True
-        if session.selected is not None:
-            session.selected.uid_only = True
+    if session.selected is not None:
+        session.selected.uid_only = session.engine.uid_only
+        if session.engine.rev2:
+            session.selected.forget_recent()
     return ok("ENABLE completed")
+
+
+async def unauthenticate(session: Session, command: Unauthenticate) -> Answer:
+    """UNAUTHENTICATE (RFC 8437): as a new connection, but for TLS."""
+    await session.forget_login()
+    return ok("UNAUTHENTICATE completed")

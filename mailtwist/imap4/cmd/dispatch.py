@@ -20,6 +20,7 @@ from ..events import (
 from ..response import Answer, answer_for
 from ..session import MailboxDeleted, Session, StreamBroken
 from . import append, idle
+from .normalized import ANNOUNCED, announce, normalized
 from .table import HANDLERS
 
 log = Logger()
@@ -50,11 +51,15 @@ async def _answer(session: Session, event: Event) -> Answer | None:
     match event:
         case Asked(tag, _, command):
             session.tag = tag
-            return await HANDLERS[type(command)](session, command)
+            command = await normalized(session, command)
+            found = await HANDLERS[type(command)](session, command)
+            if session.supplied is not None and isinstance(command, ANNOUNCED):
+                await announce(session, command, found)
+            return found
         case Continue(octets):
             session.put(octets)
         case AppendStart(_, _, command, steps):
-            await append.start(session, command, steps)
+            await append.start(session, await normalized(session, command), steps)
         case AppendMore(steps):
             await append.more(session, steps)
         case AppendOctets(octets):

@@ -46,6 +46,40 @@ async def list_(session: Session, command: List) -> Answer:
     return ok("LIST completed")
 
 
+async def mailbox_line(session: Session, path: Path, supplied: Path | None) -> bytes:
+    """LIST of one mailbox that exists, with all that it is (RFC 9051 §6.3.2).
+
+    `supplied` is the name that the client wrote, if it means this one: OLDNAME.
+    """
+    tree = Tree.of(await session.mailboxes.listed())
+    info = next((one for one in tree.infos if one.path == path), None)
+    if info is None:  # just deleted, or of a store that lists less than it opens
+        info = MailboxInfo(path, "")
+    attributes = _attributes(info, _FULL, path in tree.parents)
+    name = name_of(session, path) + _old_name(session, supplied)
+    return _line(session, b"LIST", attributes, name)
+
+
+async def oldname_line(
+    session: Session, path: Path, supplied: Path, *, gone: bool
+) -> bytes:
+    """LIST of the mailbox that `supplied` meant; `gone`: until it was deleted."""
+    if not gone:
+        return await mailbox_line(session, path, supplied)
+    name = name_of(session, path) + _old_name(session, supplied)
+    return _line(session, b"LIST", [b"\\NonExistent"], name)
+
+
+def _old_name(session: Session, supplied: Path | None) -> bytes:
+    """The extended data item of RFC 9051 §6.3.9.7."""
+    if supplied is None:
+        return b""
+    return b' ("OLDNAME" (%b))' % name_of(session, supplied)
+
+
+_FULL = List("", (), returns=frozenset({ListReturn.SUBSCRIBED}))
+
+
 @frozen
 class Tree:
     """The account's names, with every ancestor of a name among them.

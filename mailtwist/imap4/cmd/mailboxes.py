@@ -80,6 +80,8 @@ def status_line(
     """The untagged STATUS (§7.2.4)."""
     values = {
         StatusItem.MESSAGES: found.messages,
+        StatusItem.DELETED: found.deleted,
+        StatusItem.SIZE: found.octets,
         StatusItem.RECENT: found.recent,
         StatusItem.UIDNEXT: found.uid_next,
         StatusItem.UIDVALIDITY: found.uid_validity,
@@ -93,4 +95,5 @@ def status_line(
 
 def name_of(session: Session, path: Path) -> bytes:
     """A mailbox as the client is shown it."""
-    return astring(wire_of(path, session.config.delimiter, utf8=session.engine.utf8))
+    utf8 = session.engine.utf8
+    return astring(wire_of(path, session.config.delimiter, utf8=utf8), utf8=utf8)

@@ -1,5 +1,5 @@
-"""SEARCH (§6.4.4), ESEARCH (RFC 4731), with MODSEQ (RFC 7162 §3.1.5), SAVE (RFC 5182)
-and PARTIAL (RFC 9394)."""
+"""SEARCH (§6.4.4), ESEARCH (RFC 4731; always in IMAP4rev2, RFC 9051 §6.4.4), with
+MODSEQ (RFC 7162 §3.1.5), SAVE (RFC 5182) and PARTIAL (RFC 9394)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Recent:
 
 async def search(session: Session, command: Search) -> Answer:
     found = await searched(session, command)
-    if command.returns is None:
+    if command.returns is None and not session.engine.rev2:
         await tell_plain(session, command, "SEARCH", found.uids)
     else:
         await tell_extended(session, command, found.uids, SequenceSet.of_numbers)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ...flags import SEEN
+from ...mailbox.model import MessageRows
 from ..response import Answer, ok
 from ..selected import Selected
 from ..session import Session
 from ..types import Close, Examine, Select, Unselect
 from .earlier import check_enabled, resync
+from .list import mailbox_line
 
 
 async def select(session: Session, command: Select | Examine) -> Answer:
@@ -24,11 +26,15 @@ async def select(session: Session, command: Select | Examine) -> Answer:
     read_only = mailbox.read_only  # SELECT may be refused more (§6.3.1)
     try:
         session.enter(mailbox)
+        rev2 = session.engine.rev2  # has neither RECENT nor UNSEEN (RFC 9051 §6.3.2)
         recent_from = await mailbox.take_recent()
         # Rows may be newer than the figures, never older: what is between the two is
         # learned again with the next look.
         found = await mailbox.status()
         rows = await mailbox.rows()
+        listed = b""
+        if rev2:
+            listed = await mailbox_line(session, command.path, session.supplied)
     except BaseException:
         await session.leave()
         raise
@@ -39,23 +45,32 @@ async def select(session: Session, command: Select | Examine) -> Answer:
         read_only=read_only,
         uid_only=session.engine.uid_only,
     )
+    if rev2:
+        selected.forget_recent()
     session.tell_keywords(rows.flags, first=True)
     session.put(b"* %d EXISTS\r\n" % selected.exists)
-    session.put(b"* %d RECENT\r\n" % selected.recent)
-    for number, flags in enumerate(rows.flags, 1):
-        if SEEN not in flags and not selected.uid_only:
-            session.put(b"* OK [UNSEEN %d] First unseen\r\n" % number)
-            break
+    if not rev2:
+        session.put(b"* %d RECENT\r\n" % selected.recent)
+        if not selected.uid_only:
+            _tell_first_unseen(session, rows)
     uid_next = max(found.uid_next, rows.uids[-1] + 1 if rows.uids else 1)
     session.put(b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % mailbox.uid_validity)
     session.put(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % uid_next)
     session.put(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % found.highest_modseq)
+    session.put(listed)
     if command.resync is not None:
         await resync(session, command.resync)
     return ok(
         "EXAMINE completed" if examines else "SELECT completed",
         b"READ-ONLY" if read_only else b"READ-WRITE",
     )
+
+
+def _tell_first_unseen(session: Session, rows: MessageRows) -> None:
+    for number, flags in enumerate(rows.flags, 1):
+        if SEEN not in flags:
+            session.put(b"* OK [UNSEEN %d] First unseen\r\n" % number)
+            break
 
 
 async def close(session: Session, command: Close) -> Answer:

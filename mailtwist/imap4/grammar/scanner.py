@@ -15,8 +15,9 @@ MOST_LEVELS = 100  # of parentheses, NOT and OR in a search
 class CommandScanner(Scanner):
     """A Scanner that finds the octets of literals behind their markers.
 
-    `delimiter` and `utf8` say how mailbox names are read; `uid` is True while the
-    arguments of a UID command are parsed, `uid_only` if message numbers are refused.
+    `delimiter` and `utf8` say how mailbox names are read; with `utf8` quoted strings
+    are UTF-8 too.  `charsets`: SEARCH may name one.  `uid` is True while the arguments
+    of a UID command are parsed, `uid_only` if message numbers are refused.
     """
 
     def __init__(
@@ -26,10 +27,11 @@ class CommandScanner(Scanner):
         delimiter: str = "/",
         utf8: bool = False,
         uid_only: bool = False,
+        charsets: bool = True,
     ) -> None:
         super().__init__(frame.text)
         self.literals = frame.literals
-        self.delimiter, self.utf8 = delimiter, utf8
+        self.delimiter, self.utf8, self.charsets = delimiter, utf8, charsets
         self.uid, self.uid_only = False, uid_only
         self._level = 0
 

@@ -72,7 +72,12 @@ def search(s: CommandScanner) -> Search:
 
 
 def charset_of(s: CommandScanner, returns: Returns | None) -> str:
-    """The codec of a charset; raises BadCharset."""
+    """The codec of a charset; raises BadCharset.
+
+    After ENABLE UTF8=ACCEPT there is one only, and none may be named (RFC 6855 §3).
+    """
+    if not s.charsets:
+        raise BadParameter("No CHARSET after ENABLE UTF8=ACCEPT")
     try:
         return codec(astring(s, "a charset"))
     except BadCharset:

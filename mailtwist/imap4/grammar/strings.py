@@ -47,9 +47,14 @@ def word(s: CommandScanner, name: str = "a keyword") -> str:
 
 
 def try_quoted(s: CommandScanner) -> bytes | None:
-    """quoted: its octets, unescaped."""
+    """quoted: its octets, unescaped; with `s.utf8` they are UTF-8 (RFC 6855 §3)."""
     found = s.try_match(QUOTED)
-    return ESCAPE.sub(rb"\1", found[1]) if found else None
+    if found is None:
+        return None
+    octets = ESCAPE.sub(rb"\1", found[1])
+    if s.utf8 and not octets.isascii():
+        text(s, octets, "a quoted string")
+    return octets
 
 
 def try_literal(s: CommandScanner) -> bytes | None:

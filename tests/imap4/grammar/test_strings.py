@@ -1,15 +1,18 @@
 """Atoms, strings and numbers."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.errors import SyntaxFault
+from mailtwist.imap4 import response
 from mailtwist.imap4.framer import Frame
 from mailtwist.imap4.grammar import strings
 from mailtwist.imap4.grammar.scanner import CommandScanner
 
 
-def scanner(text, literals=None):
-    return CommandScanner(Frame(text, literals or {}))
+def scanner(text, literals=None, **known):
+    return CommandScanner(Frame(text, literals or {}), **known)
 
 
 class StringTests(SynchronousTestCase):
@@ -26,6 +29,25 @@ class StringTests(SynchronousTestCase):
             s = scanner(text)
             self.assertEqual(strings.astring(s), octets, why)
             self.assertEqual(s.text[s.at :], rest, why)
+
+    @given(octets=st.binary(max_size=40))
+    def test_quoted_strings_are_utf8_once_that_is_enabled(self, octets):
+        octets = octets.translate(None, b'"\\\r\n\x00')
+        try:
+            octets.decode("utf-8")
+        except UnicodeDecodeError:
+            with self.assertRaises(SyntaxFault):
+                strings.string(scanner(b'"%b"' % octets, utf8=True))
+        else:
+            found = strings.string(scanner(b'"%b"' % octets, utf8=True))
+            self.assertEqual(found, octets)
+
+    @given(text=st.text(st.characters(codec="utf-8"), max_size=40))
+    def test_what_is_said_in_utf8_is_read_again(self, text):
+        octets = text.replace("\0", "").encode()
+        said = response.string(octets, utf8=True)
+        literals = {len(said) - len(octets): octets} if said[:1] == b"{" else None
+        self.assertEqual(strings.string(scanner(said, literals, utf8=True)), octets)
 
     def test_what_is_no_astring_is_refused(self):
         for text, why in [
