@@ -251,6 +251,12 @@ class Imap4:
         "A client that takes nothing of what it asked for is cut off after this.",
         ge(1),
     )
+    compress: bool = option(
+        True,
+        "Offer COMPRESS=DEFLATE. Where others can send mail to a user and watch the "
+        "sizes of TLS records, compression can tell them something of what stands "
+        "beside their mail.",
+    )
     delimiter: str = option(
         "/", "Hierarchy delimiter shown to clients; `.` for Courier homes.", in_("/.")
     )

@@ -19,9 +19,9 @@ class Situation:
 
     `starttls`: it can be had on this listener.  `plaintext`: passwords may be sent on a
     connection without TLS.  `mechanisms`: SASL mechanisms offered now, in upper case.
-    `missing`: capabilities by name that the avatar cannot give.  `append_limit`: octets
-    of the largest message that APPEND takes.  `message_limit`: how many messages one
-    command may touch, 0 for any number.
+    `compress`: connections may be compressed.  `missing`: capabilities by name that the
+    avatar cannot give.  `append_limit`: octets of the largest message that APPEND
+    takes.  `message_limit`: how many messages one command may touch, 0 for any number.
     """
 
     state: State
@@ -29,6 +29,7 @@ class Situation:
     starttls: bool = True
     plaintext: bool = False
     mechanisms: tuple[str, ...] = ()
+    compress: bool = True
     missing: frozenset[str] = frozenset()
     append_limit: int = 0
     message_limit: int = 0
@@ -117,6 +118,7 @@ CAPABILITIES = (
     CapabilityRow("THREAD=REFS", "draft-ietf-morg-inthread", _logged_in),
     CapabilityRow("STATUS=SIZE", "RFC 8438", _logged_in),
     CapabilityRow("UTF8=ACCEPT", "RFC 6855", _logged_in, enables=True),
+    CapabilityRow("COMPRESS=DEFLATE", "RFC 4978", lambda s: s.logged_in and s.compress),
     CapabilityRow("UNAUTHENTICATE", "RFC 8437", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("QRESYNC", "RFC 7162", _logged_in, enables=True),

@@ -97,6 +97,7 @@ _ROWS = (
         "LOGIN", "RFC 3501 §6.2.3", NOT_AUTHENTICATED, session.login, secret=True
     ),
     CommandRow("ENABLE", "RFC 5161 §3.1", AUTHENTICATED, session.enable),
+    CommandRow("COMPRESS", "RFC 4978 §3", AUTHENTICATED, session.compress),
     CommandRow(
         "UNAUTHENTICATE", "RFC 8437 §3", AUTHENTICATED, lambda s: Unauthenticate()
     ),

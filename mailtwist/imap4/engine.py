@@ -137,6 +137,10 @@ class IMAP4Engine:
         """True from start_idle until the end of IDLE: untagged responses may go out."""
         return self._mode is _Mode.IDLING
 
+    def take_pending(self) -> bytes:
+        """Octets received and not yet looked at, which are no longer held."""
+        return self._framer.take()
+
     def receive(self, data: bytes) -> None:
         """Take octets; those behind STARTTLS, until `finish`, are dropped."""
         if self.state is State.LOGOUT or self._starting_tls:
@@ -298,6 +302,8 @@ class IMAP4Engine:
             raise BadSequence("Already logged in")
         if self.uid_only and row.by_number:
             raise UidRequired()
+        if row.name == "COMPRESS" and self._framer.pending:  # RFC 4978 §3
+            raise BadSequence("Wait for the answer to COMPRESS")
         if row.name == "STARTTLS":
             if self.tls:
                 raise BadSequence("TLS is active already")

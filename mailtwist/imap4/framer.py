@@ -134,6 +134,12 @@ class CommandFramer:
         if self._mode is not _Mode.DEAD:
             self._buffer += data
 
+    def take(self) -> bytes:
+        """What was received and not yet looked at; asked between commands only."""
+        octets, self._searched = bytes(self._buffer), 0
+        self._buffer.clear()
+        return octets
+
     def drop(self) -> None:
         """Forget what was received, the command it may be within too."""
         self._buffer.clear()

@@ -25,16 +25,18 @@ from ..config.model import Imap4
 from ..log import mail_log
 from .cmd import dispatch, idle
 from .commands import State
+from .deflate import BadCompression, Deflater, Inflater
 from .engine import IMAP4Engine
 from .events import Asked, Event, Refused
 from .response import Answer, Kind, bye, ok
 from .session import BUFFER_OCTETS, MailboxDeleted, Session, StreamBroken
-from .types import StartTls, Unauthenticate
+from .types import Compress, StartTls, Unauthenticate
 
 log = Logger()
 
 MOST_PENDING = 64 * 1024  # octets of commands held while one is answered
 SLICE_S = 0.005  # work at a time while others wait
+REST_S = 10.0  # until a compressed connection gives its dictionary back
 LAST_WORDS_S = 60.0  # a client that does not take BYE is cut off after this
 
 
@@ -54,6 +56,9 @@ class IMAP4Server(Protocol):
     _waiting: Deferred[None] | None = None  # for the client to take octets, or a turn
     _arrival: Deferred[None] | None = None  # for the client to send octets
     _stalled: Any = None  # the timer of a client that takes nothing
+    _deflater: Deflater | None = None  # while COMPRESS is on
+    _inflater: Inflater | None = None
+    _rest: Any = None  # the timer of the deflater
     _poll: Any = None  # the timer of the next look while IDLE
     _paused = _reading_paused = _half_closed = _ending = _lost = False
     _poked = _stopping = False
@@ -84,7 +89,7 @@ class IMAP4Server(Protocol):
             self,
         )
         factory.sessions.add(self)
-        self._began = self._active = self._slice = self.now()
+        self._began = self._active = self._slice = self._written = self.now()
         self._timer = factory.reactor.callLater(factory.config.login_s, self._late)
         mail_log.connected(peer.session, "imap4", peer.address, tls)
         transport.registerProducer(self, True)
@@ -104,15 +109,23 @@ class IMAP4Server(Protocol):
         if self._ending:
             return
         self._active = self.now()
-        self._engine.receive(data)
+        if self._inflater is None:
+            self._engine.receive(data)
+        else:
+            self._inflater.feed(data)
         if self._arrival is not None:
             arrival, self._arrival = self._arrival, None
             arrival.callback(None)
         elif self._running is None:
             self._serve()
-        elif self._engine.pending > MOST_PENDING and not self._reading_paused:
+        elif self._pending > MOST_PENDING and not self._reading_paused:
             self._reading_paused = True
             self.transport.pauseProducing()
+
+    @property
+    def _pending(self) -> int:
+        held = 0 if self._inflater is None else self._inflater.pending
+        return held + self._engine.pending
 
     def readConnectionLost(self) -> None:
         """The client said all it has to say and still reads: answer, then close."""
@@ -128,7 +141,7 @@ class IMAP4Server(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = self._ending = True
         self.factory.sessions.discard(self)
-        for timer in (self._timer, self._stalled, self._poll):
+        for timer in (self._timer, self._stalled, self._poll, self._rest):
             if timer is not None and timer.active():
                 timer.cancel()
         if self._running is None:
@@ -148,8 +161,14 @@ class IMAP4Server(Protocol):
     # -- session.Connection -----------------------------------------------------------
 
     def write(self, octets: bytes) -> None:
-        if not self._lost:
-            self.transport.write(octets)
+        if self._lost:
+            return
+        if self._deflater is not None:
+            if self._deflater.rests:
+                self._rest = self.factory.reactor.callLater(REST_S, self._may_rest)
+            self._written = self.now()
+            octets = self._deflater.write(octets)
+        self.transport.write(octets)
 
     def now(self) -> float:
         seconds: float = self.factory.reactor.seconds()
@@ -243,6 +262,8 @@ class IMAP4Server(Protocol):
                     session.flush()
                 await self.drained()
                 await self.pause()
+            elif self._inflated():
+                await self.pause()
             elif engine.idling and session.due:
                 await idle.news(session)
             else:
@@ -263,6 +284,9 @@ class IMAP4Server(Protocol):
             self._say_stop()
         elif _done(event, found, Unauthenticate):
             self._began = self.now()
+            self._end_compression()
+        elif _done(event, found, Compress):
+            self._start_compression()
         elif _done(event, found, StartTls):
             self._start_tls()
 
@@ -275,7 +299,8 @@ class IMAP4Server(Protocol):
             return
         if self._ending:
             return
-        if self._half_closed:
+        ended = self._inflater is not None and self._inflater.ended
+        if self._half_closed or ended:
             self._end(b"", "closed by the client")
             return
         if self._reading_paused:
@@ -289,7 +314,7 @@ class IMAP4Server(Protocol):
             return
         if failure.check(MailboxDeleted):
             self._end(bye("The selected mailbox was deleted"), "mailbox deleted")
-        elif failure.check(StreamBroken):
+        elif failure.check(StreamBroken, BadCompression):
             self._abort(failure.getErrorMessage())
         else:
             log.failure("imap4 {s} broke", failure, s=self._session.peer.session)
@@ -313,6 +338,37 @@ class IMAP4Server(Protocol):
         self._poked = False
         if self._running is None and not self._ending:
             self._serve()
+
+    # -- COMPRESS ---------------------------------------------------------------------
+
+    def _start_compression(self) -> None:
+        self._session.flush()
+        self._deflater, self._inflater = Deflater(), Inflater()
+        self._inflater.feed(self._engine.take_pending())
+
+    def _end_compression(self) -> None:
+        """Both streams end behind their last line (RFC 8437 §4.1)."""
+        deflater, inflater = self._deflater, self._inflater
+        self._session.flush()
+        self._deflater = self._inflater = None
+        if deflater is not None and inflater is not None:
+            self.write(deflater.end())
+            self._engine.receive(inflater.clear())
+
+    def _inflated(self) -> bool:
+        """Give the engine a piece of what came compressed; False if nothing did."""
+        if self._inflater is None or not self._inflater.pending:
+            return False
+        self._engine.receive(self._inflater.take())
+        return True
+
+    def _may_rest(self) -> None:
+        """An idle connection needs no dictionary."""
+        left = self._written + REST_S - self.now()
+        if left > 0:
+            self._rest = self.factory.reactor.callLater(left, self._may_rest)
+        elif self._deflater is not None:
+            self._deflater.rest()
 
     # -- TLS and the end --------------------------------------------------------------
 

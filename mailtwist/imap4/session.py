@@ -83,6 +83,7 @@ class Session:
     selected: Selected | None = None
     condstore: bool = False
     qresync: bool = False
+    compressed: bool = False
     stale: bool = False
     tag: bytes = b""
     appending: Appending | None = None  # the APPEND in hand
@@ -138,6 +139,7 @@ class Session:
             self.authenticator.mechanisms(self.peer),
             append_limit=self.config.message_octets,
             message_limit=self.config.messages_per_command,
+            compress=self.config.compress,
             missing=NOTHING if self.login is None else missing(self.login.account),
         )
 
@@ -258,7 +260,7 @@ class Session:
     async def forget_login(self) -> None:
         """Nobody is logged in, and nothing is left of what the login switched on."""
         login, self.login = self.login, None
-        self.condstore = self.qresync = False
+        self.condstore = self.qresync = self.compressed = False
         self.appended_to = self.supplied = None
         try:
             await self.leave()

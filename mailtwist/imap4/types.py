@@ -226,6 +226,11 @@ class Idle:
 
 
 @frozen
+class Compress:
+    """COMPRESS DEFLATE (RFC 4978)."""
+
+
+@frozen
 class Unauthenticate:
     """UNAUTHENTICATE (RFC 8437)."""
 
@@ -443,6 +448,7 @@ Command = (
     | Append
     | Namespace
     | Idle
+    | Compress
     | Unauthenticate
     | Check
     | Close

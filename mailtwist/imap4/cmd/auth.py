@@ -1,5 +1,5 @@
 """CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, LOGIN, AUTHENTICATE, ENABLE,
-UNAUTHENTICATE."""
+COMPRESS, UNAUTHENTICATE."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from ...errors import BadParameter
 from ..capability import capabilities, enabled
 from ..commands import State
 from ..events import AuthResponse, Refused
-from ..response import Answer, bye, ok, untagged
+from ..response import Answer, bad, bye, ok, untagged
 from ..session import Session
 from ..types import (
     Authenticate,
     Capability,
     Check,
+    Compress,
     Enable,
     Id,
     Login,
@@ -113,6 +114,19 @@ async def enable(session: Session, command: Enable) -> Answer:
         if session.engine.rev2:
             session.selected.forget_recent()
     return ok("ENABLE completed")
+
+
+async def compress(session: Session, command: Compress) -> Answer:
+    """COMPRESS (RFC 4978 §3): the server compresses behind the tagged OK.
+
+    TLS never compresses here: its context does not offer it.
+    """
+    if not session.config.compress:
+        raise BadParameter("Compression is not offered here")
+    if session.compressed:
+        return bad("DEFLATE is active", b"COMPRESSIONACTIVE")
+    session.compressed = True
+    return ok("DEFLATE active")
 
 
 async def unauthenticate(session: Session, command: Unauthenticate) -> Answer:

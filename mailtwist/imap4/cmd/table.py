@@ -37,6 +37,7 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Login: auth.login,
     t.Authenticate: auth.authenticate,
     t.Enable: auth.enable,
+    t.Compress: auth.compress,
     t.Unauthenticate: auth.unauthenticate,
     t.Create: mailboxes.create,
     t.Delete: mailboxes.delete,

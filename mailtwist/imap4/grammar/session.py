@@ -7,9 +7,9 @@ from binascii import Error, a2b_base64
 
 from ...errors import BadParameter, SyntaxFault
 from ...secret import Secret
-from ..types import Authenticate, Enable, Id, Login
+from ..types import Authenticate, Compress, Enable, Id, Login
 from .scanner import CommandScanner
-from .strings import NIL, astring, atom, nstring, sp, string, text
+from .strings import NIL, astring, atom, nstring, sp, string, text, word
 
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _INITIAL = re.compile(rb"=(?= *\Z)|%b" % BASE64.pattern)
@@ -65,6 +65,14 @@ def id_(s: CommandScanner) -> Id:
             raise BadParameter(f"ID has more than {MOST_ID_FIELDS} fields")
         fields.append((_people(name), None if value is None else _people(value)))
     return Id(tuple(fields))
+
+
+def compress(s: CommandScanner) -> Compress:
+    """ "COMPRESS" SP algorithm (RFC 4978 §5)."""
+    sp(s)
+    if word(s, "an algorithm") != "DEFLATE":
+        raise BadParameter("DEFLATE is the one algorithm")
+    return Compress()
 
 
 def _people(octets: bytes) -> str:
