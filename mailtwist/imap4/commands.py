@@ -133,6 +133,7 @@ _ROWS = (
     CommandRow(
         "UID REPLACE", "RFC 8508 §3.3", SELECTED, append.replace, try_create=True
     ),
+    CommandRow("CANCELUPDATE", "RFC 5267 §4.3.5", SELECTED, sequence.cancel_update),
     CommandRow("UIDBATCHES", "RFC 10022", SELECTED, sequence.uidbatches),
     CommandRow("UID EXPUNGE", "RFC 4315 §2.1", SELECTED, store.expunge),
     CommandRow("UID SEARCH", "RFC 3501 §6.4.8", SELECTED, search.search),

@@ -48,6 +48,8 @@ class Selected:
         if recent_from is not None:
             self._add_recent(recent_from)
         self._told_recent = self.recent
+        self.own: set[int] = set()  # made by this session, while `touched` is kept
+        self.touched: set[int] | None = None  # new or changed, if somebody asks
         self.saved: list[int] = []  # UIDs of the last SEARCH with SAVE (RFC 5182 §2.1)
 
     # -- numbers --------------------------------------------------------------------
@@ -128,6 +130,11 @@ class Selected:
         """Inclusive ranges of the UIDs that are \\Recent, ascending."""
         return self._recent
 
+    def track(self) -> None:
+        """Remember in `touched` from now on what is new or changed."""
+        if self.touched is None:
+            self.touched = set(self._new)
+
     @property
     def vanished(self) -> frozenset[int]:
         """UIDs of the view that are gone, while EXPUNGE could not be told yet."""
@@ -142,6 +149,8 @@ class Selected:
         answer of `IMailbox.take_recent`, if this session asked for it.
         """
         rows = changes.rows
+        if self.touched is not None:
+            self.touched.update(rows.uids)
         for uid, modseq, flags in zip(rows.uids, rows.modseqs, rows.flags, strict=True):
             if uid > self._last_uid:
                 self._new.append(uid)

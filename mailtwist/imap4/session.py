@@ -22,6 +22,7 @@ from ..mailbox.model import Changes, Path
 from .appending import Appending
 from .capability import Situation, capabilities
 from .commands import CommandRow
+from .context import Context
 from .engine import IMAP4Engine
 from .response import flag_list
 from .selected import Selected
@@ -67,7 +68,8 @@ class Session:
 
     `condstore`: FETCH responses carry MODSEQ (RFC 7162 §3.1); `qresync`: VANISHED is
     told for EXPUNGE (§3.2.3).  `stale`: the mailbox
-    said that something happened which was not looked at.  `tag`: of the command in
+    said that something happened which was not looked at.  `contexts`: searches of the
+    selected mailbox whose changes are told (RFC 5267 §4.3).  `tag`: of the command in
     hand.
     """
 
@@ -85,6 +87,7 @@ class Session:
     qresync: bool = False
     compressed: bool = False
     stale: bool = False
+    contexts: dict[bytes, Context] = field(factory=dict)  # by tag
     tag: bytes = b""
     appending: Appending | None = None  # the APPEND in hand
     appended_to: Path | None = None  # the last APPEND found it, so the next need not
@@ -170,6 +173,7 @@ class Session:
         mailbox, unwatch = self.mailbox, self._unwatch
         self.mailbox = self.selected = self._unwatch = None
         self._keywords = frozenset()
+        self.contexts.clear()
         if unwatch is not None:
             unwatch()
         if mailbox is not None:
@@ -184,6 +188,14 @@ class Session:
         if self.selected is not None:
             code = b"HIGHESTMODSEQ %d" % self.selected.highest_modseq
             self.put(b"* OK [%b] CONDSTORE is on\r\n" % code)
+
+    def made(self, uid_validity: int, uids: Iterable[int]) -> None:
+        """This session put messages into a mailbox: it knows of them."""
+        selected, mailbox = self.selected, self.mailbox
+        if selected is None or mailbox is None or selected.touched is None:
+            return
+        if uid_validity == mailbox.uid_validity:
+            selected.own.update(uids)
 
     # -- changes ----------------------------------------------------------------------
 

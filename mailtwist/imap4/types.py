@@ -290,6 +290,13 @@ class Move:
 
 
 @frozen
+class CancelUpdate:
+    """CANCELUPDATE (RFC 5267 §4.3.5): tags of searches whose updates may stop."""
+
+    tags: tuple[bytes, ...]
+
+
+@frozen
 class UidBatches:
     """UIDBATCHES (RFC 10022): the mailbox in batches of `size` messages, the newest
     first; `batches` None is all of them, else the first and the last wanted."""
@@ -461,5 +468,6 @@ Command = (
     | Store
     | Copy
     | Move
+    | CancelUpdate
     | UidBatches
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from ..search_key import SearchKey
 from ..sort_key import SortCriterion, ThreadAlgorithm
+
+if TYPE_CHECKING:
+    from .types import FetchAttribute
 
 
 class SearchReturn(Enum):
@@ -18,6 +22,7 @@ class SearchReturn(Enum):
     ALL = "ALL"
     COUNT = "COUNT"
     SAVE = "SAVE"  # RFC 5182 §2.1
+    CONTEXT = "CONTEXT"  # a hint that asks for nothing (RFC 5267 §4.2)
 
 
 @frozen
@@ -42,11 +47,20 @@ class PartialRange:
 
 
 @frozen
+class Update:
+    """UPDATE (RFC 5267 §4.3): the client wants to hear how the results change, and
+    these attributes of new messages among them (RFC 5465 §7)."""
+
+    attributes: tuple[FetchAttribute, ...] = ()
+
+
+@frozen
 class Returns:
     """search-return-opts; RETURN () comes as {ALL}."""
 
     options: frozenset[SearchReturn] = frozenset({SearchReturn.ALL})
     partial: PartialRange | None = None
+    update: Update | None = None
 
     def asks(self, option: SearchReturn) -> bool:
         return option in self.options

@@ -137,9 +137,11 @@ async def end(session: Session, steps: tuple[Step, ...]) -> Answer:
         uid = appending.replaced
         done = await mailbox.replace(uid, command.path, messages[0])
         session.appending = None
+        session.made(done.uid_validity, done.uids)
         return await _replaced_by(session, uid, done)
     done = await session.mailboxes.append(command.path, messages)
     session.appending, session.appended_to = None, command.path
+    session.made(done.uid_validity, done.uids)
     return ok("APPEND completed", append_uid(done))
 
 

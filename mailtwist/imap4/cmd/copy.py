@@ -17,6 +17,7 @@ async def copy(session: Session, command: Copy) -> Answer:
     check_count(session, len(uids))
     copied = await mailbox.copy(uids, command.path)
     _check_any(command, uids, copied)
+    session.made(copied.uid_validity, copied.target_uids)
     return ok("COPY completed", copy_uid(copied))
 
 

@@ -20,6 +20,7 @@ from ..events import (
 from ..response import Answer, answer_for
 from ..session import MailboxDeleted, Session, StreamBroken
 from . import append, idle
+from .context import tell
 from .normalized import ANNOUNCED, announce, normalized
 from .table import HANDLERS
 
@@ -97,5 +98,5 @@ async def finish(session: Session, event: Event, found: Answer) -> None:
     """
     if session.selected is not None and not isinstance(event, Refused):
         await session.look_if_due()
-        session.tell(event.row if isinstance(event, Asked) else None)
+        await tell(session, event.row if isinstance(event, Asked) else None)
     session.put(session.engine.finish(found))

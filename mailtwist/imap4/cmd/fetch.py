@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import MessageRows
@@ -10,7 +11,7 @@ from ...seqset import SequenceSet
 from ..response import Answer, ok
 from ..selected import Selected
 from ..session import Session
-from ..types import Fetch, FetchFlags, FetchModSeq
+from ..types import Fetch, FetchAttribute, FetchFlags, FetchModSeq
 from .earlier import check_enabled, tell_vanished
 from .fetch_body import tell_bodies
 from .fetch_columns import Plan, View, cut, picked
@@ -54,6 +55,18 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     if gone and not command.uid:  # RFC 2180 §4.1, RFC 5530 §3
         return ok("FETCH completed, some messages are gone", b"EXPUNGEISSUED")
     return ok("FETCH completed")
+
+
+async def tell_of(
+    session: Session, attributes: Sequence[FetchAttribute], uids: list[int]
+) -> None:
+    """FETCH responses that nobody asked for just now (RFC 5465 §5.2)."""
+    mailbox, selected = session.open
+    view = View(session, mailbox, selected, Plan.of(attributes))
+    for start in range(0, len(uids), INDEX_CHUNK):
+        rows = await mailbox.rows(uids[start : start + INDEX_CHUNK])
+        await _tell(view, rows)
+        await session.flow()
 
 
 async def _tell(view: View, rows: MessageRows) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..response import Answer, ok
 from ..session import Session
 from ..types import Idle
+from .context import tell
 
 
 async def idle(session: Session, command: Idle) -> None:
@@ -12,14 +13,14 @@ async def idle(session: Session, command: Idle) -> None:
     if session.selected is not None:
         await session.look()
     session.put(session.engine.start_idle())
-    session.tell(None)
+    await tell(session, None)
     session.flush()
 
 
 async def news(session: Session) -> None:
     """What happened since, while the client waits in IDLE."""
     await session.look_if_due()
-    session.tell(None)
+    await tell(session, None)
     session.flush()
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
-
 from ...errors import MailError
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.search import search as find
@@ -15,17 +13,9 @@ from ..response import Answer, ok, string, untagged
 from ..selected import Selected
 from ..session import Session
 from ..types_search import Returns, Search, SearchReturn
+from .context import check_tag, keep
 from .limit import Touched, narrowed
-
-
-@frozen
-class _Recent:
-    """The \\Recent messages of a session, as a container."""
-
-    is_recent: Callable[[int], bool]
-
-    def __contains__(self, uid: object) -> bool:
-        return isinstance(uid, int) and self.is_recent(uid)
+from .recent import Recent
 
 
 async def search(session: Session, command: Search) -> Answer:
@@ -34,12 +24,14 @@ async def search(session: Session, command: Search) -> Answer:
         await tell_plain(session, command, "SEARCH", found.uids)
     else:
         await tell_extended(session, command, found.uids, SequenceSet.of_numbers)
+    keep(session, command, found.uids)
     return completed(session, command, "SEARCH", found.code)
 
 
 async def searched(session: Session, command: Search) -> Touched:
     """The UIDs that match, ascending; nothing is saved if it fails."""
     mailbox, selected = session.open
+    check_tag(session, command)
     if command.uses_modseq:
         session.enable_condstore()
     await session.look_if_due()
@@ -50,7 +42,7 @@ async def searched(session: Session, command: Search) -> Touched:
             mailbox,
             key,
             selected.uids,
-            recent=_Recent(selected.is_recent),
+            recent=Recent(selected.is_recent),
             pause=session.connection.pause,
             now=session.connection.now(),
             saved=selected.saved,

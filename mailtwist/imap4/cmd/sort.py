@@ -9,6 +9,7 @@ from ...seqset import SequenceSet
 from ..response import Answer, untagged
 from ..session import Session
 from ..types_search import Sort, Thread
+from .context import keep
 from .search import completed, searched, tell_extended, tell_plain
 
 
@@ -25,6 +26,7 @@ async def sort(session: Session, command: Sort) -> Answer:
         await tell_plain(session, command.search, "SORT", uids)
     else:
         await tell_extended(session, command.search, uids, _in_order)
+    keep(session, command.search, uids, command.criteria)
     return completed(session, command.search, "SORT", found.code)
 
 

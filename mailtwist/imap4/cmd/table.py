@@ -11,6 +11,7 @@ from ..session import Session
 from ..types_search import Search, Sort, Thread
 from . import (
     auth,
+    context,
     copy,
     expunge,
     fetch,
@@ -61,5 +62,6 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Copy: copy.copy,
     t.Move: copy.move,
     t.Idle: idle.idle,
+    t.CancelUpdate: context.cancel_update,
     t.UidBatches: limit.uidbatches,
 }

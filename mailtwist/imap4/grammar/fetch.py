@@ -26,9 +26,8 @@ from ..types import (
     SectionText,
 )
 from ..types_search import PartialRange
-from .returns import partial_range
 from .scanner import CommandScanner
-from .sequence import sequence_set
+from .sequence import partial_range, sequence_set
 from .strings import (
     MOST_MOD_SEQUENCE,
     MOST_NUMBER,

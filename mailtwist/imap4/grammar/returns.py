@@ -1,19 +1,17 @@
-"""search-return-opts (RFC 4731 §3.1, RFC 5182 §3, RFC 9394 §4)."""
+"""search-return-opts (RFC 4731 §3.1, RFC 5182 §3, RFC 9394 §4, RFC 5267 §5)."""
 
 from __future__ import annotations
 
 import re
 
-from ...errors import BadParameter, SyntaxFault
-from ..types_search import PartialRange, Returns, SearchReturn
+from ...errors import BadParameter
+from ..types_search import PartialRange, Returns, SearchReturn, Update
+from .fetch import fetch_att
 from .scanner import CommandScanner
-from .strings import MOST_NUMBER, parenthesized, sp, word
+from .sequence import partial_range
+from .strings import parenthesized, sp, word
 
 _RETURN = re.compile(rb" RETURN \(", re.I)
-_RANGE = re.compile(
-    rb"([1-9][0-9]{0,9}):([1-9][0-9]{0,9})(?![0-9])"
-    rb"|-([1-9][0-9]{0,9}):-([1-9][0-9]{0,9})(?![0-9])"
-)
 
 
 def try_returns(s: CommandScanner) -> Returns | None:
@@ -28,25 +26,31 @@ def try_returns(s: CommandScanner) -> Returns | None:
         raise BadParameter("One PARTIAL or ALL only")  # RFC 9394 §3.1
     if not found:
         return Returns()
-    return Returns(options, ranges[0] if ranges else None)
+    updates = [one for one in found if isinstance(one, Update)]
+    return Returns(
+        options,
+        ranges[0] if ranges else None,
+        updates[0] if updates else None,
+    )
 
 
-def _option(s: CommandScanner) -> SearchReturn | PartialRange:
+def _option(s: CommandScanner) -> SearchReturn | PartialRange | Update:
     name = word(s, "a return option")
     if name == "PARTIAL":
         sp(s)
         return partial_range(s)
+    if name == "UPDATE":
+        return _update(s)
     try:
         return SearchReturn(name)
     except ValueError as fault:
         raise BadParameter(f"Unknown return option {name[:40]}") from fault
 
 
-def partial_range(s: CommandScanner) -> PartialRange:
-    at = s.at
-    found = s.match(_RANGE, "a range like 1:100 or -1:-100")
-    first, last, first_back, last_back = found.groups()
-    low, high = sorted((int(first or first_back), int(last or last_back)))
-    if high > MOST_NUMBER:
-        raise SyntaxFault(f"numbers up to {MOST_NUMBER}", at)
-    return PartialRange(low, high, first is None)
+def _update(s: CommandScanner) -> Update:
+    """ "UPDATE" [SP "(" fetch-att *(SP fetch-att) ")"] (RFC 5465 §7, where the space is
+    in the example and not in the grammar)."""
+    if not s.text.startswith((b"(", b" ("), s.at):
+        return Update()
+    s.skip(b" ")
+    return Update(tuple(dict.fromkeys(parenthesized(s, fetch_att))))
