@@ -27,6 +27,7 @@ from .queueing import Queue
 from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import RestrictionClass, Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
+from .searching import Search
 from .source import Master, Source
 from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
 
@@ -416,6 +417,7 @@ class Config:
         Master, "Accounts that may log in as others, `user*master`."
     )
     delivery: Delivery = section(Delivery, "Local delivery.")
+    search: Search = section(Search, "The full-text index.")
     table: tuple[Table, ...] = listing(
         Table, "Lookup tables that other options name as `table:NAME`."
     )

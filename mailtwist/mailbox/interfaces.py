@@ -26,6 +26,8 @@ from .model import (
     Path,
     Range,
     Stored,
+    TextHits,
+    TextPlace,
     Usage,
 )
 
@@ -182,3 +184,11 @@ class IMailbox(Interface):
 
     async def close() -> None:
         """The session is done with it."""
+
+
+class IIndexedMailbox(IMailbox):
+    """A mailbox with an index of its text."""
+
+    async def text_hits(needle: str, place: TextPlace) -> TextHits | None:
+        """What the index knows of a needle that `mime.text.normal` gave, of three
+        characters or more; None while it cannot be used."""

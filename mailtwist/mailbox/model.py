@@ -112,6 +112,26 @@ class Range:
     count: int | None = None
 
 
+class TextPlace(Enum):
+    """Where a text index looks: the header and those of parts, the body, or both."""
+
+    HEADER = "header"
+    BODY = "body"
+    TEXT = "text"
+
+
+@frozen
+class TextHits:
+    """What a text index knows of a needle.
+
+    `covered`: the UIDs that are indexed, as pairs low, high, low, high...  `uids`:
+    those of them, ascending, that may have the needle; any other has it not.
+    """
+
+    uids: list[int]
+    covered: list[int]
+
+
 class FlagAction(Enum):
     REPLACE = "replace"
     ADD = "add"

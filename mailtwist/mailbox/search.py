@@ -35,25 +35,27 @@ from ..search_key import (
     Younger,
 )
 from .interfaces import IMailbox
-from .model import Column, MessageRows, Range
+from .model import Column, MessageRows, Range, TextPlace
 from .search_body import (
     PIECE,
     Span,
     Stretch,
     StretchSearch,
+    in_shown,
     in_stretch,
     named,
     spans,
     stretches,
 )
 from .search_fields import by_fields, by_kept_fields, field_test
+from .search_index import Narrowing
 from .search_needle import Needle
+from .search_text import MOST_HEADER
 from .turns import Pause, Turns, chunks
 
 _BATCH = 1 << 20  # octets of small messages held at once
 _SMALL = 1 << 18  # octets of text under which a message is read in one piece
 _NEVER = 1 << 62  # seconds; after every internal date
-_MOST_HEADER = 1 << 20  # octets of one header that are searched
 
 
 async def search(
@@ -94,6 +96,7 @@ class _Run:
         self._mailbox, self._view, self._recent = mailbox, uids, recent
         self._now, self._saved = now, saved
         self._spent = Turns(pause).spent
+        self._index = Narrowing(mailbox)
         self._rows: MessageRows | None = None
         self._covered: set[int] | None = None  # what _rows was asked for; None is all
         self.gone: set[int] = set()
@@ -103,6 +106,7 @@ class _Run:
         if not among:
             return among
         if by_fields(key):
+            among = await self._index.fields(key, among)
             if by_kept_fields(key):
                 return await self._by_kept_fields(key, among)
             return await self._by_header(key, among)
@@ -110,7 +114,10 @@ class _Run:
             case All():
                 return among
             case Not(inner):
-                return among - await self.matching(inner, among)
+                matching = await self.matching(inner, among)
+                if self._index.used:  # what is gone was perhaps not looked at
+                    await self._columns(among)
+                return among - matching
             case Or(left, right):
                 first = await self.matching(left, among)
                 return first | await self.matching(right, among - first)
@@ -211,6 +218,8 @@ class _Run:
         if not text:
             return among
         needle = Needle(text)
+        place = TextPlace.TEXT if header else TextPlace.BODY
+        among = await self._index.text(needle.text, place, among)
         matching: set[int] = set()
         for chunk in chunks(sorted(among)):
             small: dict[int, Span] = {}
@@ -248,8 +257,10 @@ class _Run:
             await self._spent(10 + len(text) / 300)
             if found is None:
                 found = await self._in_pieces(needle, stretch, _cut(text))
-            if found:
+            if found or in_shown(needle, stretch, text):
                 return True
+            if stretch.html and not needle.plain:
+                await self._spent(len(text) / 30)
         return False
 
     async def _in_file(self, needle: Needle, uid: int, where: list[Span]) -> bool:
@@ -259,8 +270,8 @@ class _Run:
             looking = StretchSearch(needle, stretch)
             end = span.start + span.count
             if stretch.header and not more:
-                end = min(end, span.start + _MOST_HEADER)
-            whole = bool(more) or stretch.header
+                end = min(end, span.start + MOST_HEADER)
+            whole = bool(more) or stretch.header or stretch.count <= _SMALL
             step = max(1, end - span.start) if whole else _SMALL
             for at in range(span.start, end, step):
                 (raw,) = await self._mailbox.octets(
@@ -362,7 +373,7 @@ def _by_column(key: SearchKey, rows: MessageRows) -> Iterable[int]:
 
 def _header(part: Part) -> tuple[int, int]:
     start, count = part.header
-    return start, min(count, _MOST_HEADER)
+    return start, min(count, MOST_HEADER)
 
 
 def _batches(ranges: Sequence[Range]) -> Iterator[list[Range]]:

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from ..mime.charset import ascii_inside
+from ..mime.header import unfold
+from ..mime.html_text import visible
 from ..mime.parameters import decoded_parameter, parameter, token
 from ..mime.part import Part
-from ..mime.text import BodyDecoder, TransferDecoder
-from .search_needle import Needle
+from ..mime.text import BodyDecoder, TransferDecoder, decoded_words
+from .search_needle import Needle, header_text
 
 PIECE = 1 << 16  # octets decoded at once; normalizing them takes some milliseconds
+MOST_HTML = 1 << 17  # octets of HTML whose tags are taken out; of more, the source
 
 
 @frozen
@@ -24,6 +27,7 @@ class Stretch:
     header: bool
     encoding: str = "7bit"
     charset: bytes = b""
+    html: bool = False
 
 
 @frozen
@@ -66,11 +70,30 @@ def stretches(message: Part, *, header: bool) -> Iterator[Stretch]:
         leaf = part.body[1] and not part.children
         if leaf and part.media_type in ("text", "message"):
             charset = token(part.parameters, b"charset") or b""
-            yield Stretch(*part.body, False, part.encoding, charset)
+            html = part.media_type == "text" and part.subtype == "html"
+            yield Stretch(*part.body, False, part.encoding, charset, html)
 
 
 def named(message: Part, needle: Needle) -> bool:
     """True if the name of an attachment has the needle, in any of its encodings."""
+    for decoded, plain in names(message):
+        if decoded is not None and needle.in_text(decoded):
+            return True
+        if plain is not None and needle.in_value(plain, plain.lower()):
+            return True
+    return False
+
+
+def name_texts(message: Part) -> list[str]:
+    """The texts that `named` looks into, before `normal`."""
+    texts = []
+    for decoded, plain in names(message):
+        texts += [decoded or "", decoded_words(unfold(plain or b""))]
+    return texts
+
+
+def names(message: Part) -> Iterator[tuple[str | None, bytes | None]]:
+    """The names of attachments, decoded and as they stand there."""
     waiting = [message]
     while waiting:
         part = waiting.pop()
@@ -79,13 +102,7 @@ def named(message: Part, needle: Needle) -> bool:
             continue
         disposed = part.disposition[1] if part.disposition else ()
         for parameters, name in ((disposed, b"filename"), (part.parameters, b"name")):
-            text = decoded_parameter(parameters, name)
-            if text is not None and needle.in_text(text):
-                return True
-            plain = parameter(parameters, name)
-            if plain is not None and needle.in_value(plain, plain.lower()):
-                return True
-    return False
+            yield decoded_parameter(parameters, name), parameter(parameters, name)
 
 
 class StretchSearch:
@@ -109,6 +126,34 @@ class StretchSearch:
             return True
         self._tail = text[-self._overlap :]
         return False
+
+
+def in_shown(needle: Needle, stretch: Stretch, octets: bytes) -> bool:
+    """True if the text that HTML shows has it: words over tags, entities, line ends."""
+    if needle.plain or not stretch.html or stretch.count > MOST_HTML:
+        return False
+    octets = TransferDecoder(stretch.encoding).feed(octets, final=True)
+    if ascii_inside(stretch.charset) and octets.isascii():
+        if b"&" not in octets and needle.octets is None:
+            return False
+        if needle.word not in octets.lower():
+            return False
+    return needle.in_text(visible(_decoded(stretch, octets)))
+
+
+def _decoded(stretch: Stretch, octets: bytes) -> str:
+    return BodyDecoder("8bit", stretch.charset).feed(octets, final=True)
+
+
+def stretch_text(stretch: Stretch, octets: bytes) -> list[str]:
+    """The texts that `in_stretch` and `in_shown` look into, before `normal`."""
+    if stretch.header:
+        return [header_text(octets)]
+    octets = TransferDecoder(stretch.encoding).feed(octets, final=True)
+    text = _decoded(stretch, octets)
+    if stretch.html and stretch.count <= MOST_HTML:
+        return [text, visible(text)]
+    return [text]
 
 
 def in_stretch(needle: Needle, stretch: Stretch, octets: bytes) -> bool | None:

@@ -76,7 +76,7 @@ class Cache:
                     ],
                 )
 
-        self._guarded(lambda db: _whole(db, put), None)
+        self._guarded(lambda db: sqlite.whole(db, put), None)
 
     def forget(self, mailbox: str, uids: Iterable[int] | None = None) -> None:
         """Messages, or the whole mailbox, are gone."""
@@ -97,7 +97,7 @@ class Cache:
 
         if not os.path.exists(self.path):
             return
-        self._guarded(lambda db: _whole(db, forget), None)
+        self._guarded(lambda db: sqlite.whole(db, forget), None)
 
     # -- how ------------------------------------------------------------------
 
@@ -177,26 +177,11 @@ class Cache:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=OFF")
             if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                _whole(db, _make)
+                sqlite.whole(db, _make)
         except BaseException:
             db.close()
             raise
         return db
-
-
-def _whole(
-    db: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]
-) -> Result:
-    """Run `work` in a transaction."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        result = work(db)
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-    return result
 
 
 def _make(db: sqlite3.Connection) -> None:

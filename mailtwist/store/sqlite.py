@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 from ..directory.owner import give_to_owner_of
 from ..errors import ConfigError, MailError, StorageFull, SystemBusy
 
 BUSY_S = 10.0
+
+Result = TypeVar("Result")
 
 _FAULTS: dict[int, type[MailError]] = {
     sqlite3.SQLITE_FULL: StorageFull,
@@ -72,6 +76,21 @@ def set_aside(path: str) -> None:
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(path + suffix):
             os.replace(path + suffix, f"{path}{suffix}.damaged")
+
+
+def whole(
+    db: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]
+) -> Result:
+    """Run `work` in a transaction: all of it, or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(db)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return result
 
 
 def upgrade(

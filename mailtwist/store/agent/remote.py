@@ -15,7 +15,7 @@ from ...directory.model import Account
 from ...errors import MailboxUnreachable, MailError, NoSuchMailbox
 from ...flags import Flags
 from ...interfaces import IMessageSink
-from ...mailbox.interfaces import IMailbox, IMailboxes, IUpload
+from ...mailbox.interfaces import IIndexedMailbox, IMailboxes, IUpload
 from ...mailbox.model import (
     Appended,
     Changes,
@@ -29,6 +29,8 @@ from ...mailbox.model import (
     Path,
     Range,
     Stored,
+    TextHits,
+    TextPlace,
     Usage,
 )
 from .connection import CALL_S, Connection
@@ -274,7 +276,7 @@ def _taken(
         upload.end()
 
 
-@implementer(IMailbox)
+@implementer(IIndexedMailbox)
 class RemoteMailbox:
     """See IMailbox.  When its agent was lost it is opened again at the next request:
     UIDs and MODSEQs are durable, so nobody but those who waited notices."""
@@ -388,6 +390,10 @@ class RemoteMailbox:
     async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
         octets: list[bytes | None] = await self._ask("octets", list(ranges))
         return octets
+
+    async def text_hits(self, needle: str, place: TextPlace) -> TextHits | None:
+        hits: TextHits | None = await self._ask("text_hits", needle, place)
+        return hits
 
     # -- changing -------------------------------------------------------------
 

@@ -34,7 +34,7 @@ TREE = frozenset(
 )
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")
-    + ("copy", "move", "expunge")
+    + ("copy", "move", "expunge", "text_hits")
 )
 Forward = Callable[[Account, list[str]], Awaitable[tuple[str, str] | None]]
 

@@ -12,6 +12,7 @@ import sys
 import attrs
 
 from ...config.model import Config, Delivery, Imap4
+from ...config.searching import Search
 from ...keeper.folders import AGENTS
 
 SOCKET = 3  # the descriptor that an agent finds its socket at
@@ -28,6 +29,7 @@ def agent_pattern(config: Config, hostname: str) -> list[str]:
         "level": config.log.level,
         "poll_s": config.imap4.poll_s,
         "delivery": attrs.asdict(config.delivery),
+        "search": attrs.asdict(config.search),
     }
     return [sys.executable, "-s", "-m", PROGRAM, json.dumps(settings)]
 
@@ -36,7 +38,9 @@ def settings_of(text: str) -> tuple[str, str, str, Config]:
     """(hostname, folder, level of the log, what a store reads of the configuration)."""
     told = json.loads(text)
     config = Config(
-        imap4=Imap4(poll_s=told["poll_s"]), delivery=Delivery(**told["delivery"])
+        imap4=Imap4(poll_s=told["poll_s"]),
+        delivery=Delivery(**told["delivery"]),
+        search=Search(**told["search"]),
     )
     return told["hostname"], told["folder"], told["level"], config
 

@@ -27,6 +27,7 @@ from ...mailbox.model import INBOX, Path
 from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
+from ..text_index import TextIndex
 from . import durable, folders, scan, subscriptions, uidlist
 from .inotify import Inotify
 from .keywords import FlagNames
@@ -77,7 +78,7 @@ class AccountFiles:
     """The Maildir, state and cache of one account.
 
     `defer(work, ...)` of the store runs work in a thread; `used(self)` is called when a
-    turn ends.
+    turn ends, `changed(home, path)` when a mailbox was loaded or messages came or went.
     """
 
     def __init__(
@@ -90,12 +91,14 @@ class AccountFiles:
         poll_s: float,
         inotify: Callable[[], Inotify | None],
         used: Callable[[AccountFiles], None],
+        changed: Callable[[str, Path], None],
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
-        self.names, self._used = names, used
+        self.names, self._used, self._changed = names, used, changed
         self.maildir = account.mailbox_path.rstrip("/")
         self.state = State(os.path.join(account.home, "state.sqlite"))
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
+        self.text = TextIndex(os.path.join(account.home, "search.sqlite"))
         self.live: dict[Path, Live] = {}
         self.usage = UsageCount()
         self.watches = Watches(
@@ -109,6 +112,7 @@ class AccountFiles:
         self.busy = 0
         self._recovered = False
         self._lock, self._cache_lock = DeferredLock(), DeferredLock()
+        self._text_lock = DeferredLock()
 
     # -- turns ----------------------------------------------------------------
 
@@ -128,6 +132,20 @@ class AccountFiles:
             return result
 
         return shielded(Deferred.fromCoroutine(self._turn(self._cache_lock, run)))
+
+    def text_turn(
+        self,
+        defer: Callable[..., Deferred[Any]] | None,
+        work: Callable[..., Result],
+        *arguments: Any,
+    ) -> Deferred[Result]:
+        """As cache_turn, on the text index; in the threads of `defer` if given."""
+
+        async def run() -> Result:
+            result: Result = await (defer or self._defer)(work, *arguments)
+            return result
+
+        return shielded(Deferred.fromCoroutine(self._turn(self._text_lock, run)))
 
     async def _turn(
         self, lock: DeferredLock, work: Callable[[], Awaitable[Result]]
@@ -238,7 +256,7 @@ class AccountFiles:
     @property
     def is_open(self) -> bool:
         """True if databases are open."""
-        return self.state.is_open or self.cache.is_open
+        return self.state.is_open or self.cache.is_open or self.text.is_open
 
     async def rest(self) -> None:
         """Close the databases and forget mailboxes that no session has open."""
@@ -246,13 +264,16 @@ class AccountFiles:
         def close() -> None:
             self.state.close()
             self.cache.close()
+            self.text.close()
 
         async def in_turn() -> None:
             self.live = {path: live for path, live in self.live.items() if live.handles}
             await self._cache_lock.acquire()
+            await self._text_lock.acquire()
             try:
                 await self.thread(close)
             finally:
+                self._text_lock.release()
                 self._cache_lock.release()
 
         await self.turn(in_turn)
@@ -267,6 +288,7 @@ class AccountFiles:
         if live is None or live.gone:
             live = await self.thread(self._load, path)
             self.live[path] = live
+            self._changed(self.account.home, path)
         await self.look(live)
         return live
 
@@ -401,6 +423,8 @@ class AccountFiles:
             elif live.doubted_at is None or delta.listed:
                 live.doubted_at = self.reactor.seconds()
         live.apply(delta)
+        if delta.added or delta.vanished:
+            self._changed(self.account.home, live.path)
 
     def vanish(self, live: Live) -> None:
         """The folder is gone: every session is told that its messages are."""

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from ...errors import MailboxReadOnly, NoSuchMailbox
 from ...flags import Flags
-from ...mailbox.interfaces import IMailbox, IUpload
+from ...mailbox.interfaces import IIndexedMailbox, IUpload
 from ...mailbox.model import (
     Appended,
     Changes,
@@ -25,10 +25,13 @@ from ...mailbox.model import (
     Path,
     Range,
     Stored,
+    TextHits,
+    TextPlace,
 )
 from . import change, content, durable, render, transfer
 from .account import AccountFiles
 from .ahead import Ahead
+from .indexing import text_name
 from .live import Live
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 log = Logger()
 
 
-@implementer(IMailbox)
+@implementer(IIndexedMailbox)
 class MaildirMailbox:
     """See IMailbox.  Once the mailbox was deleted every method raises NoSuchMailbox."""
 
@@ -46,7 +49,7 @@ class MaildirMailbox:
     ) -> None:
         self.path, self.object_id = path, live.row.object_id
         self.uid_validity, self.read_only = live.row.uid_validity, read_only
-        self._tree, self._live = tree, live
+        self.tree, self._live = tree, live
         self._ends: list[Callable[[], None]] = []
         self._closed = False
         self._ahead = Ahead()
@@ -54,7 +57,7 @@ class MaildirMailbox:
 
     @property
     def files(self) -> AccountFiles:
-        return self._tree.files
+        return self.tree.files
 
     def readable(self) -> Live:
         """The live mailbox; raises NoSuchMailbox if it was deleted."""
@@ -80,7 +83,7 @@ class MaildirMailbox:
 
     def defer(self, work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
         """Run work that only reads message files in a thread, outside of turns."""
-        done = self._tree.defer(work, *arguments)
+        done = self.tree.defer(work, *arguments)
         return done.addErrback(_storage_fault, self.path)
 
     # -- reading --------------------------------------------------------------
@@ -149,6 +152,14 @@ class MaildirMailbox:
                 found[at] = octets
         return found
 
+    async def text_hits(self, needle: str, place: TextPlace) -> TextHits | None:
+        if not self.tree.indexer.asked:
+            return None
+        files = self.files
+        return await files.text_turn(
+            None, files.text.hits, text_name(self), needle, place
+        )
+
     async def _one(self, live: Live, one: Range) -> bytes | None:
         """The octets if they were read ahead, or now together with what may be next;
         None if there is nothing to gain from that."""
@@ -172,7 +183,7 @@ class MaildirMailbox:
             path, lf = self.place(live, one.uid)
             wanted.append(content.Wanted(path, lf, one.start, one.count))
         found: list[bytes | None] = await self.defer(
-            content.read, wanted, self._tree.places
+            content.read, wanted, self.tree.places
         )
         return found
 
@@ -202,13 +213,13 @@ class MaildirMailbox:
     async def copy(self, uids: Sequence[int], target: Path) -> Copied:
         live = self.readable()
         return await self.files.turn(
-            lambda: transfer.copy(self._tree, live, uids, target)
+            lambda: transfer.copy(self.tree, live, uids, target)
         )
 
     async def move(self, uids: Sequence[int], target: Path) -> Copied:
         live = self._writable()
         return await self.files.turn(
-            lambda: transfer.move(self._tree, live, uids, target)
+            lambda: transfer.move(self.tree, live, uids, target)
         )
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
@@ -219,9 +230,9 @@ class MaildirMailbox:
         self, uid: int, target: Path, message: tuple[IUpload, Flags, int | None]
     ) -> Appended:
         live = self._writable()
-        return await self._tree.taken(
+        return await self.tree.taken(
             [message],
-            lambda uploads: transfer.replace(self._tree, live, uid, target, uploads[0]),
+            lambda uploads: transfer.replace(self.tree, live, uid, target, uploads[0]),
         )
 
     # -- watching -------------------------------------------------------------

@@ -20,6 +20,7 @@ from ...mailbox.model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, 
 from . import durable, folders, transfer, tree, usage
 from .account import AccountFiles, shielded
 from .content import Places, with_crlf
+from .indexing import Indexer
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
 from .spool import Spool, Spooler
@@ -58,7 +59,9 @@ class MaildirMailboxes:
         spooler: Spooler,
         names: UniqueNames,
         places: Places,
+        indexer: Indexer,
     ) -> None:
+        self.indexer = indexer
         self.files, self.defer, self.writer = files, defer, writer
         self.spooler, self.names, self.places = spooler, names, places
 

@@ -23,6 +23,7 @@ from . import folders
 from .account import AccountFiles
 from .content import Places
 from .delivery import MaildirDelivery
+from .indexing import Indexer
 from .inotify import Inotify, started
 from .mailboxes import MaildirMailboxes
 from .names import UniqueNames
@@ -52,6 +53,7 @@ class MaildirStore:
         self._closed = self._inotify_asked = False
         self._inotify: Inotify | None = None
         self.names = UniqueNames(hostname)
+        self.indexer = Indexer(reactor, config.search, self._trees.get)
         self.writer = MaildirWriter(reactor, config.delivery.sync)
         self.spooler = Spooler(reactor, config.delivery.memory_octets)
         self._delivery = MaildirDelivery(
@@ -85,9 +87,16 @@ class MaildirStore:
                 poll_s=self._poll_s,
                 inotify=self.inotify,
                 used=self._used,
+                changed=self.indexer.changed,
             )
             tree = MaildirMailboxes(
-                files, self.defer, self.writer, self.spooler, self.names, self._places
+                files,
+                self.defer,
+                self.writer,
+                self.spooler,
+                self.names,
+                self._places,
+                self.indexer,
             )
             self._trees[home] = tree
         self._kept[home] = tree
@@ -166,6 +175,7 @@ class MaildirStore:
         """Everything that was begun is finished; nothing is open afterwards."""
         await self.writer.close()
         await self.spooler.close()
+        await self.indexer.close()
         for tree in list(self._trees.values()):
             tree.files.watches.close()
             await tree.files.rest()

@@ -1,0 +1,71 @@
+"""What a text index can say before messages are read."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Awaitable, Callable
+
+from ..mime.text import normal
+from ..search_key import And, Header, Not, Or, SearchKey
+from .interfaces import IIndexedMailbox, IMailbox
+from .model import TextHits, TextPlace
+
+LEAST = 3  # characters of a needle that the index knows
+APART = "\uffff"  # between texts of one message; no needle has it
+FEW = 100  # messages that are read as fast as the index is asked
+
+_Ask = Callable[[str, TextPlace], Awaitable[TextHits | None]]
+
+
+def indexable(needle: str) -> bool:
+    """True if an index can be asked for this normalized needle."""
+    return len(needle) >= LEAST and "\0" not in needle and APART not in needle
+
+
+class Narrowing:
+    """Sets of messages made smaller by the index of a mailbox, if it has one."""
+
+    def __init__(self, mailbox: IMailbox) -> None:
+        self._ask: _Ask | None = None
+        self.used = False  # some messages were left out by its word
+        if IIndexedMailbox.providedBy(mailbox):
+            self._ask = mailbox.text_hits
+
+    async def text(self, needle: str, place: TextPlace, among: set[int]) -> set[int]:
+        """Those of `among` that may have the normalized needle."""
+        if self._ask is None or len(among) <= FEW or not indexable(needle):
+            return among
+        hits = await self._ask(needle, place)
+        if hits is None:
+            return among
+        self.used = True
+        return among.intersection(hits.uids).union(uncovered(among, hits.covered))
+
+    async def fields(self, key: SearchKey, among: set[int]) -> set[int]:
+        """Those of `among` that may match a key on header fields."""
+        if self._ask is None or len(among) <= FEW:
+            return among
+        match key:
+            case Header(_, needle):
+                return await self.text(normal(needle), TextPlace.HEADER, among)
+            case And(keys):
+                for one in keys:
+                    among = await self.fields(one, among)
+            case Or(left, right):
+                first = await self.fields(left, among)
+                if len(first) < len(among):
+                    return first | await self.fields(right, among - first)
+            case Not():
+                pass
+        return among
+
+
+def uncovered(uids: set[int], covered: list[int]) -> list[int]:
+    """Those of `uids` outside of the ranges low, high, low, high... ascending."""
+    ordered, at = sorted(uids), 0
+    found: list[int] = []
+    for low, high in zip(covered[::2], covered[1::2], strict=True):
+        end = bisect_left(ordered, low, at)
+        found += ordered[at:end]
+        at = bisect_right(ordered, high, end)
+    return found + ordered[at:]

@@ -1,0 +1,403 @@
+"""A full-text index of one account's messages: deletable at any time.
+
+`search.sqlite` holds trigrams of normalized text in FTS5 tables without the text
+itself and without positions (half the size of the text, a fifth of what positions
+take), so it tells which messages *may* have a string; the search reads these.
+
+A table without its text cannot take a message out.  So there are generations of
+tables: what was expunged stays in its generation until that holds more dead than half
+its messages; then the generation is dropped and what lives of it is indexed anew.
+
+Runs in threads, one at a time for an object; several objects, in several processes,
+may use one file.  A damaged file is set aside and begun anew, and told so.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from ..mailbox.model import TextHits, TextPlace
+from ..mailbox.search_text import MessageText
+from . import sqlite
+
+log = Logger("mailtwist")
+
+VERSION = 1  # of the texts and tables; what another version wrote is dropped
+FULL = 16_384  # messages of a generation
+FEW_DEAD = 64  # messages for which no generation is dropped
+MOST_TRIGRAMS = 32  # of a needle that are asked for
+PAGE_OCTETS = 4096
+
+# Without positions and sizes, and the letters as they come: `normal` made them.
+_FTS = (
+    "CREATE VIRTUAL TABLE {name} USING fts5(text, content='', detail=none,"
+    " columnsize=0, tokenize='trigram case_sensitive 1')"
+)
+_PLACES = {
+    TextPlace.HEADER: ("headers",),
+    TextPlace.BODY: ("bodies",),
+    TextPlace.TEXT: ("headers", "bodies"),
+}
+
+Result = TypeVar("Result")
+
+
+@frozen
+class Figures:
+    """`messages` can be found; `dead` are gone and still take room."""
+
+    messages: int = 0
+    dead: int = 0
+    octets: int = 0  # of the file
+
+
+class TextIndex:
+    """`search.sqlite` of one account."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._opened: sqlite3.Connection | None = None
+        self._inode = 0
+        self._numbers: dict[str, int] = {}  # of mailboxes
+        self._covered: dict[int, list[int]] = {}  # ... ranges of UIDs
+        self._version = -1  # of the data that `_covered` was read from
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened is not None
+
+    def close(self) -> None:
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            opened.close()
+        self._forget_read()
+
+    def _forget_read(self) -> None:
+        self._numbers.clear()
+        self._covered.clear()
+
+    # -- what is asked --------------------------------------------------------
+
+    def hits(self, mailbox: str, needle: str, place: TextPlace) -> TextHits | None:
+        """See IIndexedMailbox; None if there is no index, or none that works."""
+        if not os.path.exists(self.path):
+            return None
+        return self._guarded(lambda db: self._hits(db, mailbox, needle, place), None)
+
+    def covered(self, mailbox: str) -> list[int]:
+        """The UIDs that were put in, whole or in part: low, high, low, high..."""
+
+        def covered(db: sqlite3.Connection) -> list[int]:
+            self._refresh(db)
+            number = self._number(db, mailbox)
+            return [] if number is None else _ranges(db, number, whole=False)
+
+        return self._guarded(covered, [])
+
+    def mailboxes(self) -> list[str]:
+        """Those with messages here."""
+        select = "SELECT name FROM mailboxes"
+        return self._guarded(lambda db: [one for (one,) in db.execute(select)], [])
+
+    def figures(self) -> Figures:
+        def figures(db: sqlite3.Connection) -> Figures:
+            live = db.execute("SELECT count(*) FROM documents").fetchone()[0]
+            held = db.execute("SELECT total(documents) FROM generations").fetchone()[0]
+            return Figures(live, int(held) - live, self.octets())
+
+        return self._guarded(figures, Figures())
+
+    def octets(self) -> int:
+        try:
+            return os.path.getsize(self.path)
+        except FileNotFoundError:
+            return 0
+
+    # -- what changes it ------------------------------------------------------
+
+    def put(self, mailbox: str, texts: Sequence[MessageText]) -> bool:
+        """Index messages in one transaction; True if that was possible."""
+
+        def put(db: sqlite3.Connection) -> bool:
+            first = self._new_number(db, mailbox) << 32
+            generation = _generation(db)
+            fresh = [one for one in texts if _add(db, first, generation, one)]
+            for table in ("headers", "bodies"):
+                db.executemany(
+                    f"INSERT INTO {table}_{generation} (rowid, text)"  # noqa: S608
+                    " VALUES (?, ?)",
+                    [(first + one.uid, _encodable(one, table)) for one in fresh],
+                )
+            db.execute(
+                "UPDATE generations SET documents = documents + ? WHERE number = ?",
+                (len(fresh), generation),
+            )
+            return True
+
+        done = self._guarded(lambda db: sqlite.whole(db, put), False)
+        self._forget_read()
+        return done
+
+    def forget(self, mailbox: str, uids: Iterable[int] | None = None) -> None:
+        """Messages, or the whole mailbox, are gone; what is half dead is dropped."""
+
+        def forget(db: sqlite3.Connection) -> None:
+            self._refresh(db)
+            number = self._number(db, mailbox)
+            if number is None:
+                return
+            first = number << 32
+            if uids is None:
+                db.execute(
+                    "DELETE FROM documents WHERE key BETWEEN ? AND ?",
+                    (first, first + 0xFFFF_FFFF),
+                )
+                db.execute("DELETE FROM mailboxes WHERE number = ?", (number,))
+            else:
+                db.executemany(
+                    "DELETE FROM documents WHERE key = ?",
+                    [(first + uid,) for uid in uids],
+                )
+            _drop_dead(db)
+
+        def run(db: sqlite3.Connection) -> None:
+            sqlite.whole(db, forget)
+            db.execute("PRAGMA incremental_vacuum")
+
+        if os.path.exists(self.path):
+            self._guarded(run, None)
+            self._forget_read()
+
+    def clear(self) -> None:
+        """Forget everything, to begin anew."""
+
+        def clear(db: sqlite3.Connection) -> None:
+            sqlite.whole(db, _make)
+            db.execute("PRAGMA incremental_vacuum")
+
+        self._guarded(clear, None)
+        self._forget_read()
+
+    # -- how ------------------------------------------------------------------
+
+    def _hits(
+        self, db: sqlite3.Connection, mailbox: str, needle: str, place: TextPlace
+    ) -> TextHits | None:
+        db.execute("BEGIN")  # all of one moment
+        try:
+            self._refresh(db)
+            number = self._number(db, mailbox)
+            if number is None:
+                return TextHits([], [])
+            covered = self._covered.get(number)
+            if covered is None:
+                covered = self._covered[number] = _ranges(db, number, whole=True)
+            uids = _matching(db, number << 32, needle, place)
+        finally:
+            if db.in_transaction:
+                db.execute("COMMIT")
+        return TextHits(uids, covered)
+
+    def _refresh(self, db: sqlite3.Connection) -> None:
+        """Forget what was read before somebody changed the file."""
+        version = db.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._forget_read()
+            self._version = version
+
+    def _number(self, db: sqlite3.Connection, mailbox: str) -> int | None:
+        number = self._numbers.get(mailbox)
+        if number is None:
+            found = db.execute(
+                "SELECT number FROM mailboxes WHERE name = ?", (mailbox,)
+            ).fetchone()
+            if found is None:
+                return None
+            number = self._numbers[mailbox] = int(found[0])
+        return number
+
+    def _new_number(self, db: sqlite3.Connection, mailbox: str) -> int:
+        db.execute("INSERT OR IGNORE INTO mailboxes (name) VALUES (?)", (mailbox,))
+        self._numbers.pop(mailbox, None)
+        number = self._number(db, mailbox)
+        if number is None:
+            raise sqlite3.DatabaseError("a row that was put in is not there")
+        return number
+
+    def _guarded(
+        self, work: Callable[[sqlite3.Connection], Result], otherwise: Result
+    ) -> Result:
+        try:
+            return work(self._database())
+        except OSError as fault:
+            log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
+        except sqlite3.Error as fault:
+            self.close()
+            if sqlite.damaged(fault) or sqlite.code_of(fault) == sqlite3.SQLITE_ERROR:
+                log.error(
+                    "{path} is damaged ({why}); it is made anew",
+                    path=self.path,
+                    why=str(fault),
+                )
+                self._set_aside()
+            else:
+                log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
+        return otherwise
+
+    def _set_aside(self) -> None:
+        try:
+            sqlite.set_aside(self.path)
+        except OSError as fault:
+            log.warn("{path} stays: {why}", path=self.path, why=str(fault))
+
+    def _database(self) -> sqlite3.Connection:
+        """Open, and the file that is there now: it may have been removed."""
+        if self._opened is not None:
+            try:
+                if os.stat(self.path).st_ino == self._inode:
+                    return self._opened
+            except FileNotFoundError:
+                pass
+            self.close()
+        self._opened = self._open()
+        self._inode = os.stat(self.path).st_ino
+        return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        if not os.path.exists(self.path):
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(
+            self.path, timeout=10, isolation_level=None, check_same_thread=False
+        )
+        try:
+            if not db.execute("PRAGMA page_count").fetchone()[0]:
+                db.execute(f"PRAGMA page_size={PAGE_OCTETS}")
+                db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                sqlite.whole(db, _make)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def trigrams(needle: str) -> list[str]:
+    """Those to ask for: all, or of a long needle some from everywhere in it."""
+    found = list(dict.fromkeys(needle[at : at + 3] for at in range(len(needle) - 2)))
+    if len(found) > MOST_TRIGRAMS:
+        step = len(found) / MOST_TRIGRAMS
+        found = [found[int(at * step)] for at in range(MOST_TRIGRAMS)]
+    return found
+
+
+def _matching(
+    db: sqlite3.Connection, first: int, needle: str, place: TextPlace
+) -> list[int]:
+    """UIDs, ascending; with those of messages that are gone."""
+    words = " AND ".join('"' + one.replace('"', '""') + '"' for one in trigrams(needle))
+    generations = db.execute("SELECT number FROM generations").fetchall()
+    found: set[int] = set()
+    for (number,) in generations:
+        for table in _PLACES[place]:
+            name = f"{table}_{number}"
+            rows = db.execute(
+                f"SELECT rowid - ? FROM {name} WHERE {name} MATCH ?"  # noqa: S608
+                " AND rowid BETWEEN ? AND ?",
+                (first, words, first, first + 0xFFFF_FFFF),
+            )
+            found.update(uid for (uid,) in rows.fetchall())
+    return sorted(found)
+
+
+def _ranges(db: sqlite3.Connection, number: int, *, whole: bool) -> list[int]:
+    first = number << 32
+    which = " AND whole" if whole else ""
+    rows = db.execute(
+        f"SELECT key - ? FROM documents WHERE key BETWEEN ? AND ?{which}"  # noqa: S608
+        " ORDER BY key",
+        (first, first, first + 0xFFFF_FFFF),
+    )
+    ranges: list[int] = []
+    last = -1
+    for (uid,) in rows.fetchall():
+        if uid != last + 1 or not ranges:
+            if ranges:
+                ranges.append(last)
+            ranges.append(uid)
+        last = uid
+    if ranges:
+        ranges.append(last)
+    return ranges
+
+
+def _add(db: sqlite3.Connection, first: int, generation: int, one: MessageText) -> bool:
+    """False for a message that is there already."""
+    done = db.execute(
+        "INSERT OR IGNORE INTO documents (key, generation, whole) VALUES (?, ?, ?)",
+        (first + one.uid, generation, one.whole),
+    )
+    return done.rowcount == 1
+
+
+def _encodable(one: MessageText, table: str) -> str:
+    """SQLite takes UTF-8; a lone surrogate, which some codecs give, is none."""
+    text = one.header if table == "headers" else one.body
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _generation(db: sqlite3.Connection) -> int:
+    """The number of the one that takes messages now."""
+    found = db.execute(
+        "SELECT number, documents FROM generations ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    if found is not None and found[1] < FULL:
+        return int(found[0])
+    made = db.execute("INSERT INTO generations (documents) VALUES (0)").lastrowid
+    for table in ("headers", "bodies"):
+        db.execute(_FTS.format(name=f"{table}_{made}"))
+    return int(made or 0)
+
+
+def _drop_dead(db: sqlite3.Connection) -> None:
+    """Drop generations with more dead than half, with the rows of what lives."""
+    counted = db.execute(
+        "SELECT number, documents, (SELECT count(*) FROM documents"
+        " WHERE generation = number) FROM generations"
+    ).fetchall()
+    for number, documents, live in counted:
+        dead = documents - live
+        if dead and (not live or (dead > FEW_DEAD and dead * 2 > documents)):
+            db.execute("DELETE FROM documents WHERE generation = ?", (number,))
+            db.execute("DELETE FROM generations WHERE number = ?", (number,))
+            for table in ("headers", "bodies"):
+                db.execute(f"DROP TABLE {table}_{number}")
+
+
+def _make(db: sqlite3.Connection) -> None:
+    names = db.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        " AND (sql LIKE 'CREATE VIRTUAL TABLE%' OR name IN"
+        " ('mailboxes', 'generations', 'documents'))"
+    ).fetchall()
+    for (name,) in names:
+        db.execute(f'DROP TABLE "{name}"')
+    for statement in (
+        "CREATE TABLE mailboxes (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " name TEXT UNIQUE NOT NULL)",
+        # AUTOINCREMENT: what a dropped one held must not show up in its successor.
+        "CREATE TABLE generations (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " documents INTEGER NOT NULL)",
+        "CREATE TABLE documents (key INTEGER PRIMARY KEY,"
+        " generation INTEGER NOT NULL, whole INTEGER NOT NULL)",
+        "CREATE INDEX documents_of ON documents (generation)",
+        f"PRAGMA user_version={VERSION}",
+    ):
+        db.execute(statement)
