@@ -79,6 +79,34 @@ class SentDate:
 
 
 @frozen
+class SavedDate:
+    """When it came into this mailbox; the internal date if that is not known (RFC 8514
+    §4.3)."""
+
+    when: When
+    day: date
+
+
+@frozen
+class SaveDateSupported:
+    """All messages of a mailbox that knows when they came into it (RFC 8514 §4.3)."""
+
+
+@frozen
+class EmailId:
+    """EMAILID is exactly `value`, as told in FETCH (RFC 8474 §6)."""
+
+    value: str
+
+
+@frozen
+class ThreadId:
+    """THREADID is exactly `value`, as told in FETCH (RFC 8474 §6)."""
+
+    value: str
+
+
+@frozen
 class Larger:
     octets: int
 
@@ -141,6 +169,10 @@ SearchKey = (
     | Older
     | Younger
     | SentDate
+    | SavedDate
+    | SaveDateSupported
+    | EmailId
+    | ThreadId
     | Larger
     | Smaller
     | Header

@@ -122,6 +122,8 @@ CAPABILITIES = (
     CapabilityRow("UTF8=ACCEPT", "RFC 6855", _logged_in, enables=True),
     CapabilityRow("COMPRESS=DEFLATE", "RFC 4978", lambda s: s.logged_in and s.compress),
     CapabilityRow("UNAUTHENTICATE", "RFC 8437", _logged_in),
+    CapabilityRow("OBJECTID", "RFC 8474", _logged_in),
+    CapabilityRow("SAVEDATE", "RFC 8514", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("QRESYNC", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("UIDONLY", "RFC 9586", _logged_in, enables=True),

@@ -146,6 +146,11 @@ class Session:
             missing=NOTHING if self.login is None else missing(self.login.account),
         )
 
+    def offers(self, name: str) -> bool:
+        """True if the account of this login can give the capability."""
+        login = self.login
+        return login is not None and name not in missing(login.account)
+
     def capabilities(self) -> bytes:
         return capabilities(self.situation())
 

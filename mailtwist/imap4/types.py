@@ -18,6 +18,7 @@ from ..mailbox.model import FlagChange, Path
 from ..secret import Secret
 from ..seqset import SequenceSet
 from .types_append import Append
+from .types_kept import FetchEmailId, FetchSaveDate, FetchThreadId
 from .types_search import PartialRange, Search, Sort, Thread
 
 # -- any state --------------------------------------------------------------------
@@ -161,6 +162,7 @@ class StatusItem(Enum):
     SIZE = "SIZE"  # RFC 8438 §2
     HIGHESTMODSEQ = "HIGHESTMODSEQ"  # RFC 7162 §3.1.7
     APPENDLIMIT = "APPENDLIMIT"  # RFC 7889 §3.1
+    MAILBOXID = "MAILBOXID"  # RFC 8474 §4.3
 
 
 class ListSelect(Enum):
@@ -413,6 +415,9 @@ FetchAttribute = (
     | FetchRfc822
     | FetchRfc822Header
     | FetchRfc822Text
+    | FetchEmailId
+    | FetchThreadId
+    | FetchSaveDate
 )
 
 

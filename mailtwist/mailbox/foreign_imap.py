@@ -23,11 +23,12 @@ from .interfaces import IMailboxes, IUpload
 from .model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 
 # What the interfaces have no words for: UIDs of new messages, several of them or a move
-# or a replacement that is whole, numbers of changes that outlive a session, and uses of
-# mailboxes.  IMAP4rev2 has most of it.
+# or a replacement that is whole, numbers of changes that outlive a session, uses of
+# mailboxes, identifiers that stay, and when a message was saved.  IMAP4rev2 has most of
+# it.
 MISSING = frozenset(
     ["UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "CREATE-SPECIAL-USE"]
-    + ["MULTIAPPEND", "REPLACE", "IMAP4rev2"]
+    + ["MULTIAPPEND", "REPLACE", "IMAP4rev2", "OBJECTID", "SAVEDATE"]
 )
 
 

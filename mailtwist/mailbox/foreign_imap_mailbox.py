@@ -182,7 +182,7 @@ class ForeignMailbox:
                 if len(self._columns) >= MOST_INDEXED:
                     self._columns.pop(next(iter(self._columns)))
                 self._columns[uid] = known
-            found.append(tuple(known[column] for column in columns))
+            found.append(tuple(known.get(column, b"") for column in columns))
         return found
 
     async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:

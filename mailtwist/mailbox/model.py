@@ -55,6 +55,7 @@ class MailboxStatus:
     uid_next: int
     uid_validity: int
     highest_modseq: int
+    object_id: str = ""  # of the mailbox; stable over renames
 
 
 @frozen
@@ -91,13 +92,20 @@ class Changes:
 
 
 class Column(Enum):
-    """Rendered octets the cache keeps (architecture: index, do not parse again)."""
+    """Rendered octets of messages: what the cache keeps (architecture: index, do not
+    parse again), and behind it what the state keeps, b"" if it is not known."""
 
     ENVELOPE = "envelope"  # the parenthesized list of RFC 3501 §7.4.2
     BODY = "body"  # BODY without extension data
     BODYSTRUCTURE = "bodystructure"
     FIELDS = "fields"  # octets of the header fields in mime.index.KEPT_FIELDS
     PARTS = "parts"  # mime.part.Part.encode(): the tree with its octet ranges
+    EMAIL_ID = "email_id"  # RFC 8474 §5.1, without the letter in front
+    THREAD_ID = "thread_id"  # RFC 8474 §5.2, likewise
+    SAVED_AT = "saved_at"  # RFC 8514: seconds since 1970 UTC, in decimal
+
+
+KEPT = frozenset({Column.EMAIL_ID, Column.THREAD_ID, Column.SAVED_AT})
 
 
 @frozen

@@ -8,7 +8,7 @@ the rest opens message files, for the messages that are left, in bounded memory.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from ..flags import RECENT
 from ..mime.part import Part
@@ -16,6 +16,7 @@ from ..search_key import (
     All,
     And,
     Body,
+    EmailId,
     HasFlag,
     Header,
     InSequence,
@@ -27,13 +28,17 @@ from ..search_key import (
     Older,
     Or,
     Saved,
+    SaveDateSupported,
+    SavedDate,
     SearchKey,
     SentDate,
     Smaller,
     Text,
+    ThreadId,
     When,
     Younger,
 )
+from .identifiers import object_id
 from .interfaces import IMailbox
 from .model import Column, MessageRows, Range, TextPlace
 from .search_body import (
@@ -99,6 +104,7 @@ class _Run:
         self._index = Narrowing(mailbox)
         self._rows: MessageRows | None = None
         self._covered: set[int] | None = None  # what _rows was asked for; None is all
+        self._of_state: dict[Column, dict[int, bytes]] = {}
         self.gone: set[int] = set()
 
     async def matching(self, key: SearchKey, among: set[int]) -> set[int]:
@@ -147,9 +153,43 @@ class _Run:
                 return await self._by_text(needle, among, header=False)
             case Text(needle):
                 return await self._by_text(needle, among, header=True)
+            case EmailId(value):
+                return await self._by_id(Column.EMAIL_ID, value, among)
+            case ThreadId(value):
+                return await self._by_id(Column.THREAD_ID, value, among)
+            case SavedDate() | SaveDateSupported():
+                return await self._by_save_date(key, among)
         rows = await self._columns(among)
         await self._spent(len(rows) / 10)
         return among & set(_by_column(key, rows))
+
+    async def _by_id(self, column: Column, value: str, among: set[int]) -> set[int]:
+        wanted = value.encode()
+        values = await self._kept(column, among)
+        return {u for u in among if object_id(column, values.get(u, b"")) == wanted}
+
+    async def _by_save_date(
+        self, key: SavedDate | SaveDateSupported, among: set[int]
+    ) -> set[int]:
+        values = await self._kept(Column.SAVED_AT, among)
+        if isinstance(key, SaveDateSupported):
+            return {uid for uid in among if values.get(uid)}
+        rows = await self._columns(among)
+        arrived = dict(zip(rows.uids, rows.internal_dates, strict=True))
+        dates = {
+            uid: int(value) if value else arrived.get(uid, 0)
+            for uid, value in values.items()
+        }
+        return among.intersection(_by_date(key.when, key.day, dates.items()))
+
+    async def _kept(self, column: Column, among: set[int]) -> dict[int, bytes]:
+        """A column of the state, which is asked for once."""
+        known = self._of_state.setdefault(column, {})
+        for chunk in chunks(sorted(among - known.keys())):
+            for uid, value in await self._cached(chunk, column):
+                known[uid] = value
+            await self._spent(len(chunk))
+        return known
 
     async def _arrived(self, among: set[int], low: int, high: int) -> set[int]:
         """Those with an internal date from `low` to `high`, seconds since 1970."""
@@ -324,6 +364,10 @@ def _cost(key: SearchKey) -> int:
     match key:
         case All() | InSequence() | InUid() | Saved():
             return 0
+        case EmailId() | SavedDate() | SaveDateSupported():
+            return 2
+        case ThreadId():  # may have to be found out
+            return 3
         case Header() | SentDate():
             return 2 if by_kept_fields(key) else 3
         case Body() | Text():
@@ -360,15 +404,19 @@ def _by_column(key: SearchKey, rows: MessageRows) -> Iterable[int]:
         case ModSeq(least):
             return [u for u, m in zip(uids, rows.modseqs, strict=True) if m >= least]
         case InternalDate(when, day):
-            start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-            end = start + int(timedelta(days=1).total_seconds())
-            dates = rows.internal_dates
-            if when is When.BEFORE:
-                return [u for u, at in zip(uids, dates, strict=True) if at < start]
-            if when is When.SINCE:
-                return [u for u, at in zip(uids, dates, strict=True) if at >= start]
-            return [u for u, at in zip(uids, dates, strict=True) if start <= at < end]
+            return _by_date(when, day, zip(uids, rows.internal_dates, strict=True))
     raise TypeError(f"{key!r} asks for more than a column")
+
+
+def _by_date(when: When, day: date, dates: Iterable[tuple[int, int]]) -> list[int]:
+    """The UIDs of (UID, seconds since 1970) pairs within a day of UTC, or beside it."""
+    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+    end = start + int(timedelta(days=1).total_seconds())
+    if when is When.BEFORE:
+        return [uid for uid, at in dates if at < start]
+    if when is When.SINCE:
+        return [uid for uid, at in dates if at >= start]
+    return [uid for uid, at in dates if start <= at < end]
 
 
 def _header(part: Part) -> tuple[int, int]:

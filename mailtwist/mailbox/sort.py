@@ -85,14 +85,21 @@ async def _kept_fields(mailbox: IMailbox, uids: list[int]) -> list[tuple[int, by
 
 
 def _threaded(uid: int, raw: bytes, arrived: int) -> Threaded:
+    own, references = reply_ids(raw)
+    lower = raw.lower()
+    subject, reply = base_subject(_text(raw, lower, b"subject"))
+    sent = _sent(raw, lower, arrived)
+    return Threaded(uid, own, tuple(references), sent, normal(subject), reply)
+
+
+def reply_ids(raw: bytes) -> tuple[bytes | None, list[bytes]]:
+    """(Message-ID, what it answers with the parent last) of kept header fields."""
     lower = raw.lower()
     (own, *_) = [*_ids(raw, lower, b"message-id"), None]
     references = _ids(raw, lower, b"references")
     if not references:
         references = _ids(raw, lower, b"in-reply-to")[:1]
-    subject, reply = base_subject(_text(raw, lower, b"subject"))
-    sent = _sent(raw, lower, arrived)
-    return Threaded(uid, own, tuple(references), sent, normal(subject), reply)
+    return own, references
 
 
 def _ids(raw: bytes, lower: bytes, name: bytes) -> list[bytes]:

@@ -67,6 +67,8 @@ class MemoryMailboxes:
         self._subscribed: set[Path] = set()
         self._last_uid_validity = store.now() - 1
         self._made = 0
+        self.threads: dict[int, int] = {}  # by keys of messages
+        self.now = store.now
         self._make(INBOX, frozenset())
 
     # -- the tree ---------------------------------------------------------------
@@ -205,9 +207,8 @@ class MemoryMailboxes:
         """What was uploaded; raises MailError if it cannot be had."""
         if not isinstance(upload, MemoryUpload):
             raise MailError("The octets were uploaded to another store")
-        return NewMessage(
-            upload.message(), flags, self._store.now() if date is None else date
-        )
+        now = self.now()
+        return NewMessage(upload.message(), flags, now if date is None else date, now)
 
     async def usage(self) -> Usage:
         return self._usage()

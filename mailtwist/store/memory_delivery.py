@@ -93,7 +93,7 @@ class MemorySink:
                 folder = tree.folder(recipient.path)
             except NoSuchMailbox:  # mail is never lost for the name of a folder
                 folder = tree.folder(INBOX)
-            folder.add([NewMessage(octets, NONE, now)])
+            folder.add([NewMessage(octets, NONE, now, now)])
         except MailError as fault:
             return fault
         return None

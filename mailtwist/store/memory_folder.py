@@ -38,6 +38,9 @@ class NewMessage:
     octets: bytes = field(repr=False)
     flags: Flags
     internal_date: int
+    saved_at: int = 0
+    email_id: str = ""
+    thread_id: int = 0
 
 
 @define
@@ -48,6 +51,9 @@ class StoredMessage:
     flags: Flags
     internal_date: int
     modseq: int
+    saved_at: int = 0
+    email_id: str = ""  # of the message that it is a copy of
+    thread_id: int = 0
     columns: dict[Column, bytes] | None = field(default=None, repr=False)
 
 
@@ -102,6 +108,7 @@ class Folder:
             uid_next=self.uid_next,
             uid_validity=self.uid_validity,
             highest_modseq=self.highest_modseq,
+            object_id=self.object_id,
         )
 
     def changes(self, modseq: int) -> Changes:
@@ -127,7 +134,13 @@ class Folder:
         self.uid_next += len(messages)
         for uid, new in zip(uids, messages, strict=True):
             self.messages[uid] = StoredMessage(
-                new.octets, self.spelled(new.flags), new.internal_date, modseq
+                new.octets,
+                self.spelled(new.flags),
+                new.internal_date,
+                modseq,
+                new.saved_at,
+                new.email_id,
+                new.thread_id,
             )
             self.octets += len(new.octets)
         self.publish()

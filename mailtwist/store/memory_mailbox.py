@@ -9,6 +9,7 @@ from zope.interface import implementer
 
 from ..errors import MailboxReadOnly, MessageGone, NoSuchMailbox
 from ..flags import DELETED, Flags
+from ..mailbox.identifiers import email_id, thread_keys, thread_of
 from ..mailbox.interfaces import IMailbox, IUpload
 from ..mailbox.model import (
     Appended,
@@ -23,7 +24,7 @@ from ..mailbox.model import (
     Range,
     Stored,
 )
-from .memory_folder import Folder, NewMessage
+from .memory_folder import Folder, NewMessage, StoredMessage
 
 if TYPE_CHECKING:
     from .memory import MemoryMailboxes
@@ -67,8 +68,24 @@ class MemoryMailbox:
                 continue
             if message.columns is None:
                 message.columns = index(message.octets)
-            found.append(tuple(message.columns[column] for column in columns))
+            values = message.columns | self._kept(uid, message)
+            found.append(tuple(values[column] for column in columns))
         return found
+
+    def _kept(self, uid: int, message: StoredMessage) -> dict[Column, bytes]:
+        """The columns that are no rendering; message.columns are there."""
+        own = email_id(message.email_id, self.object_id, uid)
+        if not message.thread_id:
+            fields = (message.columns or {})[Column.FIELDS]
+            known = self._tree.threads
+            message.thread_id = thread_of(
+                thread_keys(fields, own), known, lambda: len(known) + 1
+            )
+        return {
+            Column.EMAIL_ID: own,
+            Column.THREAD_ID: b"%x" % message.thread_id,
+            Column.SAVED_AT: b"%d" % message.saved_at if message.saved_at else b"",
+        }
 
     async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
         messages = self._readable().messages
@@ -91,14 +108,28 @@ class MemoryMailbox:
     async def copy(self, uids: Sequence[int], target: Path) -> Copied:
         source, into = self._readable(), self._tree.folder(target)
         uids = source.present(uids)
-        copies = _copies(source, uids)
+        copies = self._copies(source, uids)
         self._tree.need_room(sum(len(copy.octets) for copy in copies), len(copies))
         return Copied(into.uid_validity, uids, into.add(copies))
+
+    def _copies(self, folder: Folder, uids: Sequence[int]) -> list[NewMessage]:
+        now = self._tree.now()
+        return [
+            NewMessage(
+                (m := folder.messages[uid]).octets,
+                m.flags,
+                m.internal_date,
+                now,
+                email_id(m.email_id, self.object_id, uid).decode(),
+                m.thread_id,
+            )
+            for uid in uids
+        ]
 
     async def move(self, uids: Sequence[int], target: Path) -> Copied:
         source, into = self._writable(), self._tree.folder(target)
         uids = source.present(uids)
-        moved = into.add(_copies(source, uids))
+        moved = into.add(self._copies(source, uids))
         source.remove(uids)
         return Copied(into.uid_validity, uids, moved)
 
@@ -149,8 +180,3 @@ class MemoryMailbox:
 
 def _cut(octets: bytes, part: Range) -> bytes:
     return octets[part.start : None if part.count is None else part.start + part.count]
-
-
-def _copies(folder: Folder, uids: Sequence[int]) -> list[NewMessage]:
-    messages = (folder.messages[uid] for uid in uids)
-    return [NewMessage(m.octets, m.flags, m.internal_date) for m in messages]

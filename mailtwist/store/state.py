@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -54,8 +54,20 @@ class Message(NamedTuple):
     octets: int  # with CRLF line ends
     file_octets: int
     internal_date: int
+    saved_at: int  # 0 if it is not known
+    email_id: str = ""  # see store.identifiers
+    thread_id: int = 0
+
+
+class Identifiers(NamedTuple):
+    """What the state keeps of a message for those who ask."""
+
+    email_id: str  # "" for one made of mailbox and UID
+    thread_id: int  # 0 if it is not known yet
     saved_at: int
 
+
+CHUNK = 500  # parameters of one statement
 
 _MAILBOX = (
     "SELECT id, path, object_id, uid_validity, uid_next, highest_modseq, recent_from,"
@@ -144,11 +156,21 @@ class State:
         found = self.db.execute(f"{_MAILBOX} WHERE id = ?", (row_id,)).fetchone()
         return None if found is None else _mailbox(found)
 
+    def has_object(self, object_id: str) -> bool:
+        """True if a mailbox has that id."""
+        return (
+            self.db.execute(
+                "SELECT 1 FROM mailboxes WHERE object_id = ?", (object_id,)
+            ).fetchone()
+            is not None
+        )
+
     def add_mailbox(
         self,
         path: Path,
         special_uses: frozenset[str] = frozenset(),
         *,
+        object_id: str = "",
         uid_validity: int | None = None,
         uid_next: int = 1,
         highest_modseq: int = 1,
@@ -160,7 +182,7 @@ class State:
         self.db.execute("UPDATE validity SET last = ?", (max(last, validity),))
         values = (
             _text(path),
-            secrets.token_hex(8),
+            object_id or secrets.token_hex(8),
             validity,
             uid_next,
             highest_modseq,
@@ -228,8 +250,8 @@ class State:
     def add_messages(self, row_id: int, messages: Iterable[Message]) -> None:
         self.db.executemany(
             "INSERT INTO messages (mailbox, uid, base, info, keywords, modseq, octets,"
-            " file_octets, internal_date, saved_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " file_octets, internal_date, saved_at, email_id, thread_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(row_id, *message) for message in messages],
         )
 
@@ -294,6 +316,48 @@ class State:
         rows = self.db.execute("SELECT uid FROM messages WHERE mailbox = ?", (row_id,))
         return sorted(set(uids).difference(row[0] for row in rows))
 
+    # -- identifiers ----------------------------------------------------------
+
+    def identifiers(self, row_id: int, uids: Sequence[int]) -> dict[int, Identifiers]:
+        """Those of `uids` that are here."""
+        select = (
+            "SELECT uid, email_id, thread_id, saved_at FROM messages"
+            " WHERE mailbox = ? AND uid"
+        )
+        if not uids:
+            return {}
+        low, high = min(uids), max(uids)
+        if high - low < 4 * len(uids):  # dense: read the range, with what is between
+            rows = self.db.execute(f"{select} BETWEEN ? AND ?", (row_id, low, high))
+            wanted = set(uids)
+            return {row[0]: Identifiers(*row[1:]) for row in rows if row[0] in wanted}
+        found: dict[int, Identifiers] = {}
+        for part in _parts(uids):
+            marks = ",".join("?" * len(part))
+            rows = self.db.execute(f"{select} IN ({marks})", (row_id, *part))
+            found.update((row[0], Identifiers(*row[1:])) for row in rows)
+        return found
+
+    def threads(self, keys: Iterable[int]) -> dict[int, int]:
+        """Threads by key, of the keys that are known."""
+        found: dict[int, int] = {}
+        for part in _parts(list(keys)):
+            marks = ",".join("?" * len(part))
+            select = f"SELECT key, thread_id FROM thread_ids WHERE key IN ({marks})"  # noqa: S608
+            found.update(self.db.execute(select, part).fetchall())
+        return found
+
+    def add_threads(self, threads: Iterable[tuple[int, int]]) -> None:
+        """(key, thread) pairs."""
+        self.db.executemany("INSERT OR IGNORE INTO thread_ids VALUES (?, ?)", threads)
+
+    def set_threads(self, row_id: int, threads: Mapping[int, int]) -> None:
+        """Threads by UID."""
+        self.db.executemany(
+            "UPDATE messages SET thread_id = ? WHERE mailbox = ? AND uid = ?",
+            [(thread, row_id, uid) for uid, thread in threads.items()],
+        )
+
     # -- files that have no row any more --------------------------------------
 
     def add_removed(self, row_id: int, bases: Iterable[str]) -> None:
@@ -343,6 +407,10 @@ class State:
 
     def unsubscribe(self, path: Path) -> None:
         self.db.execute("DELETE FROM subscriptions WHERE path = ?", (_text(path),))
+
+
+def _parts(numbers: Sequence[int]) -> list[Sequence[int]]:
+    return [numbers[at : at + CHUNK] for at in range(0, len(numbers), CHUNK)]
 
 
 def _text(path: Path) -> str:

@@ -17,6 +17,7 @@ from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange
 
 from .contract_delivery import DeliveryContract
 from .contract_flags import FlagContract
+from .contract_identifiers import IdentifierContract
 from .contract_messages import MessageContract
 from .contract_replace import ReplaceContract
 from .contract_tree import TreeContract
@@ -135,6 +136,7 @@ class StoreContract(
     ReplaceContract,
     FlagContract,
     DeliveryContract,
+    IdentifierContract,
 ):
     """The suite; its tests are in the parts."""
 

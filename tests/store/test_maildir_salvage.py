@@ -41,6 +41,7 @@ class StateTests(OnDisk, StoreWords, TestCase):
             rows.flags,
             rows.octets,
             rows.internal_dates,
+            mailbox.object_id,
         )
 
     async def lost(self, how):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 
 from ...flags import Flags
+from ...mailbox.identifiers import object_id
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import Column, MessageRows
 from ..grammar.date import encode_date_time
@@ -32,7 +33,16 @@ from ..types import (
     FetchStructure,
     FetchUid,
 )
+from ..types_kept import FetchEmailId, FetchSaveDate, FetchThreadId
 from .fetch_section import Wanted, wanted, without_nul
+
+# Items that are a column of the index or of the state by themselves.
+_COLUMNS: dict[type[FetchAttribute], Column] = {
+    FetchEnvelope: Column.ENVELOPE,
+    FetchEmailId: Column.EMAIL_ID,
+    FetchThreadId: Column.THREAD_ID,
+    FetchSaveDate: Column.SAVED_AT,
+}
 
 
 @frozen
@@ -49,8 +59,6 @@ class Plan:
         bodies: dict[FetchAttribute, Wanted] = {}
         for attribute in attributes:
             match attribute:
-                case FetchEnvelope():
-                    columns[Column.ENVELOPE] = None
                 case FetchStructure():
                     columns[_structure(attribute)] = None
                 case (
@@ -64,6 +72,8 @@ class Plan:
                         columns[Column.FIELDS] = None
                     elif not body.whole:
                         columns[Column.PARTS] = None
+                case _ if type(attribute) in _COLUMNS:
+                    columns[_COLUMNS[type(attribute)]] = None
         return cls(tuple(attributes), tuple(columns), bodies)
 
     @property
@@ -214,6 +224,12 @@ class View:
             case FetchStructure(extensible):
                 name = b"BODYSTRUCTURE %b" if extensible else b"BODY %b"
                 return name, self._rendered(chunk, _structure(attribute))
+            case FetchEmailId():
+                return b"EMAILID %b", self._object_ids(chunk, Column.EMAIL_ID)
+            case FetchThreadId():
+                return b"THREADID %b", self._object_ids(chunk, Column.THREAD_ID)
+            case FetchSaveDate():
+                return b"SAVEDATE %b", self._save_dates(chunk)
             case _:
                 body = self.plan.bodies[attribute]
                 fields = self._rendered(chunk, Column.FIELDS)
@@ -223,6 +239,18 @@ class View:
     def _rendered(self, chunk: Chunk, column: Column) -> list[bytes]:
         at = self.plan.columns.index(column)
         return [one[at] for one in chunk.rendered]
+
+    def _object_ids(self, chunk: Chunk, column: Column) -> list[bytes]:
+        """NIL where the store knows none (RFC 8474 §5.3)."""
+        told = [object_id(column, value) for value in self._rendered(chunk, column)]
+        return [b"(%b)" % one if one else b"NIL" for one in told]
+
+    def _save_dates(self, chunk: Chunk) -> list[bytes]:
+        """NIL where the store knows none (RFC 8514 §4.2)."""
+        saved = self._rendered(chunk, Column.SAVED_AT)
+        dates = self._dates.of([int(at or 0) for at in saved])
+        pairs = zip(saved, dates, strict=True)
+        return [b'"%b"' % date if at else b"NIL" for at, date in pairs]
 
     def _flag_lists(self, rows: MessageRows) -> list[bytes]:
         told = list(map(self._flags.__getitem__, rows.flags))

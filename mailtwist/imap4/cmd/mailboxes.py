@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...errors import NotPermitted
+from ...mailbox.identifiers import mailbox_id
 from ...mailbox.model import INBOX, MailboxStatus, Path
 from ..names import wire_of
 from ..response import Answer, astring, ok, parenthesized, string, untagged
@@ -22,8 +23,10 @@ from ..types import (
 async def create(session: Session, command: Create) -> Answer:
     """CREATE (§6.3.3).  A name for children only is made as a mailbox that takes
     messages too, as mail programs expect."""
-    await session.mailboxes.create(command.path, command.special_uses)
-    return ok("CREATE completed")
+    object_id = await session.mailboxes.create(command.path, command.special_uses)
+    if not session.offers("OBJECTID"):
+        return ok("CREATE completed")
+    return ok("CREATE completed", b"MAILBOXID (%b)" % mailbox_id(object_id))
 
 
 async def delete(session: Session, command: Delete) -> Answer:
@@ -78,7 +81,7 @@ def status_line(
     found: MailboxStatus,
 ) -> bytes:
     """The untagged STATUS (§7.2.4)."""
-    values = {
+    values: dict[StatusItem, int | bytes] = {
         StatusItem.MESSAGES: found.messages,
         StatusItem.DELETED: found.deleted,
         StatusItem.SIZE: found.octets,
@@ -88,9 +91,21 @@ def status_line(
         StatusItem.UNSEEN: found.unseen,
         StatusItem.HIGHESTMODSEQ: found.highest_modseq,
         StatusItem.APPENDLIMIT: session.config.message_octets,
+        StatusItem.MAILBOXID: _status_id(session, found),
     }
-    told = [b"%b %d" % (item.value.encode(), values[item]) for item in items]
+    told = [f"{item.value} ".encode() + _status_value(values[item]) for item in items]
     return untagged(b"STATUS", name_of(session, path), parenthesized(told))
+
+
+def _status_value(value: int | bytes) -> bytes:
+    return value if isinstance(value, bytes) else b"%d" % value
+
+
+def _status_id(session: Session, found: MailboxStatus) -> bytes:
+    """RFC 8474 §4.3."""
+    if not session.offers("OBJECTID"):
+        return b"NIL"
+    return b"(%b)" % mailbox_id(found.object_id)
 
 
 def name_of(session: Session, path: Path) -> bytes:

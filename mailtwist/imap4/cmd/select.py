@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...flags import SEEN
+from ...mailbox.identifiers import mailbox_id
 from ...mailbox.model import MessageRows
 from ..response import Answer, ok
 from ..selected import Selected
@@ -56,6 +57,9 @@ async def select(session: Session, command: Select | Examine) -> Answer:
     uid_next = max(found.uid_next, rows.uids[-1] + 1 if rows.uids else 1)
     session.put(b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % mailbox.uid_validity)
     session.put(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % uid_next)
+    if session.offers("OBJECTID"):
+        told = mailbox_id(mailbox.object_id)
+        session.put(b"* OK [MAILBOXID (%b)] Its object id\r\n" % told)
     session.put(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % found.highest_modseq)
     session.put(listed)
     if command.resync is not None:

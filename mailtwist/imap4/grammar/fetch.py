@@ -25,6 +25,7 @@ from ..types import (
     Section,
     SectionText,
 )
+from ..types_kept import FetchEmailId, FetchSaveDate, FetchThreadId
 from ..types_search import PartialRange
 from .scanner import CommandScanner
 from .sequence import partial_range, sequence_set
@@ -55,6 +56,9 @@ _PLAIN: dict[str, FetchAttribute] = {
     "BODYSTRUCTURE": FetchStructure(),
     "UID": FetchUid(),
     "MODSEQ": FetchModSeq(),
+    "EMAILID": FetchEmailId(),
+    "THREADID": FetchThreadId(),
+    "SAVEDATE": FetchSaveDate(),
 }
 _FAST = (_PLAIN["FLAGS"], _PLAIN["INTERNALDATE"], _PLAIN["RFC822.SIZE"])
 _MACROS: dict[str, tuple[FetchAttribute, ...]] = {

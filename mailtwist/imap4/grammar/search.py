@@ -57,6 +57,7 @@ CHARSETS = {
 _ALIASES = {"ASCII": "US-ASCII", "UTF8": "UTF-8", "LATIN1": "ISO-8859-1"}
 
 _CHARSET = re.compile(rb"CHARSET ", re.I)
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}(?![^ )])")
 _SET = re.compile(rb"[0-9*$]")
 
 
@@ -178,6 +179,16 @@ class _Keys:
         return key.Or(left, self.search_key(s))
 
 
+def _object(kind: Callable[[str], SearchKey]) -> _Rule:
+    """objectid (RFC 8474 §7)."""
+
+    def rule(keys: _Keys, s: CommandScanner) -> SearchKey:
+        sp(s)
+        return kind(s.match(_OBJECT_ID, "an object id")[0].decode())
+
+    return rule
+
+
 def _constant(value: SearchKey) -> _Rule:
     return lambda keys, s: value
 
@@ -254,6 +265,7 @@ _RULES: dict[str, _Rule] = {
     "CC": _field("Cc"),
     "DELETED": _has(DELETED),
     "DRAFT": _has(DRAFT),
+    "EMAILID": _object(key.EmailId),
     "FLAGGED": _has(FLAGGED),
     "FROM": _field("From"),
     "HEADER": _Keys.header,
@@ -267,6 +279,10 @@ _RULES: dict[str, _Rule] = {
     "ON": _dated(key.InternalDate, When.ON),
     "OR": _Keys.or_,
     "RECENT": _has(RECENT),
+    "SAVEDATESUPPORTED": _constant(key.SaveDateSupported()),
+    "SAVEDBEFORE": _dated(key.SavedDate, When.BEFORE),
+    "SAVEDON": _dated(key.SavedDate, When.ON),
+    "SAVEDSINCE": _dated(key.SavedDate, When.SINCE),
     "SEEN": _has(SEEN),
     "SENTBEFORE": _dated(key.SentDate, When.BEFORE),
     "SENTON": _dated(key.SentDate, When.ON),
@@ -275,6 +291,7 @@ _RULES: dict[str, _Rule] = {
     "SMALLER": _sized(key.Smaller),
     "SUBJECT": _field("Subject"),
     "TEXT": lambda keys, s: key.Text(keys.needle(s)),
+    "THREADID": _object(key.ThreadId),
     "TO": _field("To"),
     "UID": _uid,
     "UIDAFTER": _uid_after,  # RFC 9738

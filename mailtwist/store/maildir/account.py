@@ -336,6 +336,8 @@ class AccountFiles:
         modseq = time.time_ns() // 1000
         row = self.state.add_mailbox(
             path,
+            # A folder that was copied has the id of the first.
+            object_id="" if self.state.has_object(kept.object_id) else kept.object_id,
             uid_validity=kept.uid_validity,
             uid_next=kept.uid_next,
             highest_modseq=modseq,

@@ -186,6 +186,7 @@ class Live:
             uid_next=self.row.uid_next,
             uid_validity=self.row.uid_validity,
             highest_modseq=self.row.highest_modseq,
+            object_id=self.row.object_id,
         )
 
     # -- changing -------------------------------------------------------------
@@ -230,7 +231,7 @@ class Live:
         if not messages:
             return
         columns = zip(*messages, strict=True)
-        uids, bases, infos, keywords, modseqs, octets, file_octets, dates, _ = columns
+        uids, bases, infos, keywords, modseqs, octets, file_octets, dates, *_ = columns
         flags = self.names.column(infos, keywords)
         self.uids += uids
         self.bases += bases

@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from ...mailbox.model import Column
+from ...mailbox.model import KEPT, Column
 from ...mime.index import indexed
 from ...mime.slices import Buffer
-from . import content
+from . import content, kept
 from .live import Live
 
 if TYPE_CHECKING:
@@ -37,6 +37,29 @@ async def rendered(
     mailbox: MaildirMailbox, uids: Sequence[int], columns: Sequence[Column]
 ) -> list[tuple[bytes, ...] | None]:
     """See IMailbox.rendered."""
+    cached = [column for column in columns if column not in KEPT]
+    if len(cached) == len(columns):
+        return await _cached(mailbox, uids, columns)
+    live = mailbox.readable()
+    threads = Column.THREAD_ID in columns
+    of_state = await kept.kept(mailbox, live, uids, threads=threads)
+    of_cache: Sequence[tuple[bytes, ...] | None] = [()] * len(uids)
+    if cached:
+        of_cache = await _cached(mailbox, uids, cached)
+    found: list[tuple[bytes, ...] | None] = []
+    for uid, row in zip(uids, of_cache, strict=True):
+        more = of_state.get(uid)
+        if row is None or more is None or live.index(uid) is None:
+            found.append(None)
+            continue
+        values = more | dict(zip(cached, row, strict=True))
+        found.append(tuple([values[column] for column in columns]))
+    return found
+
+
+async def _cached(
+    mailbox: MaildirMailbox, uids: Sequence[int], columns: Sequence[Column]
+) -> list[tuple[bytes, ...] | None]:
     live, files = mailbox.readable(), mailbox.files
     cache, object_id = files.cache, live.row.object_id
     found = await files.cache_turn(cache.get, object_id, uids, columns)

@@ -79,6 +79,7 @@ class _Look:
     names: UniqueNames
     touched: bool = False  # something was renamed or unlinked by us
     fresh: dict[str, str] = field(factory=dict)  # info by base, of files without a UID
+    delivered: set[str] = field(factory=set)  # bases of those that were in new/
     changed: list[Message] = field(factory=list)
     vanished: list[int] = field(factory=list)
 
@@ -115,6 +116,7 @@ class _Look:
                 continue
             self.touched = True
             self.fresh[base] = info
+            self.delivered.add(base)
 
     # -- cur/ -----------------------------------------------------------------
 
@@ -239,7 +241,9 @@ class _Look:
         found: list[Message] = []
         for base in by_age(self.fresh):
             info = self.fresh[base]
-            message = read_message(cur, base, info, uid, modseq, now)
+            message = read_message(
+                cur, base, info, uid, modseq, now, delivered=base in self.delivered
+            )
             if message is not None:
                 found.append(message)
                 uid += 1
@@ -247,21 +251,34 @@ class _Look:
 
 
 def read_message(
-    cur: str, base: str, info: str, uid: int, modseq: int, now: int
+    cur: str,
+    base: str,
+    info: str,
+    uid: int,
+    modseq: int,
+    now: int,
+    *,
+    delivered: bool = False,
 ) -> Message | None:
-    """A Message for a file; None if there is none that we may read."""
+    """A Message for a file; None if there is none that we may read.
+
+    One `delivered` to new/ was saved when it was written; what others put into cur/,
+    when it got its name there.
+    """
     path = f"{cur}/{base}{info}"
     try:
         seen = os.lstat(path)
         if not stat.S_ISREG(seen.st_mode):
             return None
         size = seen.st_size
-        named, octets = sizes_in(base)
-        if octets is None or named != size:
+        noted, octets = sizes_in(base)
+        if octets is None or noted != size:
             octets = content.crlf_octets(path, size)
     except (FileNotFoundError, PermissionError):
         return None
-    return Message(uid, base, info, "", modseq, octets, size, int(seen.st_mtime), now)
+    written, named = int(seen.st_mtime), int(seen.st_ctime)
+    saved_at = min(now, written if delivered else named)
+    return Message(uid, base, info, "", modseq, octets, size, written, saved_at)
 
 
 def salvaged(

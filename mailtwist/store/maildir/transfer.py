@@ -20,6 +20,7 @@ from attrs import evolve, frozen
 
 from ...errors import MessageGone
 from ...flags import Flags
+from ...mailbox.identifiers import email_id
 from ...mailbox.model import Appended, Copied, Path
 from ..state import Message
 from . import durable, scan
@@ -63,7 +64,8 @@ async def copy(
 
     def run() -> Delta:
         with files.transaction(live, into), _Pending(live, into, transfer) as pending:
-            delta = _arrival(into, transfer.new, transfer.letters)
+            added = _identified(files, live, transfer)
+            delta = _arrival(into, added, transfer.letters)
             files.record(into, delta)
             pending.keep()
         return evolve(delta, stamp=_shown(into, transfer.new))
@@ -87,7 +89,8 @@ async def move(
 
     def run() -> tuple[Delta, Delta]:
         with files.transaction(live, into), _Pending(live, into, transfer) as pending:
-            delta = _arrival(into, transfer.new, transfer.letters)
+            added = _identified(files, live, transfer)
+            delta = _arrival(into, added, transfer.letters)
             files.record(into, delta)
             departure = leaving.recorded(delta)
             pending.keep()
@@ -173,6 +176,18 @@ class _Leaving:
 
 
 # -- in a thread ------------------------------------------------------------------
+
+
+def _identified(files: AccountFiles, live: Live, transfer: Transfer) -> list[Message]:
+    """The new messages, which are the same mail as the old ones (RFC 8474 §5.1)."""
+    uids = [message.uid for message in transfer.old]
+    known = files.state.identifiers(live.row.id, uids)
+    added = []
+    for old, new in zip(transfer.old, transfer.new, strict=True):
+        one = known[old.uid]
+        own = email_id(one.email_id, live.row.object_id, old.uid).decode()
+        added.append(new._replace(email_id=own, thread_id=one.thread_id))
+    return added
 
 
 class _Pending(contextlib.AbstractContextManager["_Pending"]):

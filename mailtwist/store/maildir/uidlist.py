@@ -1,13 +1,14 @@
 """UIDs as text beside the messages, from which lost state is restored.
 
-    1 V1700000000 N4712
+    1 V1700000000 N4712 O5f3a1c0d9e8b7a65
     K a $Junk
     4711 1700000000.M1P2Q3.mx,S=100,W=100
 
-UIDVALIDITY, the next UID when the file was last written whole, keywords by letter,
-UIDs by base.  Lines are added as messages come; a UID named twice belongs to the later
-line.  A folder that Dovecot kept has its `dovecot-uidlist` and `dovecot-keywords`; they
-are read when there is no file of ours, so that clients need not fetch all anew.
+UIDVALIDITY, the next UID when the file was last written whole, the mailbox's object id,
+keywords by letter, UIDs by base.  Lines are added as messages come; a UID named twice
+belongs to the later line.  A folder that Dovecot kept has its `dovecot-uidlist` and
+`dovecot-keywords`; they are read when there is no file of ours, so that clients need
+not fetch all anew.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class UidList:
     uid_next: int
     uids: dict[str, int] = field(factory=dict)  # by base
     keywords: dict[str, str] = field(factory=dict)  # by letter
+    object_id: str = ""
 
 
 def append(
@@ -74,7 +76,8 @@ def overgrown(folder: str, messages: int) -> bool:
 
 
 def _head(row: MailboxRow) -> bytes:
-    return b"1 V%d N%d\n" % (row.uid_validity, row.uid_next)
+    object_id = row.object_id.encode()
+    return b"1 V%d N%d O%b\n" % (row.uid_validity, row.uid_next, object_id)
 
 
 def _lines(
@@ -125,6 +128,7 @@ def _ours(lines: list[str]) -> UidList:
         max(noted, max(uids, default=0) + 1),
         {base: uid for uid, base in uids.items()},
         keywords,
+        next((word[1:] for word in more if word[0] == "O"), ""),
     )
 
 

@@ -24,6 +24,7 @@ class SelectTests(SynchronousTestCase):
                 b"* OK [UNSEEN 2] First unseen",
                 b"* OK [UIDVALIDITY %d] UIDs are valid" % validity,
                 b"* OK [UIDNEXT 3] Predicted next UID",
+                b"* OK [MAILBOXID (Fm1)] Its object id",
                 b"* OK [HIGHESTMODSEQ 3] Highest",
                 b"OK [READ-WRITE] SELECT completed",
             ],

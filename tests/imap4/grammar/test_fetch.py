@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.errors import BadParameter, SyntaxFault
 from mailtwist.imap4 import types as t
+from mailtwist.imap4 import types_kept as k
 from mailtwist.imap4.response import body_label
 from mailtwist.seqset import SequenceSet
 
@@ -50,6 +51,11 @@ class FetchTests(SynchronousTestCase):
                     t.FetchStructure(False),
                 ),
                 "metadata",
+            ),
+            (
+                b"(EMAILID threadid SAVEDATE)",
+                (k.FetchEmailId(), k.FetchThreadId(), k.FetchSaveDate()),
+                "what the store keeps",
             ),
             (
                 b"(RFC822 RFC822.HEADER RFC822.TEXT RFC822.SIZE)",
