@@ -305,13 +305,14 @@ class Authenticator:
         `exchange` gives the credentials; `user` is the name for the log until then.
         """
         credentials: Any = None
+        waited = 0.0
         try:
             door = Door(peer.protocol, peer.listener, peer.address)
             credentials = evolve(await exchange(), door=door)
             name = credentials.username
             user = name.decode() if isinstance(name, bytes) else name
             key = login_key(user)
-            self._throttle.admit(peer.address, key)
+            waited = await self._turn(peer.address, key)
             login: Any = self._portal.login(credentials, None, IMailAccount)
             _, avatar, logout = await login
             if isinstance(credentials, DigestMd5Credentials):
@@ -325,7 +326,7 @@ class Authenticator:
             raise refused.fault from None
         except (LoginFailed, AuthFailed) as fault:
             self._tell(user, mechanism, peer, str(fault) or AuthFailed.public)
-            await self._pay(peer.address, user)
+            await self._pay(peer.address, user, waited)
             if isinstance(credentials, VouchedCredentials):
                 await credentials.refuse()
             raise AuthFailed() from fault
@@ -339,10 +340,19 @@ class Authenticator:
         mail_log.logged_in(peer.session, peer.protocol, name, mechanism)
         return Login(avatar, name, mechanism, logout)
 
-    async def _pay(self, address: str, user: str) -> None:
-        """Count the failure; the delay is paid here, by the attempt that failed."""
-        delay = self._throttle.failed(address, login_key(self._full(user)))
-        if delay:
+    async def _turn(self, address: str, key: str) -> float:
+        """Return when the password may be looked at: the seconds that this took."""
+        wait = self._throttle.admit(address, key)
+        if wait:
+            await deferLater(self._reactor, wait)
+            self._throttle.admit(address, key)  # others failed meanwhile
+        return wait
+
+    async def _pay(self, address: str, user: str, waited: float) -> None:
+        """Count the failure; the rest of the delay is paid by the attempt that failed,
+        which has `waited` already."""
+        delay = self._throttle.failed(address, login_key(self._full(user))) - waited
+        if delay > 0:
             await deferLater(self._reactor, delay)
 
     def _tell(self, user: str, mechanism: str, peer: Peer, why: str) -> None:

@@ -332,13 +332,25 @@ class Auth:
     )
     failures_per_network: int = option(
         50,
-        "Failed logins from one IPv4 address or IPv6 /64 within an hour before its "
-        "logins are refused for the rest of it.",
+        "Failed logins from one address within an hour before its logins are refused "
+        "for the rest of it; four times as many from an IPv6 /64.",
         ge(3),
+    )
+    failures_per_server: int = option(
+        100,
+        "For each so many failed logins of strangers within an hour, logins from where "
+        "nobody has logged in before wait `failure_delay_s`, at most `most_delay_s`.",
+        ge(1),
+    )
+    ipv4_prefix: int = option(
+        24,
+        "IPv4 networks of this length are counted as one beside their addresses; 32 "
+        "to not do so. IPv6 networks are /48.",
+        between(8, 32),
     )
     throttle_file: str = option(
         "",
-        "Beginning of the names of four files with the counters of failed logins, for "
+        "Beginning of the names of six files with the counters of failed logins, for "
         "several servers on this machine "
         "that shall count together, and over restarts; in memory only if empty.",
         path=True,

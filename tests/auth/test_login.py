@@ -402,6 +402,26 @@ class SlowTests(RoomTestCase):
         self.clock.advance(3601)
         self.assertEqual((await self.begun(PASSWORD)).name, ANN)
 
+    async def test_a_stranger_waits_before_the_password_while_many_guess(self):
+        throttle = self.door._throttle
+        for number in range(2 * self.config.auth.failures_per_server):
+            throttle.failed(f"198.{number % 256}.{number // 256}.1", f"user{number}")
+        right, wrong = self.begun(PASSWORD), self.begun(address="203.0.113.1")
+        for login in (right, wrong):
+            self.assertNoResult(login)
+        hung_up = self.begun(PASSWORD, "203.0.113.2")
+        hung_up.cancel()
+        self.failureResultOf(hung_up)
+        self.clock.advance(1.9)
+        await pause()
+        for login in (right, wrong):
+            self.assertNoResult(login)
+        self.clock.advance(0.1)
+        self.assertEqual((await right).name, ANN)
+        await self.refused(AuthFailed, wrong)  # the wait was the delay too
+        again = await self.begun(PASSWORD)
+        self.assertEqual(again.name, ANN)
+
     async def test_spellings_of_a_name_are_counted_as_one(self):
         for count, user in enumerate([ANN, "ANN@example.test", "Ann@EXAMPLE.test"]):
             login = self.begun(user=user, address=f"192.0.2.{count}")
