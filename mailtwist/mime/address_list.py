@@ -210,20 +210,22 @@ class _Reader:
         return found
 
     def _bare(self, tokens: list[_Token], comments: list[bytes]) -> None:
-        """addr-spec without brackets; words before it, else comments, are its name."""
+        """addr-spec without brackets; words before it, else the last comment, are its
+        name."""
+        comments = comments[-1:]
         words = _words(tokens)
         start = 0
         for at, word in enumerate(words):
             if _AT in word:
                 before = [token for one in words[start:at] for token in (*one, _SPACE)]
-                name = _phrase(before) or b" ".join(comments).strip()
+                name = _phrase(before) or b"".join(comments).strip()
                 mailbox, host = _split(word)
                 self._add(name, None, mailbox, host.rstrip(b">"))
                 start = at + 1
         if start or not words:  # found some; what is behind the last is nothing
             return
         if len(words) == 1:
-            self._add(b" ".join(comments).strip(), None, _packed(words[0]), b"")
+            self._add(b"".join(comments).strip(), None, _packed(words[0]), b"")
         else:
             self._add(_phrase(tokens), None, b"", b"")
 

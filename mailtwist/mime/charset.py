@@ -86,6 +86,20 @@ def decoded_octets(octets: bytes, charset: bytes) -> str:
 
 
 def decoder(charset: bytes) -> codecs.IncrementalDecoder:
-    """An incremental decoder that replaces what it cannot read."""
-    name = codec_name(charset) or "latin-1"
-    return codecs.getincrementaldecoder(name)("replace")
+    """An incremental decoder that replaces what it cannot read, but reads as Latin-1
+    what is no UTF-8 where that was claimed or nothing is known."""
+    name = codec_name(charset) or "utf-8"
+    return codecs.getincrementaldecoder(name)(
+        _AS_LATIN_1 if name == "utf-8" else "replace"
+    )
+
+
+def _as_latin_1(fault: UnicodeError) -> tuple[str, int]:
+    """A handler of octets that do not fit (codecs.register_error)."""
+    if not isinstance(fault, UnicodeDecodeError):
+        raise fault
+    return fault.object[fault.start : fault.end].decode("latin-1"), fault.end
+
+
+_AS_LATIN_1 = "mailtwist-as-latin-1"
+codecs.register_error(_AS_LATIN_1, _as_latin_1)

@@ -100,7 +100,7 @@ def _parameters(value: bytes, at: int) -> Parameters:
         name = _NAME.match(value, at)
         if not name:
             continue
-        at = name.end()
+        at = _after_space(value, name.end())
         quoted = _QUOTED.match(value, at)
         if quoted:
             at = quoted.end()

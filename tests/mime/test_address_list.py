@@ -41,7 +41,7 @@ VALID = [
     (b"<a@b> (Ann)", [plain(b"a", b"b", b"Ann")]),
     (b"A (c) <a@b>", [plain(b"a", b"b", b"A")]),
     (b"a@b (x (y) \\) z)", [plain(b"a", b"b", b"x (y) ) z")]),
-    (b"a (c) @ (d) b (Ann)", [plain(b"a", b"b", b"c d Ann")]),
+    (b"a (c) @ (d) b (Ann)", [plain(b"a", b"b", b"Ann")]),
     (b"a . b @ c . d", [plain(b"a.b", b"c.d")]),
     (b'"a b"@c', [plain(b"a b", b"c")]),
     (b'"a@b"@c', [plain(b"a@b", b"c")]),

@@ -32,6 +32,8 @@ class ContentTypeTests(SynchronousTestCase):
             (b"a/b;\r\n\tC=d;", (b"a", b"b", ((b"c", b"d"),))),
             (b"a / b ; c = d", (b"a", b"b", ((b"c", b"d"),))),
             (b"a/b (x); c=d (y)", (b"a", b"b", ((b"c", b"d"),))),
+            (b"a/b; c=(y) d", (b"a", b"b", ((b"c", b"d"),))),
+            (b'a/b; c=(y)"d"', (b"a", b"b", ((b"c", b"d"),))),
             (b"(x) a/b", (b"a", b"b", ())),
             (b"a/b; n=o p.txt; c=d", (b"a", b"b", ((b"n", b"o p.txt"), (b"c", b"d")))),
             (b'a/b; name="open', (b"a", b"b", ((b"name", b"open"),))),

@@ -123,6 +123,12 @@ class TransferTests(SynchronousTestCase):
             text = BodyDecoder("8bit", charset).feed(b"abc \xe9", final=True)
             self.assertTrue(text.startswith("abc "), charset)
 
+    def test_a_body_that_may_be_utf_8_is_read_as_it_or_as_latin_1(self):
+        for charset in (b"nonsense", b"", b"utf-8", b"us-ascii"):
+            decoder = BodyDecoder("8bit", charset)
+            text = decoder.feed(b"\xc3") + decoder.feed(b"\xa9 \xe9\r\n", final=True)
+            self.assertEqual(text, "\xe9 \xe9\r\n", charset)
+
 
 class CharsetTests(SynchronousTestCase):
     def test_names_as_mail_writes_them(self):
