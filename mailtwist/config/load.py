@@ -81,10 +81,21 @@ def load_section(kind: type[Section], path: str | os.PathLike[str]) -> Section:
     """A file that holds one section alone and may hold secrets; raises ConfigError.
 
     Nobody but its owner and group may read it, nobody but its owner write it."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as fault:
+        raise ConfigError(f"{path}: cannot be read: {fault.strerror}") from fault
+    return section_in(kind, path, opened)
+
+
+def section_in(
+    kind: type[Section], path: str | os.PathLike[str], opened: int
+) -> Section:
+    """As load_section, from a descriptor, which is closed."""
     where = Path(path)
     try:
-        with where.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+        with os.fdopen(opened, "rb") as file:
+            mode = os.fstat(opened).st_mode
             octets = file.read()
     except OSError as fault:
         raise ConfigError(f"{where}: cannot be read: {fault.strerror}") from fault

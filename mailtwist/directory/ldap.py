@@ -11,7 +11,6 @@ from attrs import field, frozen
 from twisted.logger import Logger
 
 from ..address import Address
-from ..config.load import load_section
 from ..config.model import Config
 from ..config.source import Source
 from ..errors import AuthUnavailable
@@ -21,9 +20,11 @@ from ..tables.ldap import filter_template
 from ..tables.ldap_connections import CannotSay, LdapConnections, TooMany
 from ..tables.query import Key, Template, filter_escaped, name_escaped, template
 from ..tables.settings import LdapAccounts
+from ..tables.settled import Settled
 from .asked import AskedDirectory, Threads
 from .fields import Entry
 from .ldap_fields import mapped
+from .reread import Open, open_here
 
 log = Logger("mailtwist")
 
@@ -40,22 +41,13 @@ class EntryKey(Key):
         return self.dn if code == "D" else super().part(code)
 
 
-class LdapDirectory(AskedDirectory):
-    """Raises SourceDown if no server answers, AuthUnavailable for an entry that cannot
-    be meant."""
+class Asking:
+    """Connections, and what is asked over them; `read` runs in a thread."""
 
-    def __init__(self, reactor: Any, config: Config, source: Source) -> None:
-        """Raises ConfigError, ValueError for settings that cannot be used."""
-        super().__init__(config, source)
-        settings = self.settings = load_section(LdapAccounts, source.settings)
-        self._connections = LdapConnections(settings, "sources")
-        for url in settings.servers:
-            if not settings.starttls and in_clear(url):
-                log.warn(
-                    "source {source}: passwords go to {url} without TLS",
-                    source=source.called,
-                    url=url,
-                )
+    def __init__(self, settings: LdapAccounts, cas: str | None) -> None:
+        """Raises ConfigError, ValueError."""
+        self.settings = settings
+        self.connections = LdapConnections(settings, cas, "sources")
         self._base = template(settings.base)
         self._by_login = filter_template(in_group(settings, settings.account))
         self._by_address = filter_template(
@@ -67,16 +59,8 @@ class LdapDirectory(AskedDirectory):
         self._group_base = template(settings.group_base or settings.base)
         hidden = () if settings.verify == "hash" else ("password",)
         self._mapped = mapped(settings.fields, without=hidden)
-        self._threads = Threads(reactor, source)
 
-    async def texts(self, key: Key, *, by_address: bool) -> Mapping[str, str] | None:
-        found: dict[str, str] | None
-        found = await self._threads.run(self._read, key, by_address)
-        if found is not None and by_address and self.settings.address:
-            found["same"] = "no"
-        return found
-
-    def _read(self, key: Key, by_address: bool) -> dict[str, str] | None:
+    def read(self, key: Key, by_address: bool) -> dict[str, str] | None:
         """In a thread."""
         asking = self._by_address if by_address else self._by_login
         query = asking.filled(key, filter_escaped)
@@ -84,7 +68,7 @@ class LdapDirectory(AskedDirectory):
         if query is None or base is None:
             return None
         try:
-            found = self._connections.search(
+            found = self.connections.search(
                 base, query, self.settings.scope, self._mapped.attributes, 2
             )
         except TooMany:
@@ -108,9 +92,40 @@ class LdapDirectory(AskedDirectory):
         if query is None or base is None:
             return False
         try:
-            return bool(self._connections.search(base, query, "sub", (), 1))
+            return bool(self.connections.search(base, query, "sub", (), 1))
         except TooMany:
             return True
+
+
+class LdapDirectory(AskedDirectory):
+    """Raises SourceDown if no server answers, AuthUnavailable for an entry that cannot
+    be meant.
+
+    `settings` are those of the start: `verify` and `scheme` are not changed later."""
+
+    def __init__(
+        self, reactor: Any, config: Config, source: Source, open_: Open = open_here
+    ) -> None:
+        """Raises ConfigError, ValueError for settings that cannot be used."""
+        super().__init__(config, source)
+        self._asking = Settled(LdapAccounts, source.settings, Asking, open_)
+        settings = self.settings = self._asking.settings
+        for url in settings.servers:
+            if not settings.starttls and in_clear(url):
+                log.warn(
+                    "source {source}: passwords go to {url} without TLS",
+                    source=source.called,
+                    url=url,
+                )
+        self._threads = Threads(reactor, source)
+
+    async def texts(self, key: Key, *, by_address: bool) -> Mapping[str, str] | None:
+        found: dict[str, str] | None
+        asking = self._asking()
+        found = await self._threads.run(asking.read, key, by_address)
+        if found is not None and by_address and asking.settings.address:
+            found["same"] = "no"
+        return found
 
     async def verified(self, name: str, password: bytes) -> Entry | None:
         """The account with this login name, if the password is right for its entry.
@@ -121,16 +136,20 @@ class LdapDirectory(AskedDirectory):
         address = self.login_address(name)
         if address is None:
             return None
-        found: Entry | None = await self._threads.run(self._verify, address, password)
+        found: Entry | None = await self._threads.run(
+            self._verify, self._asking(), address, password
+        )
         return found
 
-    def _verify(self, address: Address, password: bytes) -> Entry | None:
+    def _verify(
+        self, asking: Asking, address: Address, password: bytes
+    ) -> Entry | None:
         """In a thread.  The password is asked about as it came, then prepared by
         SASLprep (RFC 4513 §5.1.3)."""
-        entry = self.made(address, self._read(self.key_of(address), False))
+        entry = self.made(address, asking.read(self.key_of(address), False))
         if entry is None:
             return None
-        bind, form = self._connections.bind, prepared(password)
+        bind, form = asking.connections.bind, prepared(password)
         try:
             right = bind(entry.dn, password) or (
                 form != password and bind(entry.dn, form)

@@ -27,6 +27,7 @@ from ..auth.shared_counters import SharedCounters
 from ..auth.throttle import Throttle
 from ..config.model import Auth as AuthConfig
 from ..config.model import Config
+from ..directory.reread import Open, open_here
 from ..directory.union import UnionDirectory
 from ..directory.user_directory import UserDbThread
 from ..errors import ConfigError
@@ -112,7 +113,12 @@ def throttle_of(config: AuthConfig, reactor: Any) -> Throttle:
 
 
 def build_auth(
-    *, reactor: Any, config: Config, store: IStore, keepers: Keepers | None = None
+    *,
+    reactor: Any,
+    config: Config,
+    store: IStore,
+    keepers: Keepers | None = None,
+    open_: Open = open_here,
 ) -> Auth:
     """Opens nothing but settings files: others are read when the first client asks.
 
@@ -120,7 +126,7 @@ def build_auth(
     if keepers is None:
         keepers = Keepers(reactor, keeper_settings(config, ""))
     thread = UserDbThread(reactor, config)
-    sources = build_sources(reactor, config, thread, keepers)
+    sources = build_sources(reactor, config, thread, keepers, open_)
     directory = union_of(sources)
     fake = FakeKeys(thread.key_file, config.auth.scram_iterations)
     realm = MailRealm(directory, store, config.delivery.subaddress_separator)

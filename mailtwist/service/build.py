@@ -20,6 +20,7 @@ from twisted.logger import Logger
 
 from ..config.model import Config
 from ..delivery.dispatch import Dispatch
+from ..directory.reread import open_here
 from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
 from ..policy.rate import Rates
@@ -38,7 +39,7 @@ from .privileges import Privileges
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
-from .tls import AskingTls, open_here, renewal_watch, server_tls
+from .tls import AskingTls, renewal_watch, server_tls
 
 log = Logger("mailtwist")
 
@@ -75,7 +76,11 @@ class MailService(MultiService):
         )
         self.store = AgentStore(self._local, self.agents)
         self.auth = build_auth(
-            reactor=reactor, config=config, store=self.store, keepers=keepers
+            reactor=reactor,
+            config=config,
+            store=self.store,
+            keepers=keepers,
+            open_=self.privileges.open,
         )
         self.portal = self.auth.portal
         self.spool = build_spool(reactor, config)
@@ -87,6 +92,7 @@ class MailService(MultiService):
             agents=self.agents,
             queue=self.spool,
             derived=self.auth.thread.key_file.derived,
+            open_=self.privileges.open,
         )
         self.router = self.routing.router
         local = self.store.delivery()

@@ -22,15 +22,17 @@ from twisted.logger import Logger
 
 from ..auth.checkers.system import service_at
 from ..auth.credentials import Door
+from ..config.load import load_section
 from ..config.model import Config
 from ..config.process import Process
 from ..config.source import LOGIN_PROTOCOLS
 from ..delivery.agent_user import gid_of
+from ..directory.reread import open_here
 from ..errors import ConfigError
 from ..keeper.process import Keepers, Settings
 from ..keeper.rights import NO_NEW_PRIVS, become, prctl
 from ..store.agent.start import agent_environment, agent_pattern
-from .tls import open_here
+from ..tables.settings import ACCOUNTS, TABLES
 
 log = Logger("mailtwist")
 
@@ -79,6 +81,7 @@ def keeper_settings(config: Config, hostname: str) -> Settings:
     tls = config.tls
     exits = [smarthost.credentials for smarthost in config.smarthost]
     files = [p for p in (tls.certificate, tls.key, tls.client_ca, *exits) if p]
+    files += settings_files(config)
     others = []
     with suppress(KeyError):  # commands are refused then, each with its reason
         others.append(pwd.getpwnam(config.alias.command_user).pw_uid)
@@ -100,6 +103,21 @@ def keeper_settings(config: Config, hostname: str) -> Settings:
         files=[os.path.abspath(path) for path in files],
         checks=max(1, sum(source.threads for source in sources)),
     )
+
+
+def settings_files(config: Config) -> Iterator[str]:
+    """The settings files of servers, and the CAs that they name now.
+
+    Of one that cannot be used only itself: who needs it tells why."""
+    named = [(ACCOUNTS, one.kind, one.settings) for one in config.source]
+    named += [(TABLES, one.kind, one.source) for one in config.table]
+    for kinds, kind, path in named:
+        if kind in kinds:
+            yield path
+            with suppress(ConfigError):
+                ca = load_section(kinds[kind], path).ca
+                if ca:
+                    yield ca
 
 
 class Privileges:

@@ -14,6 +14,7 @@ from twisted.application.service import Service
 from ..address import ascii_domain
 from ..config.listener import parameters, translated
 from ..config.model import Config, Listener
+from ..directory.reread import Open, open_here
 from ..dns.resolver import Resolver
 from ..errors import ConfigError
 from ..interfaces import IDelivery, IRouter
@@ -26,7 +27,6 @@ from ..queue.tls_reports import TlsReports
 from ..queue.tls_store import FILE, TlsStore
 from ..queue.tlsrpt import Reporting
 from .queue import EpochClock, new_id
-from .tls import Open, open_here
 from .transports import Transports
 
 ANY4, ANY6 = IPv4Address(0), IPv6Address(0)  # what Twisted takes for no interface

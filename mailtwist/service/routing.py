@@ -20,6 +20,7 @@ from ..delivery.senders import Senders
 from ..delivery.srs import Srs
 from ..delivery.srs_store import FILE, SenderStore
 from ..directory.mailbox_tables import Directories, MailboxTables
+from ..directory.reread import Open, open_here
 from ..directory.table_owners import Owners
 from ..errors import ConfigError, LookupFailed
 from ..interfaces import IDelivery, IDirectory, ITransport
@@ -59,10 +60,11 @@ def build_routing(
     agents: Agents,
     queue: IDelivery | None,
     derived: Callable[[bytes], Secret],
+    open_: Open = open_here,
 ) -> Routing:
     """`derived` gives a secret for a purpose; raises ConfigError for settings of a
     table that cannot be used."""
-    tables = Tables(reactor, config)
+    tables = Tables(reactor, config, open_)
     mailboxes = config.mailboxes
     if mailboxes.tables or mailboxes.domains:
         named = MailboxTables(

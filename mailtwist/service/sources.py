@@ -21,6 +21,7 @@ from ..directory.asked import AskedDirectory
 from ..directory.ldap import LdapDirectory
 from ..directory.mysql import MysqlDirectory
 from ..directory.passwd_file import PasswdFileDirectory
+from ..directory.reread import Open
 from ..directory.system import SystemDirectory
 from ..directory.union import Named, SourceDirectory, UnionDirectory
 from ..directory.user_directory import UserDbThread, UserDirectory
@@ -68,7 +69,7 @@ class BuiltSource:
     directory: SourceDirectory | None
 
 
-Builder = Callable[[Any, Config, Source], Parts]
+Builder = Callable[[Any, Config, Source, Open], Parts]
 
 
 def stored_parts(
@@ -90,26 +91,28 @@ def stored_parts(
     return Parts(checker, directory, close)
 
 
-def mysql_parts(reactor: Any, config: Config, source: Source) -> Parts:
-    directory = MysqlDirectory(reactor, config, source)
+def mysql_parts(reactor: Any, config: Config, source: Source, open_: Open) -> Parts:
+    directory = MysqlDirectory(reactor, config, source, open_)
     return stored_parts(reactor, config, source, directory, directory.settings.scheme)
 
 
-def ldap_parts(reactor: Any, config: Config, source: Source) -> Parts:
-    directory = LdapDirectory(reactor, config, source)
+def ldap_parts(reactor: Any, config: Config, source: Source, open_: Open) -> Parts:
+    directory = LdapDirectory(reactor, config, source, open_)
     settings = directory.settings
     if settings.verify == "bind":
         return Parts(BindChecker(directory), directory, directory.close)
     return stored_parts(reactor, config, source, directory, settings.scheme)
 
 
-def passwd_file_parts(reactor: Any, config: Config, source: Source) -> Parts:
+def passwd_file_parts(
+    reactor: Any, config: Config, source: Source, open_: Open
+) -> Parts:
     directory = PasswdFileDirectory(reactor, config, source)
     parts = stored_parts(reactor, config, source, directory)
     return evolve(parts, stamp=directory.stamp, remembers=True)
 
 
-def saslauthd_parts(reactor: Any, config: Config, source: Source) -> Parts:
+def saslauthd_parts(reactor: Any, config: Config, source: Source, open_: Open) -> Parts:
     default = config.auth.default_domain or (source.domains or ("",))[0]
     return Parts(SaslauthdChecker(reactor, source, default), None)
 
@@ -123,12 +126,17 @@ BUILDERS: dict[str, Builder] = {
 
 
 def build_sources(
-    reactor: Any, config: Config, thread: UserDbThread, keepers: Keepers
+    reactor: Any,
+    config: Config,
+    thread: UserDbThread,
+    keepers: Keepers,
+    open_: Open,
 ) -> list[BuiltSource]:
     """All of them, in order.  Raises ConfigError for settings that cannot be used."""
     sources = config.source or (Source(kind="userdb"),)
     return [
-        build_source(reactor, config, source, thread, keepers) for source in sources
+        build_source(reactor, config, source, thread, keepers, open_)
+        for source in sources
     ]
 
 
@@ -138,6 +146,7 @@ def build_source(
     source: Source,
     thread: UserDbThread,
     keepers: Keepers,
+    open_: Open,
 ) -> BuiltSource:
     """Raises ConfigError, as `build_sources`."""
     try:
@@ -146,7 +155,7 @@ def build_source(
         elif source.kind == "system":
             parts = system_parts(reactor, config, source, keepers)
         else:
-            parts = builder_of(source)(reactor, config, source)
+            parts = builder_of(source)(reactor, config, source, open_)
     except ValueError as fault:
         raise ConfigError(f"source {source.called}: {fault}") from fault
     health = Health(reactor, source)

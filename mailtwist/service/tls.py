@@ -8,7 +8,7 @@ AEAD ciphers only (RFC 9325).
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -30,6 +30,7 @@ from zope.interface import implementer
 from ..address import ascii_domain
 from ..auth.channel import UNVERIFIED
 from ..config.model import Config, Tls
+from ..directory.reread import Open, open_here
 from ..errors import ConfigError
 
 log = Logger()
@@ -41,7 +42,6 @@ CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
 SELF_SIGNED_DAYS = 3650
 LOGIN_SERVICES = ("submission", "pop3", "imap4")  # whose clients have certificates
 # TypeError is what cryptography says of a key that wants a passphrase.
-Open = Callable[[str], Awaitable[int]]
 UNUSABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm, SSL.Error)
 
 
@@ -168,11 +168,6 @@ def ask_for_certificate(
     context.set_client_ca_list([one.get_subject() for one in known])
     context.set_session_id(b"mailtwist")
     context.set_verify(SSL.VERIFY_PEER, note_unverified)
-
-
-async def open_here(path: str) -> int:
-    """A descriptor for reading, with our own rights; raises OSError."""
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def stamp_of(files: Iterable[BinaryIO]) -> object:

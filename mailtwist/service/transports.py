@@ -14,7 +14,7 @@ from ..address import ascii_domain
 from ..auth.checkers.hash_pool import HashPool
 from ..config.model import Config
 from ..config.relaying import Smarthost
-from ..directory.reread import Reread
+from ..directory.reread import Open, Reread, open_here
 from ..errors import ConfigError
 from ..host_port import host_port
 from ..interfaces import IHosts, ITransport
@@ -32,7 +32,6 @@ from ..smtp.client_tls import ClientTls
 from ..smtp.client_token import REQUEST_S, Tokens
 from ..smtp.transport import SmtpTransport
 from ..smtp.transport_smarthost import SUBMISSION, Exit, SmarthostTransport
-from .tls import Open, open_here
 
 
 class Transports:

@@ -27,7 +27,7 @@ class SourceDown(Exception):
 
 @implementer(ITable)
 class AskedTable:
-    """See ITable.  `ask` runs in a thread; it raises SourceDown."""
+    """See ITable.  `asking` gives what is run in a thread; that raises SourceDown."""
 
     whole_keys = False
 
@@ -36,10 +36,10 @@ class AskedTable:
         reactor: Any,
         config: Table,
         pool: TablePool,
-        ask: Callable[[str], str | None],
+        asking: Callable[[], Callable[[str], str | None]],
     ) -> None:
         self.name = config.name
-        self._reactor, self._pool, self._ask = reactor, pool, ask
+        self._reactor, self._pool, self._asking = reactor, pool, asking
         self._found_s, self._missing_s = config.cache_s, config.unknown_cache_s
         self._known: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
         self._down = False
@@ -51,7 +51,7 @@ class AskedTable:
         if known is not None and self._reactor.seconds() < known[0]:
             return known[1]
         try:
-            value = await self._pool.run(self._ask, key)
+            value = await self._pool.run(self._asking(), key)
         except SourceDown as fault:
             self._is_down(str(fault))
             raise LookupFailed() from fault

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from ..config.load import load_section
 from ..config.model import Config
 from ..config.routing import Table
+from ..directory.reread import Open, open_here
 from ..errors import ConfigError
 from ..interfaces import ITable
 from .asked import AskedTable
@@ -20,9 +20,12 @@ from .mysql import MysqlSource
 from .pool import TablePool
 from .regexp import HeldRules
 from .settings import LdapSettings, MysqlSettings
+from .settled import Settled
 from .sqlite import SqliteSource
 
 FILE_THREADS, SQLITE_THREADS = 2, 1
+Server = TypeVar("Server", MysqlSettings, LdapSettings)
+Source = TypeVar("Source", MysqlSource, LdapSource)
 
 HELD: dict[str, Callable[[], Held]] = {
     "file": partial(HeldPairs, pairs),
@@ -77,11 +80,11 @@ def mistakes(path: str, make: Callable[[], Held]) -> Iterator[tuple[bool, str]]:
 class Tables:
     """Every table of the configuration, by name; `close` when the server stops.
 
-    Settings files are read at once, tables and servers when first asked.  Raises
-    ConfigError for settings that cannot be used."""
+    Settings files are read at once, and again with `open_` when they change, tables and
+    servers when first asked.  Raises ConfigError for settings that cannot be used."""
 
-    def __init__(self, reactor: Any, config: Config) -> None:
-        self._reactor = reactor
+    def __init__(self, reactor: Any, config: Config, open_: Open = open_here) -> None:
+        self._reactor, self._open = reactor, open_
         self._files = TablePool(reactor, "files", FILE_THREADS)
         self._pools = [self._files]
         self.by_name: dict[str, ITable] = {}
@@ -116,22 +119,30 @@ class Tables:
                 return self._file(table.name, table.source, table.kind)
             case "sqlite":
                 sqlite = SqliteSource(table.source, table.query)
-                return self._asked(table, sqlite.ask, SQLITE_THREADS)
+                return self._asked(table, lambda: sqlite.ask, SQLITE_THREADS)
             case "mysql":
-                mysql = load_section(MysqlSettings, table.source)
-                query = needed_query(table, mysql.query)
-                return self._asked(table, MysqlSource(mysql, query).ask, mysql.threads)
+                return self._settled(table, MysqlSettings, MysqlSource)
             case _:
-                ldap = load_section(LdapSettings, table.source)
-                query = needed_query(table, ldap.query)
-                return self._asked(table, LdapSource(ldap, query).ask, ldap.threads)
+                return self._settled(table, LdapSettings, LdapSource)
+
+    def _settled(
+        self, table: Table, kind: type[Server], source: Callable[..., Source]
+    ) -> ITable:
+        def make(settings: Server, cas: str | None) -> Source:
+            return source(settings, cas, needed_query(table, settings.query))
+
+        settled = Settled(kind, table.source, make, self._open)
+        return self._asked(table, lambda: settled().ask, settled.settings.threads)
 
     def _asked(
-        self, table: Table, ask: Callable[[str], str | None], threads: int
+        self,
+        table: Table,
+        asking: Callable[[], Callable[[str], str | None]],
+        threads: int,
     ) -> AskedTable:
         pool = TablePool(self._reactor, f"table-{table.name}", threads)
         self._pools.append(pool)
-        return AskedTable(self._reactor, table, pool, ask)
+        return AskedTable(self._reactor, table, pool, asking)
 
     async def close(self) -> None:
         """What runs is waited for; further questions are LookupFailed."""

@@ -12,10 +12,10 @@ from .settings import LdapSettings
 class LdapSource:
     """Asks one directory; `ask` runs in threads."""
 
-    def __init__(self, settings: LdapSettings, query: str) -> None:
+    def __init__(self, settings: LdapSettings, cas: str | None, query: str) -> None:
         """Raises ValueError for a filter or servers that cannot be used, ConfigError
         without ldap3."""
-        self._connections = LdapConnections(settings, "tables")
+        self._connections = LdapConnections(settings, cas, "tables")
         self._settings = settings
         self._filter = filter_template(query)
         self._base: Template = template(settings.base)

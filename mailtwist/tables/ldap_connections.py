@@ -12,7 +12,6 @@ from attrs import frozen
 from ..errors import ConfigError
 from .asked import SourceDown
 from .settings import LdapServer
-from .trusted import trusted_cas
 
 SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 0, 4, 32, 49
 # Results of a bind that say no: an entry that is gone, or has no password, too.
@@ -42,9 +41,9 @@ class LdapConnections:
     """Two for each thread that asks: one searches with the login of the settings, the
     other is bound as whoever logs in."""
 
-    def __init__(self, settings: LdapServer, needed_by: str) -> None:
-        """Raises ConfigError without ldap3 or for a bad `ca`, ValueError for URLs that
-        cannot be used."""
+    def __init__(self, settings: LdapServer, cas: str | None, needed_by: str) -> None:
+        """`cas` are PEM texts; the system's if None.  Raises ConfigError without ldap3,
+        ValueError for URLs that cannot be used."""
         try:
             import ldap3
         except ImportError as fault:
@@ -57,7 +56,7 @@ class LdapConnections:
             if settings.starttls and not url.startswith("ldap:"):
                 raise ValueError(f"{url} and starttls exclude each other")
         self._ldap3, self._settings = ldap3, settings
-        self._cas = trusted_cas(settings.ca)
+        self._cas = cas
         self._scopes = {
             "sub": ldap3.SUBTREE,
             "one": ldap3.LEVEL,

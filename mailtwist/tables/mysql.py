@@ -11,10 +11,10 @@ from .sqlite import text
 class MysqlSource:
     """Asks one database; each thread keeps a connection."""
 
-    def __init__(self, settings: MysqlSettings, query: str) -> None:
+    def __init__(self, settings: MysqlSettings, cas: str | None, query: str) -> None:
         """Raises ValueError for a query that cannot be used, ConfigError without
         PyMySQL."""
-        self._connections = MysqlConnections(settings, "tables")
+        self._connections = MysqlConnections(settings, cas, "tables")
         self._statement: Statement = statement(query, placeholder="%s", percent="%%")
         self._format: Template = template(settings.format)
 

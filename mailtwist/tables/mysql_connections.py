@@ -10,20 +10,19 @@ from typing import Any
 from ..errors import ConfigError
 from .asked import MOST_VALUES, SourceDown
 from .settings import MysqlServer
-from .trusted import trusted_cas
 
 
 class MysqlConnections:
     """One for each thread that asks."""
 
-    def __init__(self, settings: MysqlServer, needed_by: str) -> None:
-        """Raises ConfigError without PyMySQL, or for a bad `ca`."""
+    def __init__(self, settings: MysqlServer, cas: str | None, needed_by: str) -> None:
+        """`cas` are PEM texts.  Raises ConfigError without PyMySQL."""
         try:
             import pymysql
         except ImportError as fault:
             raise ConfigError(f"{needed_by} of kind mysql need PyMySQL") from fault
         self._pymysql, self._settings = pymysql, settings
-        self._cas = trusted_cas(settings.ca)
+        self._cas = cas
         self._threads = threading.local()
 
     def rows(

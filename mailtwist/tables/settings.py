@@ -18,9 +18,7 @@ class MysqlServer:
     user: str = required("Login.")
     password: str = option("", "Its password.", secret=True)
     database: str = required("Database.")
-    ca: str = option(
-        "", "PEM file of CAs, read at the start: the server must speak TLS.", path=True
-    )
+    ca: str = option("", "PEM file of CAs: the server must speak TLS.", path=True)
     timeout_s: float = option(
         10.0, "Wait for a connection, and for an answer.", ge(0.1)
     )
@@ -65,9 +63,7 @@ class LdapServer:
         texts=True,
     )
     starttls: bool = option(False, "StartTLS first; needed, never by chance.")
-    ca: str = option(
-        "", "PEM file of CAs, read at the start; the system's if empty.", path=True
-    )
+    ca: str = option("", "PEM file of CAs; the system's if empty.", path=True)
     bind_dn: str = option("", "Login; anonymous if empty.")
     password: str = option("", "Its password.", secret=True)
     base: str = required("Where to search; may hold `%d` and the like.")
@@ -122,3 +118,14 @@ class LdapAccounts(LdapServer):
         "DN of the entry.",
     )
     group_base: str = option("", "Where that search begins; `base` if empty.")
+
+
+# What the files of each kind hold.
+ACCOUNTS: dict[str, type[MysqlServer | LdapServer]] = {
+    "mysql": MysqlAccounts,
+    "ldap": LdapAccounts,
+}
+TABLES: dict[str, type[MysqlServer | LdapServer]] = {
+    "mysql": MysqlSettings,
+    "ldap": LdapSettings,
+}

@@ -94,7 +94,7 @@ class LdapDirectoryTests(SynchronousTestCase):
                 **{**NOWHERE, "servers": servers}, starttls=starttls
             )
             with self.assertRaises(ValueError, msg=why):
-                LdapConnections(settings, "sources")
+                LdapConnections(settings, None, "sources")
 
     def test_passwords_in_clear_are_told(self):
         for url, clear in [
@@ -111,7 +111,7 @@ class LdapDirectoryTests(SynchronousTestCase):
 
     def test_no_server_is_asked_about_no_password_or_no_name(self):
         """Such a bind succeeds, and proves nothing."""
-        connections = LdapConnections(LdapAccounts(**NOWHERE), "sources")
+        connections = LdapConnections(LdapAccounts(**NOWHERE), None, "sources")
         self.assertFalse(connections.bind("cn=ann", b""))
         self.assertFalse(connections.bind("", b"pw"))
         self.assertFalse(connections.bind("cn=ann", b"p\xe4ss"))

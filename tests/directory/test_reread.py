@@ -48,6 +48,31 @@ class RereadTests(SynchronousTestCase):
     def told(self, level):
         return [e["log_format"] for e in self.log if e["log_level"].name == level]
 
+    def test_a_change_of_a_file_that_the_content_names_counts_too(self):
+        other = self.mktemp()
+        with open(other, "w") as file:
+            file.write("x")
+        os.utime(other, ns=(LONG_AGO_NS, LONG_AGO_NS))
+        self.write("1")
+        content = self.reread(also=lambda number: (other,) if number else ())
+        self.clock.advance(1)
+        content()
+        reads = self.reads
+        for change, more in [(LONG_AGO_NS, 0), (LONG_AGO_NS + 5, 1)]:
+            os.utime(other, ns=(change, change))
+            for _ in range(3):
+                self.clock.advance(1)
+                content()
+            self.assertEqual(self.reads, reads + more)
+        self.write("0")
+        self.assertEqual(content(), 0)
+        self.clock.advance(1)
+        content()
+        reads = self.reads
+        os.utime(other, ns=(LONG_AGO_NS + 9, LONG_AGO_NS + 9))
+        self.clock.advance(1)
+        self.assertEqual((content(), self.reads), (0, reads))
+
     def test_a_changed_file_counts_and_one_that_did_not_is_not_read(self):
         self.write("1")
         content = self.reread()

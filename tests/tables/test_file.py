@@ -240,7 +240,7 @@ class AskedTests(SynchronousTestCase):
         self.clock, self.asked, self.values = Clock(), [], {"ann": "x"}
         config = Table(name="t", kind="sqlite", source="x", query="%s")
         config = evolve(config, cache_s=30.0, unknown_cache_s=5.0)
-        self.table = AskedTable(self.clock, config, Pool(), self.ask)
+        self.table = AskedTable(self.clock, config, Pool(), lambda: self.ask)
 
     def ask(self, key):
         self.asked.append(key)
