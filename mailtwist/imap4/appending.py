@@ -6,17 +6,20 @@ from attrs import define, field
 
 from ..flags import Flags
 from ..mailbox.interfaces import IUpload
+from ..mime.binary_parts import BinaryParts
 from .types_append import Append
 
 
 @define(eq=False)
 class Appending:
     """`replaced` is the UID that REPLACE removes; `checked`: the mailbox was found and
-    had room when the first octets were asked for."""
+    had room when the first octets were asked for.  `binary` encodes the binary parts of
+    a message that began as literal8."""
 
     command: Append
     replaced: int | None = None
     checked: bool = False
+    binary: BinaryParts | None = None
     messages: list[tuple[IUpload, Flags, int | None]] = field(factory=list)
 
     @property
@@ -28,6 +31,25 @@ class Appending:
     def octets(self) -> int:
         """Of all messages so far."""
         return sum(upload.octets for upload, _, _ in self.messages)
+
+    async def write(self, octets: bytes) -> None:
+        """Octets of the message in hand; returns when the store can take more.
+
+        Raises UnknownEncoding for NUL that cannot be kept."""
+        if self.binary is not None:
+            octets = self.binary.feed(octets)
+        await self._write(octets)
+
+    async def finish(self) -> None:
+        """The message in hand is whole."""
+        binary, self.binary = self.binary, None
+        if binary is not None:
+            await self._write(binary.end())
+
+    async def _write(self, octets: bytes) -> None:
+        waited = self.upload.write(octets) if octets else None
+        if waited is not None:
+            await waited
 
     def abort(self) -> None:
         for upload, _, _ in self.messages:

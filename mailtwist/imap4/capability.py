@@ -95,6 +95,7 @@ CAPABILITIES = (
     CapabilityRow("UNSELECT", "RFC 3691", _logged_in),
     CapabilityRow("UIDPLUS", "RFC 4315", _logged_in),
     CapabilityRow("MOVE", "RFC 6851", _logged_in),
+    CapabilityRow("BINARY", "RFC 3516", _logged_in),
     CapabilityRow("MULTIAPPEND", "RFC 3502", _logged_in),
     CapabilityRow("CATENATE", "RFC 4469", _logged_in),
     CapabilityRow("URL-PARTIAL", "RFC 5550", _logged_in),

@@ -46,7 +46,14 @@ from ..errors import (
 )
 from ..flags import RECENT, SYSTEM, Flags
 from ..mailbox.model import Appended, Copied
-from .types import FetchBody, Section, SectionText
+from .types import (
+    FetchBinary,
+    FetchBinarySize,
+    FetchBody,
+    Partial,
+    Section,
+    SectionText,
+)
 
 
 class Kind(Enum):
@@ -181,6 +188,12 @@ def string(octets: bytes, *, utf8: bool = False) -> bytes:
     return literal(octets)
 
 
+def literal8(octets: bytes) -> bytes:
+    """literal8 (RFC 3516 §7) if it has to be, as a client may tell by it that NUL is
+    among the octets (§4.3)."""
+    return b"~" + literal(octets) if b"\0" in octets else literal(octets)
+
+
 def literal(octets: bytes) -> bytes:
     """{n} CRLF and the octets; NUL may not be among them (§4.3.1)."""
     return b"{%d}\r\n%b" % (len(octets), octets)
@@ -275,8 +288,19 @@ def section(value: Section) -> bytes:
 
 def body_label(attribute: FetchBody) -> bytes:
     """The name of the data item: BODY[section], with <start> if it was partial."""
-    start = b"<%d>" % attribute.partial.start if attribute.partial else b""
-    return b"BODY[%b]%b" % (section(attribute.section), start)
+    return b"BODY[%b]%b" % (section(attribute.section), _start(attribute.partial))
+
+
+def binary_label(attribute: FetchBinary | FetchBinarySize) -> bytes:
+    """BINARY[section-part]<start> or BINARY.SIZE[section-part] (RFC 3516 §4.3)."""
+    part = section(Section(attribute.part))
+    if isinstance(attribute, FetchBinarySize):
+        return b"BINARY.SIZE[%b]" % part
+    return b"BINARY[%b]%b" % (part, _start(attribute.partial))
+
+
+def _start(partial: Partial | None) -> bytes:
+    return b"<%d>" % partial.start if partial else b""
 
 
 def untagged(*words: bytes) -> bytes:

@@ -7,7 +7,7 @@ an Answer back.  Nothing in it is large, so that thousands of idle sessions cost
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from attrs import define, field
 from twisted.logger import Logger
@@ -92,6 +92,7 @@ class Session:
     appending: Appending | None = None  # the APPEND in hand
     appended_to: Path | None = None  # the last APPEND found it, so the next need not
     supplied: Path | None = None  # a name in the command, if it was normalized
+    decoded: Any = None  # the part that BINARY read last (cmd.fetch_binary)
     _looked_at: float = 0.0
     _keywords: Flags = frozenset()  # told in FLAGS
     _unwatch: Callable[[], None] | None = None
@@ -176,7 +177,7 @@ class Session:
     async def leave(self) -> None:
         """No mailbox is selected any more."""
         mailbox, unwatch = self.mailbox, self._unwatch
-        self.mailbox = self.selected = self._unwatch = None
+        self.mailbox = self.selected = self._unwatch = self.decoded = None
         self._keywords = frozenset()
         self.contexts.clear()
         if unwatch is not None:

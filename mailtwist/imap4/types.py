@@ -389,6 +389,23 @@ class FetchBody:
 
 
 @frozen
+class FetchBinary:
+    """BINARY[section-part]<partial>, BINARY.PEEK if `peek` (RFC 3516 §4.2); `partial`
+    counts decoded octets."""
+
+    part: tuple[int, ...] = ()
+    peek: bool = False
+    partial: Partial | None = None
+
+
+@frozen
+class FetchBinarySize:
+    """BINARY.SIZE[section-part]: how many octets BINARY has."""
+
+    part: tuple[int, ...] = ()
+
+
+@frozen
 class FetchRfc822:
     """RFC822: as BODY[], answered under its own name; sets \\Seen."""
 
@@ -412,6 +429,8 @@ FetchAttribute = (
     | FetchModSeq
     | FetchStructure
     | FetchBody
+    | FetchBinary
+    | FetchBinarySize
     | FetchRfc822
     | FetchRfc822Header
     | FetchRfc822Text

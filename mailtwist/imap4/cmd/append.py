@@ -14,15 +14,15 @@ from ...errors import (
     MessageGone,
     MessageTooBig,
     OverQuota,
-    UnknownEncoding,
 )
 from ...mailbox.model import Appended
+from ...mime.binary_parts import BinaryParts
 from ..appending import Appending
 from ..grammar.url import encoded_path, imap_url
 from ..names import join, split
 from ..response import Answer, append_uid, ok
 from ..session import Session
-from ..types_append import Append, MessageStart, Step, TextPart, UrlPart
+from ..types_append import Append, MessageEnd, MessageStart, Step, TextPart, UrlPart
 from ..url_content import opened
 
 
@@ -67,14 +67,16 @@ async def _take_steps(
                 upload = session.mailboxes.upload()
                 appending.messages.append((upload, flags, internal_date))
             case TextPart(octets, synchronizing, binary):
-                if binary:
-                    raise UnknownEncoding()
+                if binary and not appending.upload.octets:
+                    appending.binary = appending.binary or BinaryParts()
                 if appending.upload.octets + octets > session.config.message_octets:
                     raise MessageTooBig()
                 if synchronizing:
                     await _check(appending, session, octets)
             case UrlPart(url):
                 await _catenate(appending, session, url)
+            case MessageEnd():
+                await appending.finish()
 
 
 async def _catenate(appending: Appending, session: Session, wire: bytes) -> None:
@@ -91,13 +93,10 @@ async def _catenate(appending: Appending, session: Session, wire: bytes) -> None
     except (BadUrl, BadMailboxName) as fault:
         raise BadUrl(wire, fault.public) from fault
     try:
-        upload = appending.upload
-        if upload.octets + content.octets > session.config.message_octets:
+        if appending.upload.octets + content.octets > session.config.message_octets:
             raise MessageTooBig()
         while piece := await content.read():
-            waited = upload.write(piece)
-            if waited is not None:
-                await waited
+            await appending.write(piece)
             await session.connection.pause()
     finally:
         await content.close()
@@ -121,9 +120,7 @@ async def _check(appending: Appending, session: Session, octets: int) -> None:
 
 async def take(session: Session, octets: bytes) -> None:
     """Octets of a message; returns when the store can take more."""
-    waited = _appending(session).upload.write(octets)
-    if waited is not None:
-        await waited
+    await _appending(session).write(octets)
 
 
 async def end(session: Session, steps: tuple[Step, ...]) -> Answer:

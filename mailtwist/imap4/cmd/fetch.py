@@ -50,6 +50,8 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     for start in range(0, len(rows), size):
         gone += await _tell(view, cut(rows, start, start + size))
         await session.flow()
+    if view.fault is not None:
+        raise view.fault
     if limited.code:
         return ok("FETCH completed for the newest messages", limited.code)
     if gone and not command.uid:  # RFC 2180 §4.1, RFC 5530 §3

@@ -6,18 +6,20 @@ and the client has taken it, before more is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from attrs import evolve, frozen
 
-from ...errors import MailError
+from ...errors import MailError, UnknownEncoding
 from ...flags import SEEN
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import Column, FlagAction, FlagChange, MessageRows, Range
 from ...mime.part import Part
-from ..response import literal
+from ...mime.text import TransferDecoder
+from ..response import literal, literal8
 from ..session import StreamBroken, log
 from ..types import FetchAttribute, FetchFlags, FetchModSeq
+from .fetch_binary import DecodedPart, encoding_of
 from .fetch_columns import Chunk, View
 from .fetch_section import Wanted, without_nul
 
@@ -26,23 +28,50 @@ PIECE_OCTETS = 128 * 1024  # of a larger body
 
 
 @frozen
+class Encoded:
+    """A part to read whose transfer encoding is to be taken off."""
+
+    range: Range
+    encoding: str
+
+
+Wish = bytes | Range | Encoded
+
+
+@frozen
 class Message:
     """One message of a chunk; for each body its whole data item, or what to read."""
 
     at: int  # its place in the chunk
-    wishes: tuple[bytes | Range, ...]
+    wishes: tuple[Wish, ...]
 
     @property
     def octets(self) -> int:
-        return sum(one.count or 0 for one in self.wishes if isinstance(one, Range))
+        return sum(_range(wish).count or 0 for wish in self.wishes if _reads(wish))
+
+
+def _reads(wish: Wish) -> bool:
+    return not isinstance(wish, bytes)
+
+
+def _range(wish: Wish) -> Range:
+    if isinstance(wish, Encoded):
+        return wish.range
+    return Range(0, 0, 0) if isinstance(wish, bytes) else wish
+
+
+Read = Callable[[int, int], Awaitable[bytes | None]]
 
 
 @frozen
 class Large:
-    """A body that is read and sent in pieces."""
+    """A body of so many octets that is sent in pieces as `read` gives them: (start,
+    count) to octets, None if they are gone.  `binary`: NUL may be among them."""
 
     label: bytes
-    range: Range
+    octets: int
+    read: Read
+    binary: bool
 
 
 Item = bytes | Large
@@ -53,7 +82,11 @@ async def tell_bodies(view: View, chunk: Chunk) -> int:
     told, held = 0, 0
     batch: list[Message] = []
     for at in range(len(chunk)):
-        message = await _message(view, chunk, at)
+        try:
+            message = await _message(view, chunk, at)
+        except UnknownEncoding as fault:  # the other messages are told all the same
+            view.fault, told = fault, told + 1
+            continue
         if batch and held + message.octets > BATCH_OCTETS:
             told += await _tell_batch(view, chunk, batch)
             batch, held = [], 0
@@ -77,15 +110,29 @@ async def _message(view: View, chunk: Chunk, at: int) -> Message:
         root = await _parts(view.mailbox, uid)
     if root is not None:
         size = sum(root.body)
-    wishes: list[bytes | Range] = []
-    for body in plan.bodies.values():
-        if body.kept:
-            wishes.append(_item(body, body.of_kept(rendered[Column.FIELDS])))
-        elif (place := body.range_in(root, size)) is None:
-            wishes.append(body.label + b" NIL")
-        else:
-            wishes.append(Range(uid, *place))
+    wishes = [_wish(body, uid, root, size, rendered) for body in plan.bodies.values()]
     return Message(at, tuple(wishes))
+
+
+def _wish(
+    body: Wanted,
+    uid: int,
+    root: Part | None,
+    size: int,
+    rendered: dict[Column, bytes],
+) -> Wish:
+    """Raises UnknownEncoding."""
+    if body.kept:
+        return _item(body, body.of_kept(rendered[Column.FIELDS]))
+    encoding = ""
+    if body.binary and not body.whole and root is not None:
+        encoding = encoding_of(root.section(body.section.part))
+    place = body.range_in(root, size, whole=bool(encoding))
+    if place is None:
+        return body.label + (b" 0" if body.size else b" NIL")
+    if encoding:
+        return Encoded(Range(uid, *place), encoding)
+    return b"%b %d" % (body.label, place[1]) if body.size else Range(uid, *place)
 
 
 async def _parts(mailbox: IMailbox, uid: int) -> Part | None:
@@ -94,10 +141,17 @@ async def _parts(mailbox: IMailbox, uid: int) -> Part | None:
 
 
 def _item(body: Wanted, octets: bytes) -> bytes:
+    if body.size:
+        return b"%b %d" % (body.label, len(octets))
+    if body.binary:
+        return b"%b %b" % (body.label, literal8(octets))
     return b"%b %b" % (body.label, literal(without_nul(octets)))
 
 
-def _read_item(body: Wanted, octets: bytes) -> bytes:
+def _read_item(body: Wanted, wish: Wish, octets: bytes) -> bytes:
+    if isinstance(wish, Encoded):
+        decoder = TransferDecoder(wish.encoding)
+        return _item(body, body.cut(decoder.feed(octets, final=True)))
     return _item(body, body.of_header(octets) if body.chooses_fields else octets)
 
 
@@ -176,7 +230,7 @@ async def _see(view: View, chunk: Chunk) -> tuple[Chunk, frozenset[int]]:
 
 
 async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int:
-    ranges = [one for m in batch for one in m.wishes if isinstance(one, Range)]
+    ranges = [_range(one) for m in batch for one in m.wishes if _reads(one)]
     read = iter(await view.mailbox.octets(ranges) if ranges else [])
     places, bodies = [], []
     for message in batch:
@@ -186,7 +240,7 @@ async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int
                 items.append(wish)
             else:
                 octets = next(read)
-                items.append(None if octets is None else _read_item(body, octets))
+                items.append(None if octets is None else _read_item(body, wish, octets))
         there = [item for item in items if item is not None]
         if len(there) == len(items):
             places.append(message.at)
@@ -205,23 +259,18 @@ async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int
 
 async def _tell_large(view: View, chunk: Chunk, message: Message) -> int:
     """One message whose octets do not fit in memory; 0 if it is gone."""
-    session, mailbox = view.session, view.mailbox
+    session = view.session
     items: list[Item] = []
     first: bytes | None = None
     for body, wish in zip(view.plan.bodies.values(), message.wishes, strict=True):
-        if isinstance(wish, bytes):
-            items.append(wish)
-            continue
-        pieces = not body.chooses_fields and (wish.count or 0) > PIECE_OCTETS
-        if pieces and first is not None:
-            items.append(Large(body.label, wish))
-            continue
-        (octets,) = await mailbox.octets([_piece(wish, 0) if pieces else wish])
-        if octets is None:
+        item = await _large_item(view, body, wish)
+        if item is None:
             return 0
-        if pieces:
-            first = octets
-        items.append(Large(body.label, wish) if pieces else _read_item(body, octets))
+        items.append(item)
+        if isinstance(item, Large) and first is None:
+            first = await item.read(0, min(PIECE_OCTETS, item.octets))
+            if first is None:
+                return 0
     part, seen = await _see(view, chunk.picked([message.at]))
     (row,) = _items(view, part, seen, [items])
     session.put(b"* %d %b (" % (part.numbers[0], view.word))
@@ -231,28 +280,76 @@ async def _tell_large(view: View, chunk: Chunk, message: Message) -> int:
         if isinstance(item, bytes):
             session.put(item)
             continue
-        session.put(b"%b {%d}\r\n" % (item.label, item.range.count or 0))
-        await _send(view, item.range, first)
+        marker = b"%b ~{%d}\r\n" if item.binary else b"%b {%d}\r\n"
+        session.put(marker % (item.label, item.octets))
+        await _send(view, item, first)
         first = None
     session.put(b")\r\n")
     await session.flow()
     return 1
 
 
-def _piece(whole: Range, sent: int) -> Range:
-    count = min(PIECE_OCTETS, (whole.count or 0) - sent)
-    return Range(whole.uid, whole.start + sent, count)
+async def _large_item(view: View, body: Wanted, wish: Wish) -> Item | None:
+    """The item, or how to read it in pieces; None if the message is gone."""
+    if isinstance(wish, bytes):
+        return wish
+    if isinstance(wish, Encoded):
+        return await _decoded_item(view, body, wish)
+    if not body.chooses_fields and (wish.count or 0) > PIECE_OCTETS:
+        read = _reader(view.mailbox, wish)
+        return Large(body.label, wish.count or 0, read, body.binary)
+    (octets,) = await view.mailbox.octets([wish])
+    return None if octets is None else _read_item(body, wish, octets)
 
 
-async def _send(view: View, whole: Range, piece: bytes | None) -> None:
+def _reader(mailbox: IMailbox, whole: Range) -> Read:
+    async def read(start: int, count: int) -> bytes | None:
+        piece = Range(whole.uid, whole.start + start, count)
+        (octets,) = await mailbox.octets([piece])
+        return octets
+
+    return read
+
+
+async def _decoded_item(view: View, body: Wanted, wish: Encoded) -> Item | None:
+    part, partial = _decoded(view, wish), body.partial
+    if partial is not None and partial.count <= PIECE_OCTETS:
+        octets = await part.window(partial.start, partial.count)
+        return None if octets is None else _item(body, octets)
+    size = await part.size()
+    if size is None:
+        return None
+    if body.size:
+        return b"%b %d" % (body.label, size)
+    at, count = 0, size
+    if partial is not None:
+        at = min(partial.start, size)
+        count = min(partial.count, size - at)
+
+    def read(start: int, count: int) -> Awaitable[bytes | None]:
+        return part.window(at + start, count)
+
+    return Large(body.label, count, read, binary=True)
+
+
+def _decoded(view: View, wish: Encoded) -> DecodedPart:
+    """The part, as far as it was decoded by the last command."""
+    part: DecodedPart | None = view.session.decoded
+    if part is None or (part.mailbox, part.place) != (view.mailbox, wish.range):
+        part = DecodedPart(view.mailbox, wish.range, wish.encoding)
+        view.session.decoded = part
+    return part
+
+
+async def _send(view: View, item: Large, piece: bytes | None) -> None:
     """The octets of a literal that was announced; `piece` is the first if known."""
-    sent, count = 0, whole.count or 0
-    while sent < count:
+    sent = 0
+    while sent < item.octets:
         if piece is None:
-            (piece,) = await view.mailbox.octets([_piece(whole, sent)])
+            piece = await item.read(sent, min(PIECE_OCTETS, item.octets - sent))
         if not piece:
             raise StreamBroken("The message went away while it was sent")
-        view.session.put(without_nul(piece))
+        view.session.put(piece if item.binary else without_nul(piece))
         sent += len(piece)
         piece = None
         await view.session.flow()

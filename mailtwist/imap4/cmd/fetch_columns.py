@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
+from ...errors import MailError
 from ...flags import Flags
 from ...mailbox.identifiers import object_id
 from ...mailbox.interfaces import IMailbox
@@ -21,6 +22,8 @@ from ..selected import Selected
 from ..session import Session
 from ..types import (
     FetchAttribute,
+    FetchBinary,
+    FetchBinarySize,
     FetchBody,
     FetchEnvelope,
     FetchFlags,
@@ -63,6 +66,8 @@ class Plan:
                     columns[_structure(attribute)] = None
                 case (
                     FetchBody()
+                    | FetchBinary()
+                    | FetchBinarySize()
                     | FetchRfc822()
                     | FetchRfc822Header()
                     | FetchRfc822Text()
@@ -145,6 +150,7 @@ class View:
     ) -> None:
         self.session, self.mailbox, self.selected = session, mailbox, selected
         self.plan = plan
+        self.fault: MailError | None = None  # of a message that was left out
         self._flags = _Cache(lambda flags: flag_list(flags))
         self._recent = _Cache(lambda flags: flag_list(flags, recent=True))
         self._dates = _Dates()

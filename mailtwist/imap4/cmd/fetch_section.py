@@ -10,8 +10,10 @@ from ...mime.header import joined, select
 from ...mime.index import KEPT_FIELDS
 from ...mime.parse import MOST_HEADER
 from ...mime.part import Part
-from ..response import body_label
+from ..response import binary_label, body_label
 from ..types import (
+    FetchBinary,
+    FetchBinarySize,
     FetchBody,
     FetchRfc822,
     FetchRfc822Header,
@@ -21,7 +23,14 @@ from ..types import (
     SectionText,
 )
 
-BodyAttribute = FetchBody | FetchRfc822 | FetchRfc822Header | FetchRfc822Text
+BodyAttribute = (
+    FetchBody
+    | FetchBinary
+    | FetchBinarySize
+    | FetchRfc822
+    | FetchRfc822Header
+    | FetchRfc822Text
+)
 _FIELDS = (SectionText.FIELDS, SectionText.FIELDS_NOT)
 
 
@@ -31,13 +40,15 @@ class Wanted:
 
     `whole`: the message itself, so that its parts are not needed.  `chooses_fields`:
     HEADER.FIELDS or HEADER.FIELDS.NOT.  `kept`: the fields asked for are all in
-    Column.FIELDS.
+    Column.FIELDS.  `binary`: without transfer encoding; `size`: only how many octets.
     """
 
     label: bytes
     section: Section
     partial: Partial | None
     sets_seen: bool
+    binary: bool = False
+    size: bool = False
     names: frozenset[bytes] = field(init=False)  # of fields, in lower case
     whole: bool = field(init=False)
     chooses_fields: bool = field(init=False)
@@ -70,21 +81,25 @@ class Wanted:
 
     def of_kept(self, fields: bytes) -> bytes:
         """As `of_header`, of Column.FIELDS: three times as fast as looking at all."""
-        return self._cut(joined(self._pattern.findall(fields)))
+        return self.cut(joined(self._pattern.findall(fields)))
 
     def of_header(self, header: bytes) -> bytes:
         """HEADER.FIELDS or HEADER.FIELDS.NOT of a header, cut as asked."""
         inverted = self.section.text is SectionText.FIELDS_NOT
-        return self._cut(select(header, self.names, inverted=inverted))
+        return self.cut(select(header, self.names, inverted=inverted))
 
-    def _cut(self, octets: bytes) -> bytes:
+    def cut(self, octets: bytes) -> bytes:
+        """As many octets as were asked for."""
         if self.partial is None:
             return octets
         start = self.partial.start
         return octets[start : start + self.partial.count]
 
-    def range_in(self, root: Part | None, size: int) -> tuple[int, int] | None:
-        """(start, count) of the octets to read; None if there is no such part.
+    def range_in(
+        self, root: Part | None, size: int, *, whole: bool = False
+    ) -> tuple[int, int] | None:
+        """(start, count) of the octets to read, with `whole` of all of the part; None
+        if there is no such part.
 
         `size` counts the octets of the message; `root` is needed unless `whole`.
         Fields are chosen from the first MOST_HEADER octets of a header.
@@ -92,7 +107,7 @@ class Wanted:
         found = (0, size) if self.whole else self._place(root)
         if found is not None and self.chooses_fields:
             return found[0], min(found[1], MOST_HEADER)
-        if found is None or self.partial is None:
+        if found is None or self.partial is None or whole:
             return found
         start, count = found
         skipped = min(self.partial.start, count)
@@ -123,6 +138,12 @@ def without_nul(octets: bytes) -> bytes:
 
 def wanted(attribute: BodyAttribute) -> Wanted:
     match attribute:
+        case FetchBinary(part, peek, partial):
+            label = binary_label(attribute)
+            return Wanted(label, Section(part), partial, not peek, binary=True)
+        case FetchBinarySize(part):
+            label = binary_label(attribute)
+            return Wanted(label, Section(part), None, False, binary=True, size=True)
         case FetchBody(section, peek, partial):
             return Wanted(body_label(attribute), section, partial, not peek)
         case FetchRfc822():

@@ -10,6 +10,8 @@ from ...errors import BadParameter, SyntaxFault
 from ..types import (
     Fetch,
     FetchAttribute,
+    FetchBinary,
+    FetchBinarySize,
     FetchBody,
     FetchEnvelope,
     FetchFlags,
@@ -150,6 +152,12 @@ def fetch_att(s: CommandScanner) -> FetchAttribute:
         section = section_spec(s)
         s.expect(b"]", "a closing bracket")
         return FetchBody(section, name == "BODY.PEEK", _partial(s))
+    if name in ("BINARY", "BINARY.PEEK", "BINARY.SIZE") and s.skip(b"["):
+        part = _part(s)
+        s.expect(b"]", "a closing bracket")
+        if name == "BINARY.SIZE":
+            return FetchBinarySize(part)
+        return FetchBinary(part, name == "BINARY.PEEK", _partial(s))
     attribute = _PLAIN.get(name)
     if attribute is None:
         raise BadParameter(f"Cannot fetch {name[:40]}")

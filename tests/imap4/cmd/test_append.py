@@ -232,3 +232,48 @@ class ReplaceTests(SynchronousTestCase):
         self.client.send(b"a: 1\r\n\r\n")
         self.assertIn(b"a NO [EXPUNGEISSUED]", self.client.hear()[-1])
         self.assertEqual(list(self.room.folder().messages), [2, 3])
+
+
+class BinaryTests(SynchronousTestCase):
+    """literal8 (RFC 3516 §4.4)."""
+
+    def setUp(self):
+        self.room = Room()
+        self.client = self.room.selected()
+
+    def append(self, *literals):
+        said = b" ".join(b"~{%d+}\r\n%b" % (len(one), one) for one in literals)
+        return self.client.ask(b"APPEND INBOX " + said)[-1]
+
+    def test_a_binary_part_is_kept_encoded_and_reads_back(self):
+        octets = bytes(range(256)) * 500
+        head = b"Subject: x\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+        self.assertIn(b"OK [APPENDUID", self.append(head + octets, head + b"\0"))
+        kept = self.room.folder().messages[1].octets
+        self.assertNotIn(b"\0", kept)
+        self.assertIn(b"Content-Transfer-Encoding: base64\r\n", kept)
+        told, _ = self.client.ask("FETCH 1 BINARY.PEEK[1]")
+        self.assertEqual(told, b"* 1 FETCH (BINARY[1] ~{128000}\r\n" + octets + b")")
+        told, _ = self.client.ask("FETCH 2 BINARY.PEEK[1]")
+        self.assertEqual(told, b"* 2 FETCH (BINARY[1] ~{1}\r\n\0)")
+
+    def test_what_is_not_binary_stays_as_it_is(self):
+        self.append(HELLO)
+        self.assertEqual(self.room.folder().messages[1].octets, HELLO)
+
+    def test_nul_that_cannot_be_kept_is_refused(self):
+        self.assertTrue(
+            self.append(HELLO, b"a: \0\r\n").startswith(b"NO [UNKNOWN-CTE]")
+        )
+        self.assertEqual(self.client.ask("NOOP"), [b"OK NOOP completed"])
+        self.assertEqual(len(self.room.folder().messages), 0)
+
+    def test_parts_of_a_catenated_message_are_read_as_one(self):
+        self.client.ask(
+            b"APPEND INBOX CATENATE (TEXT ~{39+}\r\nContent-Transfer-Encoding: "
+            b"binary\r\n\r\na\0 TEXT ~{2+}\r\n\0b)"
+        )
+        self.assertEqual(
+            self.room.folder().messages[1].octets,
+            b"Content-Transfer-Encoding: base64\r\n\r\nYQAAYg==\r\n",
+        )

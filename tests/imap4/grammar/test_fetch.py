@@ -72,6 +72,16 @@ class FetchTests(SynchronousTestCase):
             (b"BODY.PEEK[]", (body(peek=True),), "whole, without \\Seen"),
             (b"BODY[]<0.100>", (body(partial=t.Partial(0, 100)),), "partial"),
             (b"BODY[TEXT]", (body((), T.TEXT),), "text"),
+            (b"BINARY[]", (t.FetchBinary(),), "all of it"),
+            (
+                b"(BINARY[1.2]<0.9> binary.peek[3] BINARY.SIZE[4])",
+                (
+                    t.FetchBinary((1, 2), partial=t.Partial(0, 9)),
+                    t.FetchBinary((3,), peek=True),
+                    t.FetchBinarySize((4,)),
+                ),
+                "without transfer encoding",
+            ),
             (b"BODY[header]", (body((), T.HEADER),), "header in any case"),
             (b"BODY[1]", (body((1,)),), "part"),
             (b"BODY[1.2.3]", (body((1, 2, 3)),), "deep part"),
