@@ -124,6 +124,7 @@ CAPABILITIES = (
     CapabilityRow("COMPRESS=DEFLATE", "RFC 4978", lambda s: s.logged_in and s.compress),
     CapabilityRow("UNAUTHENTICATE", "RFC 8437", _logged_in),
     CapabilityRow("OBJECTID", "RFC 8474", _logged_in),
+    CapabilityRow("PREVIEW", "RFC 8970", _logged_in),
     CapabilityRow("SAVEDATE", "RFC 8514", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("QRESYNC", "RFC 7162", _logged_in, enables=True),

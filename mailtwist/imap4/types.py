@@ -18,7 +18,7 @@ from ..mailbox.model import FlagChange, Path
 from ..secret import Secret
 from ..seqset import SequenceSet
 from .types_append import Append
-from .types_kept import FetchEmailId, FetchSaveDate, FetchThreadId
+from .types_kept import FetchEmailId, FetchPreview, FetchSaveDate, FetchThreadId
 from .types_search import PartialRange, Search, Sort, Thread
 
 # -- any state --------------------------------------------------------------------
@@ -437,6 +437,7 @@ FetchAttribute = (
     | FetchEmailId
     | FetchThreadId
     | FetchSaveDate
+    | FetchPreview
 )
 
 

@@ -16,5 +16,12 @@ class FetchThreadId:
 
 
 @frozen
+class FetchPreview:
+    """PREVIEW (RFC 8970 §3.1); `lazy`: NIL will do if it has to be made."""
+
+    lazy: bool = False
+
+
+@frozen
 class FetchSaveDate:
     """SAVEDATE (RFC 8514 §4.2)."""

@@ -24,6 +24,7 @@ from .compat_imap_mailbox import seconds_of
 from .foreign_asked import MOST_IN_MEMORY, asked, cut, with_crlf
 from .interfaces import IMailbox
 from .model import (
+    PREVIEWS,
     Appended,
     Changes,
     Column,
@@ -37,6 +38,7 @@ from .model import (
     Range,
     Stored,
 )
+from .previews import previews
 from .watchers import Watchers
 
 if TYPE_CHECKING:
@@ -172,6 +174,9 @@ class ForeignMailbox:
         self, uids: Sequence[int], columns: Sequence[Column]
     ) -> list[tuple[bytes, ...] | None]:
         found: list[tuple[bytes, ...] | None] = []
+        texts: dict[int, bytes] = {}
+        if not PREVIEWS.isdisjoint(columns):
+            texts = await previews(self, uids)
         for uid in uids:
             if uid not in self._rows:
                 found.append(None)
@@ -182,7 +187,13 @@ class ForeignMailbox:
                 if len(self._columns) >= MOST_INDEXED:
                     self._columns.pop(next(iter(self._columns)))
                 self._columns[uid] = known
-            found.append(tuple(known.get(column, b"") for column in columns))
+            text = texts.get(uid, b"")
+            found.append(
+                tuple(
+                    text if column in PREVIEWS else known.get(column, b"")
+                    for column in columns
+                )
+            )
         return found
 
     async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:

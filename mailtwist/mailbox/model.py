@@ -100,11 +100,17 @@ class Column(Enum):
     BODYSTRUCTURE = "bodystructure"
     FIELDS = "fields"  # octets of the header fields in mime.index.KEPT_FIELDS
     PARTS = "parts"  # mime.part.Part.encode(): the tree with its octet ranges
+    PREVIEW = "preview"  # RFC 8970, in UTF-8; made when it is asked for first
+    LAZY_PREVIEW = "lazy_preview"  # the same, or NO_PREVIEW if it would have to be made
     EMAIL_ID = "email_id"  # RFC 8474 §5.1, without the letter in front
     THREAD_ID = "thread_id"  # RFC 8474 §5.2, likewise
     SAVED_AT = "saved_at"  # RFC 8514: seconds since 1970 UTC, in decimal
 
 
+NO_PREVIEW = b"\0"  # no preview has that octet
+
+# What is not rendered with everything else of a message.
+PREVIEWS = frozenset({Column.PREVIEW, Column.LAZY_PREVIEW})
 KEPT = frozenset({Column.EMAIL_ID, Column.THREAD_ID, Column.SAVED_AT})
 
 

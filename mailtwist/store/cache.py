@@ -18,7 +18,7 @@ from . import sqlite
 
 log = Logger()
 
-VERSION = 2  # of the rendering and the tables; what another version wrote is dropped
+VERSION = 3  # of the rendering and the tables; what another version wrote is dropped
 CHUNK = 500  # UIDs in one query; SQLite takes at most some thousand parameters
 PAGE_OCTETS = 8192
 
@@ -26,6 +26,7 @@ PAGE_OCTETS = 8192
 TABLES: dict[str, tuple[Column, ...]] = {
     "structure": (Column.ENVELOPE, Column.BODYSTRUCTURE, Column.BODY),
     "fields": (Column.FIELDS, Column.PARTS),
+    "previews": (Column.PREVIEW,),
 }
 
 Result = TypeVar("Result")
@@ -62,18 +63,20 @@ class Cache:
     def put(
         self, mailbox: str, rendered: Sequence[tuple[int, dict[Column, bytes]]]
     ) -> None:
-        """Keep all columns of messages, in one transaction."""
+        """Keep columns of messages, all of a table or none, in one transaction."""
 
         def put(db: sqlite3.Connection) -> None:
             first = self._number(db, mailbox) << 32
             for table, columns in TABLES.items():
+                rows = [
+                    (first + uid, *(made[column] for column in columns))
+                    for uid, made in rendered
+                    if columns[0] in made
+                ]
                 marks = ", ".join("?" * (len(columns) + 1))
                 db.executemany(
                     f"INSERT OR REPLACE INTO {table} VALUES ({marks})",  # noqa: S608
-                    [
-                        (first + uid, *(made[column] for column in columns))
-                        for uid, made in rendered
-                    ],
+                    rows,
                 )
 
         self._guarded(lambda db: sqlite.whole(db, put), None)

@@ -12,6 +12,7 @@ from ..flags import DELETED, Flags
 from ..mailbox.identifiers import email_id, thread_keys, thread_of
 from ..mailbox.interfaces import IMailbox, IUpload
 from ..mailbox.model import (
+    PREVIEWS,
     Appended,
     Changes,
     Column,
@@ -24,6 +25,7 @@ from ..mailbox.model import (
     Range,
     Stored,
 )
+from ..mailbox.previews import previews
 from .memory_folder import Folder, NewMessage, StoredMessage
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ class MemoryMailbox:
         from ..mime.index import index
 
         found: list[tuple[bytes, ...] | None] = []
+        texts: dict[int, bytes] = {}
+        if not PREVIEWS.isdisjoint(columns):
+            texts = await previews(self, uids)
         messages = self._readable().messages
         for uid in uids:
             message = messages.get(uid)
@@ -69,6 +74,7 @@ class MemoryMailbox:
             if message.columns is None:
                 message.columns = index(message.octets)
             values = message.columns | self._kept(uid, message)
+            values |= dict.fromkeys(PREVIEWS, texts.get(uid, b""))
             found.append(tuple(values[column] for column in columns))
         return found
 

@@ -19,6 +19,7 @@ from .contract_delivery import DeliveryContract
 from .contract_flags import FlagContract
 from .contract_identifiers import IdentifierContract
 from .contract_messages import MessageContract
+from .contract_previews import PreviewContract
 from .contract_replace import ReplaceContract
 from .contract_tree import TreeContract
 
@@ -137,6 +138,7 @@ class StoreContract(
     FlagContract,
     DeliveryContract,
     IdentifierContract,
+    PreviewContract,
 ):
     """The suite; its tests are in the parts."""
 

@@ -154,7 +154,7 @@ class CacheTests(OnDisk, StoreWords, TestCase):
     async def test_whatever_becomes_of_the_cache_nobody_sees_it(self):
         for number in range(20):
             await self.put(octets=b"Subject: %d\r\n\r\ntext\r\n" % number)
-        columns = tuple(Column)
+        columns = [one for one in Column if one is not Column.LAZY_PREVIEW]
         uids = list(range(1, 21))
         before = await (await self.open()).rendered(uids, columns)
         self.assertNotIn(None, before)

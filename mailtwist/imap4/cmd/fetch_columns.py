@@ -15,9 +15,9 @@ from ...errors import MailError
 from ...flags import Flags
 from ...mailbox.identifiers import object_id
 from ...mailbox.interfaces import IMailbox
-from ...mailbox.model import Column, MessageRows
+from ...mailbox.model import NO_PREVIEW, Column, MessageRows
 from ..grammar.date import encode_date_time
-from ..response import flag_list, literal
+from ..response import flag_list, literal, string
 from ..selected import Selected
 from ..session import Session
 from ..types import (
@@ -36,7 +36,7 @@ from ..types import (
     FetchStructure,
     FetchUid,
 )
-from ..types_kept import FetchEmailId, FetchSaveDate, FetchThreadId
+from ..types_kept import FetchEmailId, FetchPreview, FetchSaveDate, FetchThreadId
 from .fetch_section import Wanted, wanted, without_nul
 
 # Items that are a column of the index or of the state by themselves.
@@ -77,6 +77,8 @@ class Plan:
                         columns[Column.FIELDS] = None
                     elif not body.whole:
                         columns[Column.PARTS] = None
+                case FetchPreview():
+                    columns[_preview(attribute)] = None
                 case _ if type(attribute) in _COLUMNS:
                     columns[_COLUMNS[type(attribute)]] = None
         return cls(tuple(attributes), tuple(columns), bodies)
@@ -96,6 +98,10 @@ class Plan:
 
 def _structure(attribute: FetchStructure) -> Column:
     return Column.BODYSTRUCTURE if attribute.extensible else Column.BODY
+
+
+def _preview(attribute: FetchPreview) -> Column:
+    return Column.LAZY_PREVIEW if attribute.lazy else Column.PREVIEW
 
 
 def cut(rows: MessageRows, start: int, stop: int) -> MessageRows:
@@ -234,6 +240,13 @@ class View:
                 return b"EMAILID %b", self._object_ids(chunk, Column.EMAIL_ID)
             case FetchThreadId():
                 return b"THREADID %b", self._object_ids(chunk, Column.THREAD_ID)
+            case FetchPreview():
+                texts = self._rendered(chunk, _preview(attribute))
+                utf8 = self.session.engine.utf8
+                return b"PREVIEW %b", [
+                    b"NIL" if text == NO_PREVIEW else string(text, utf8=utf8)
+                    for text in texts
+                ]
             case FetchSaveDate():
                 return b"SAVEDATE %b", self._save_dates(chunk)
             case _:

@@ -27,7 +27,7 @@ from ..types import (
     Section,
     SectionText,
 )
-from ..types_kept import FetchEmailId, FetchSaveDate, FetchThreadId
+from ..types_kept import FetchEmailId, FetchPreview, FetchSaveDate, FetchThreadId
 from ..types_search import PartialRange
 from .scanner import CommandScanner
 from .sequence import partial_range, sequence_set
@@ -62,6 +62,8 @@ _PLAIN: dict[str, FetchAttribute] = {
     "THREADID": FetchThreadId(),
     "SAVEDATE": FetchSaveDate(),
 }
+# preview-mods (RFC 8970 §6); in parentheses as the modifiers of FETCH are.
+_LAZY = re.compile(rb" \(LAZY(?: LAZY)*\)", re.I)
 _FAST = (_PLAIN["FLAGS"], _PLAIN["INTERNALDATE"], _PLAIN["RFC822.SIZE"])
 _MACROS: dict[str, tuple[FetchAttribute, ...]] = {
     "ALL": (*_FAST, _PLAIN["ENVELOPE"]),
@@ -158,6 +160,8 @@ def fetch_att(s: CommandScanner) -> FetchAttribute:
         if name == "BINARY.SIZE":
             return FetchBinarySize(part)
         return FetchBinary(part, name == "BINARY.PEEK", _partial(s))
+    if name == "PREVIEW":
+        return FetchPreview(lazy=s.try_match(_LAZY) is not None)
     attribute = _PLAIN.get(name)
     if attribute is None:
         raise BadParameter(f"Cannot fetch {name[:40]}")

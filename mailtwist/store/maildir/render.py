@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from ...mailbox.model import KEPT, Column
+from ...mailbox.model import KEPT, NO_PREVIEW, PREVIEWS, Column
+from ...mailbox.previews import previews as make_previews
 from ...mime.index import indexed
 from ...mime.slices import Buffer
 from . import content, kept
@@ -29,6 +30,8 @@ BATCH_OCTETS = 1 << 20  # read at a time, but for a single message that is large
 BATCH_MESSAGES = 128
 KEEP_MESSAGES = 500  # parsed before they are written to the cache
 
+_APART = KEPT | PREVIEWS  # what is not in the index
+
 Read = list[bytes | mmap.mmap | None]
 Rendered = tuple[int, dict[Column, bytes]]
 
@@ -37,24 +40,53 @@ async def rendered(
     mailbox: MaildirMailbox, uids: Sequence[int], columns: Sequence[Column]
 ) -> list[tuple[bytes, ...] | None]:
     """See IMailbox.rendered."""
-    cached = [column for column in columns if column not in KEPT]
-    if len(cached) == len(columns):
+    indexed = [column for column in columns if column not in _APART]
+    if len(indexed) == len(columns):
         return await _cached(mailbox, uids, columns)
     live = mailbox.readable()
-    threads = Column.THREAD_ID in columns
-    of_state = await kept.kept(mailbox, live, uids, threads=threads)
-    of_cache: Sequence[tuple[bytes, ...] | None] = [()] * len(uids)
-    if cached:
-        of_cache = await _cached(mailbox, uids, cached)
+    apart: list[dict[int, dict[Column, bytes]]] = []
+    if not KEPT.isdisjoint(columns):
+        threads = Column.THREAD_ID in columns
+        apart.append(await kept.kept(mailbox, live, uids, threads=threads))
+    for column in PREVIEWS.intersection(columns):
+        apart.append(await _previews(mailbox, live, uids, column))
+    of_index: Sequence[tuple[bytes, ...] | None] = [()] * len(uids)
+    if indexed:
+        of_index = await _cached(mailbox, uids, indexed)
     found: list[tuple[bytes, ...] | None] = []
-    for uid, row in zip(uids, of_cache, strict=True):
-        more = of_state.get(uid)
-        if row is None or more is None or live.index(uid) is None:
+    for uid, row in zip(uids, of_index, strict=True):
+        if (
+            row is None
+            or live.index(uid) is None
+            or any(uid not in part for part in apart)
+        ):
             found.append(None)
             continue
-        values = more | dict(zip(cached, row, strict=True))
+        values = dict(zip(indexed, row, strict=True))
+        for part in apart:
+            values |= part[uid]
         found.append(tuple([values[column] for column in columns]))
     return found
+
+
+async def _previews(
+    mailbox: MaildirMailbox, live: Live, uids: Sequence[int], column: Column
+) -> dict[int, dict[Column, bytes]]:
+    """From the cache; else NO_PREVIEW, or made and kept if that is not lazy."""
+    files, object_id = mailbox.files, live.row.object_id
+    cache = files.cache
+    found = await files.cache_turn(cache.get, object_id, uids, (Column.PREVIEW,))
+    previews = {uid: row[0] for uid, row in found.items()}
+    missing = [uid for uid in uids if uid not in previews]
+    if missing and column is Column.LAZY_PREVIEW:
+        previews |= dict.fromkeys(missing, NO_PREVIEW)
+    elif missing:
+        made = await make_previews(mailbox, missing, _Turn(files.reactor).end)
+        previews |= made
+        rows = [(uid, {Column.PREVIEW: text}) for uid, text in made.items()]
+        keep = files.cache_turn(cache.put, object_id, rows)
+        keep.addErrback(_not_kept)
+    return {uid: {column: text} for uid, text in previews.items()}
 
 
 async def _cached(

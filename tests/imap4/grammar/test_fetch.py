@@ -58,6 +58,12 @@ class FetchTests(SynchronousTestCase):
                 "what the store keeps",
             ),
             (
+                b"(PREVIEW preview (lazy) UID)",
+                (k.FetchPreview(), k.FetchPreview(lazy=True), t.FetchUid()),
+                "with its modifier",
+            ),
+            (b"PREVIEW (LAZY)", (k.FetchPreview(lazy=True),), "alone"),
+            (
                 b"(RFC822 RFC822.HEADER RFC822.TEXT RFC822.SIZE)",
                 (
                     t.FetchRfc822(),
