@@ -29,6 +29,7 @@ from .model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 MISSING = frozenset(
     ["UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "CREATE-SPECIAL-USE"]
     + ["MULTIAPPEND", "REPLACE", "IMAP4rev2", "OBJECTID", "SAVEDATE"]
+    + ["URLAUTH", "URLAUTH=BINARY"]
 )
 
 
@@ -161,6 +162,15 @@ class ForeignMailboxes:
     async def target(self, path: Path) -> Any:
         """The avatar's mailbox for messages that come from another."""
         return await self._select(path, writable=True)
+
+    async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
+        """There is no place for keys."""
+        if make:
+            raise NotPermitted()
+        return None
+
+    async def reset_access_keys(self, path: Path | None = None) -> None:
+        raise NotPermitted()
 
     async def usage(self) -> Usage:
         """Avatars tell of no limit."""

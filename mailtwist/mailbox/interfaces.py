@@ -108,6 +108,17 @@ class IMailboxes(Interface):
     async def usage() -> Usage:
         """What the account holds now."""
 
+    async def access_key(path: Path, *, make: bool = False) -> bytes | None:
+        """The key of a mailbox that authorizes URLs (RFC 4467 §2.2): 32 octets that
+        nobody can guess; None if there is none and none is to be made.
+
+        Raises NoSuchMailbox, MailboxNotSelectable."""
+
+    async def reset_access_keys(path: Path | None = None) -> None:
+        """A new key for the mailbox; with None all keys of the account are forgotten.
+
+        Raises NoSuchMailbox, MailboxNotSelectable."""
+
 
 class IMailbox(Interface):
     """One open mailbox.  Speaks UIDs only; sequence numbers belong to sessions.

@@ -27,6 +27,13 @@ class ReadOnlyMailboxes(AllMailboxes):
         raise NotPermitted()
 
     create = delete = rename = subscribe = unsubscribe = append = _refused
+    reset_access_keys = _refused
+
+    async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
+        if make:
+            raise NotPermitted()
+        key: bytes | None = await self._all.access_key(path)
+        return key
 
     def upload(self) -> NoReturn:
         raise NotPermitted()

@@ -7,6 +7,7 @@ that it keeps every promise of `mailbox.interfaces.IStore`, and
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 
@@ -65,6 +66,7 @@ class MemoryMailboxes:
         self._store = store
         self._folders: dict[Path, Folder] = {}
         self._subscribed: set[Path] = set()
+        self._access_keys: dict[str, bytes] = {}  # by object id
         self._last_uid_validity = store.now() - 1
         self._made = 0
         self.threads: dict[int, int] = {}  # by keys of messages
@@ -209,6 +211,18 @@ class MemoryMailboxes:
             raise MailError("The octets were uploaded to another store")
         now = self.now()
         return NewMessage(upload.message(), flags, now if date is None else date, now)
+
+    async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
+        folder = self.folder(path)
+        if make and folder.object_id not in self._access_keys:
+            await self.reset_access_keys(path)
+        return self._access_keys.get(folder.object_id)
+
+    async def reset_access_keys(self, path: Path | None = None) -> None:
+        if path is None:
+            self._access_keys.clear()
+        else:
+            self._access_keys[self.folder(path).object_id] = secrets.token_bytes(32)
 
     async def usage(self) -> Usage:
         return self._usage()

@@ -18,6 +18,7 @@ from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange
 from .contract_delivery import DeliveryContract
 from .contract_flags import FlagContract
 from .contract_identifiers import IdentifierContract
+from .contract_keys import KeyContract
 from .contract_messages import MessageContract
 from .contract_previews import PreviewContract
 from .contract_replace import ReplaceContract
@@ -135,6 +136,7 @@ class StoreContract(
     TreeContract,
     MessageContract,
     ReplaceContract,
+    KeyContract,
     FlagContract,
     DeliveryContract,
     IdentifierContract,

@@ -228,6 +228,15 @@ class RemoteMailboxes:
         usage: Usage = await self._ask("usage")
         return usage
 
+    async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
+        key: bytes | None = await self.reach().call(
+            "tree", self.account, "access_key", path, make=make
+        )
+        return key
+
+    async def reset_access_keys(self, path: Path | None = None) -> None:
+        await self._ask("reset_access_keys", path)
+
     async def open(self, path: Path, *, read_only: bool = False) -> RemoteMailbox:
         mailbox = RemoteMailbox(self, path, read_only)
         await mailbox.opened()

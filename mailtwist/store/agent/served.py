@@ -30,7 +30,7 @@ log = Logger("mailtwist")
 
 TREE = frozenset(
     ("listed", "create", "delete", "rename", "subscribe", "unsubscribe", "status")
-    + ("usage",)
+    + ("usage", "access_key", "reset_access_keys")
 )
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")
@@ -127,11 +127,13 @@ class StoreServer(Frames):
 
     # -- trees and mailboxes --------------------------------------------------
 
-    def _tree(self, account: Account, method: str, *arguments: Any) -> Any:
+    def _tree(
+        self, account: Account, method: str, *arguments: Any, **named: Any
+    ) -> Any:
         if method not in TREE:
             raise MailError()
         tree = self._store.mailboxes(self._place(account))
-        return getattr(tree, method)(*arguments)
+        return getattr(tree, method)(*arguments, **named)
 
     def _mailbox(self, number: int, method: str, *arguments: Any, **named: Any) -> Any:
         if method not in MAILBOX:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +26,8 @@ from .mailbox import MaildirMailbox
 from .names import UniqueNames
 from .spool import Spool, Spooler
 from .writer import MaildirWriter
+
+KEY_OCTETS = 32  # of a key that authorizes URLs
 
 
 @implementer(IUpload)
@@ -195,6 +198,42 @@ class MaildirMailboxes:
                 _abort(messages)
 
         return await shielded(Deferred.fromCoroutine(run()))
+
+    # -- keys that authorize URLs ---------------------------------------------
+
+    async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
+        files = self.files
+
+        def find(row_id: int) -> bytes | None:
+            with files.state.transaction():
+                key = files.state.access_key(row_id)
+                if key is None and make:
+                    key = secrets.token_bytes(KEY_OCTETS)
+                    files.state.set_access_key(row_id, key)
+            return key
+
+        async def run() -> bytes | None:
+            live = await files.opened(path)
+            return await files.thread(find, live.row.id)
+
+        return await files.turn(run)
+
+    async def reset_access_keys(self, path: Path | None = None) -> None:
+        files = self.files
+
+        def reset(row_id: int | None) -> None:
+            with files.state.transaction():
+                if row_id is None:
+                    files.state.forget_access_keys()
+                else:
+                    key = secrets.token_bytes(KEY_OCTETS)
+                    files.state.set_access_key(row_id, key)
+
+        async def run() -> None:
+            live = None if path is None else await files.opened(path)
+            await files.thread(reset, None if live is None else live.row.id)
+
+        await files.turn(run)
 
     # -- how much -------------------------------------------------------------
 
