@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -29,7 +29,7 @@ from .model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
 MISSING = frozenset(
     ["UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "CREATE-SPECIAL-USE"]
     + ["MULTIAPPEND", "REPLACE", "IMAP4rev2", "OBJECTID", "SAVEDATE"]
-    + ["URLAUTH", "URLAUTH=BINARY"]
+    + ["URLAUTH", "URLAUTH=BINARY", "NOTIFY"]
 )
 
 
@@ -175,3 +175,8 @@ class ForeignMailboxes:
     async def usage(self) -> Usage:
         """Avatars tell of no limit."""
         return Usage(0, 0, None)
+
+    async def watch(
+        self, changed: Callable[[Path | None], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        raise NotPermitted("Changes of this account cannot be told")

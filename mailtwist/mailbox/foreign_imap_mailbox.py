@@ -80,7 +80,7 @@ class ForeignMailbox:
         self._vanished: list[tuple[int, int]] = []
         self._files: dict[int, IO[bytes]] = {}
         self._columns: dict[int, dict[Column, bytes]] = {}
-        self._watchers = Watchers()
+        self._watchers: Watchers[int] = Watchers()
 
     @classmethod
     async def load(

@@ -119,6 +119,15 @@ class IMailboxes(Interface):
 
         Raises NoSuchMailbox, MailboxNotSelectable."""
 
+    async def watch(
+        changed: Callable[[Path | None], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Call `changed(path)` after anything in that mailbox changed, `changed(None)`
+        after names or subscriptions did, by whomever; hints that may come twice.
+
+        `lost()` once if the watch cannot go on.  Returns a callable that ends it.
+        Opens no mailbox.  Raises NotPermitted where changes cannot be told."""
+
 
 class IMailbox(Interface):
     """One open mailbox.  Speaks UIDs only; sequence numbers belong to sessions.

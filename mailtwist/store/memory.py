@@ -27,6 +27,7 @@ from ..errors import (
 from ..flags import Flags
 from ..mailbox.interfaces import IMailboxes, IStore, IUpload
 from ..mailbox.model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
+from ..mailbox.watchers import Watchers
 from .memory_delivery import MemoryDelivery, MemoryUpload
 from .memory_folder import Folder, NewMessage
 from .memory_mailbox import MemoryMailbox
@@ -67,6 +68,7 @@ class MemoryMailboxes:
         self._folders: dict[Path, Folder] = {}
         self._subscribed: set[Path] = set()
         self._access_keys: dict[str, bytes] = {}  # by object id
+        self._watchers: Watchers[Path | None] = Watchers()
         self._last_uid_validity = store.now() - 1
         self._made = 0
         self.threads: dict[int, int] = {}  # by keys of messages
@@ -120,6 +122,7 @@ class MemoryMailboxes:
         folder.remove(list(folder.messages))
         folder.deleted = True
         folder.publish()
+        self._watchers.tell(None)
 
     async def rename(self, old: Path, new: Path) -> None:
         children = self._children(old)
@@ -144,13 +147,16 @@ class MemoryMailboxes:
         self._make_parents(new)
         folders = {renamed[path]: self._folders.pop(path) for path in renamed}
         self._folders.update(folders)
+        self._watchers.tell(None)
 
     async def subscribe(self, path: Path) -> None:
         check_path(path)
         self._subscribed.add(path)
+        self._watchers.tell(None)
 
     async def unsubscribe(self, path: Path) -> None:
         self._subscribed.discard(path)
+        self._watchers.tell(None)
 
     def _children(self, path: Path) -> list[Path]:
         depth = len(path)
@@ -170,6 +176,8 @@ class MemoryMailboxes:
         self._made += 1
         folder = Folder(f"m{self._made}", self._last_uid_validity, special_uses)
         self._folders[path] = folder
+        folder.watch(lambda modseq: self._told(folder))
+        self._watchers.tell(None)
         return folder
 
     # -- what is in it ----------------------------------------------------------
@@ -223,6 +231,18 @@ class MemoryMailboxes:
             self._access_keys.clear()
         else:
             self._access_keys[self.folder(path).object_id] = secrets.token_bytes(32)
+
+    async def watch(
+        self, changed: Callable[[Path | None], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        return self._watchers.add(changed)
+
+    def _told(self, folder: Folder) -> None:
+        """Something happened in a folder, wherever it is now."""
+        for path, other in self._folders.items():
+            if other is folder:
+                self._watchers.tell(path)
+                return
 
     async def usage(self) -> Usage:
         return self._usage()

@@ -78,7 +78,7 @@ class Folder:
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
     _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)
-    _watchers: Watchers = field(factory=Watchers, repr=False)
+    _watchers: Watchers[int] = field(factory=Watchers, repr=False)
 
     # -- looking ----------------------------------------------------------------
 

@@ -148,6 +148,18 @@ class State:
         """True until a mailbox is put down."""
         return self.db.execute("SELECT 1 FROM mailboxes LIMIT 1").fetchone() is None
 
+    def modseqs(self) -> dict[Path, int]:
+        """The highest MODSEQ of every mailbox."""
+        rows = self.db.execute("SELECT path, highest_modseq FROM mailboxes")
+        return {tuple(json.loads(path)): modseq for path, modseq in rows}
+
+    def data_version(self) -> int:
+        """Another number after another connection changed something; -1 if this one
+        was opened only now."""
+        opened = self._opened is not None
+        version = int(self.db.execute("PRAGMA data_version").fetchone()[0])
+        return version if opened else -1
+
     def mailbox(self, path: Path) -> MailboxRow | None:
         found = self.db.execute(f"{_MAILBOX} WHERE path = ?", (_text(path),)).fetchone()
         return None if found is None else _mailbox(found)

@@ -23,6 +23,7 @@ from .contract_messages import MessageContract
 from .contract_previews import PreviewContract
 from .contract_replace import ReplaceContract
 from .contract_tree import TreeContract
+from .contract_watch import WatchContract
 
 MESSAGE = b"From: <bob@example.test>\r\nSubject: lunch\r\n\r\nAt noon?\r\n.\r\nBob\r\n"
 
@@ -141,6 +142,7 @@ class StoreContract(
     DeliveryContract,
     IdentifierContract,
     PreviewContract,
+    WatchContract,
 ):
     """The suite; its tests are in the parts."""
 

@@ -11,7 +11,9 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ...directory.model import Account
 from ...errors import MailboxUnreachable, MailError, SystemBusy
+from ...mailbox.model import Path
 from .codec import packed
 from .frames import Frames
 
@@ -21,6 +23,7 @@ CALL_S = 120.0  # for an answer
 MOST_WAITING_OCTETS = 64 * 1024 * 1024  # of frames, while the agent starts
 
 Changed = Callable[[int], None]
+TreeChanged = Callable[[Path | None], None]
 
 
 @define(eq=False)
@@ -50,6 +53,7 @@ class Connection(Frames):
         self._early_octets = 0
         self._calls: dict[int, Call] = {}
         self._watches: dict[int, Changed] = {}
+        self._tree_watches: dict[int, TreeChanged] = {}
 
     @property
     def busy(self) -> bool:
@@ -118,11 +122,14 @@ class Connection(Frames):
         except (TypeError, ValueError):
             self._cut_off("it is no answer")
 
-    def hinted(self, watch: Any, modseq: Any) -> None:
+    def hinted(self, watch: Any, what: Any) -> None:
         """Something changed; raises TypeError, ValueError for what is no hint."""
         changed = self._watches.get(watch)
+        tree_changed = self._tree_watches.get(watch)
         if changed is not None:
-            changed(int(modseq))
+            changed(int(what))
+        elif tree_changed is not None:
+            tree_changed(None if what is None else tuple(map(str, what)))
 
     def _answered(self, number: int, good: bool, result: Any) -> None:
         call = self._forget(number)
@@ -163,6 +170,28 @@ class Connection(Frames):
         if self._watches.pop(watch, None) is not None:
             self.tell("end_watch", watch)
 
+    async def watch_tree(
+        self, account: Account, changed: TreeChanged, lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Hints about all of an account until the result is called, or `lost` was."""
+        watch = next(self.numbers)
+        self._tree_watches[watch] = changed
+        self.when_lost.append(lost)
+        self.held += 1
+
+        def end() -> None:
+            if self._tree_watches.pop(watch, None) is not None:
+                self.when_lost.remove(lost)
+                self.held -= 1
+                self.tell("end_watch", watch)
+
+        try:
+            await self.call("watch_tree", account, watch)
+        except BaseException:
+            end()
+            raise
+        return end
+
     # -- the end --------------------------------------------------------------
 
     def give_up(self) -> None:
@@ -179,6 +208,7 @@ class Connection(Frames):
         for number in list(self._calls):
             self._answered(number, False, MailboxUnreachable())
         self._watches.clear()
+        self._tree_watches.clear()
         ends, self.when_lost = self.when_lost, []
         for end in ends:
             end()

@@ -242,6 +242,14 @@ class RemoteMailboxes:
         await mailbox.opened()
         return mailbox
 
+    async def watch(
+        self, changed: Callable[[Path | None], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        """`lost` is called when the agent is: nobody knows what happens until another
+        one is asked."""
+        connection = self.reach()
+        return await connection.watch_tree(self.account, changed, lost)
+
     def upload(self) -> RemoteUpload:
         return RemoteUpload(self.reach, self.account)
 

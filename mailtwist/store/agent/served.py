@@ -3,7 +3,7 @@
 A request is [number, method, arguments, named arguments], its answer [number, True,
 result] or [number, False, fault]; number 0 wants none.  The asking end names what is
 made (an open mailbox, an upload, a message), so that it may go on before the answer.
-[0, watch, modseq] tells of a change.
+[0, watch, modseq] tells of a change, [0, watch, path] of one in an account's tree.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class StoreServer(Frames):
             "open": self._open,
             "close": self._close,
             "watch": self._watch,
+            "watch_tree": self._watch_tree,
             "end_watch": self._end_watch,
             "upload": self._upload,
             "append": self._append,
@@ -159,6 +160,18 @@ class StoreServer(Frames):
                 self.send([0, watch, modseq])
 
         self._watches[watch] = self._mailboxes[number].watch(changed)
+
+    async def _watch_tree(self, account: Account, watch: int) -> None:
+        def changed(path: Path | None) -> None:
+            if not self._lost:
+                self.send([0, watch, path])
+
+        tree = self._store.mailboxes(self._place(account))
+        end = await tree.watch(changed, lambda: None)
+        if self._lost:
+            end()
+        else:
+            self._watches[watch] = end
 
     def _end_watch(self, watch: int) -> None:
         end = self._watches.pop(watch, None)

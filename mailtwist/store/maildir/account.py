@@ -29,6 +29,7 @@ from ..sqlite import fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
 from . import durable, folders, scan, subscriptions, uidlist
+from .account_watch import AccountWatch
 from .inotify import Inotify
 from .keywords import FlagNames
 from .live import Delta, Live, Stamp
@@ -108,6 +109,9 @@ class AccountFiles:
             self.refresh,
             doubt_s=DOUBT_S,
             inotify=inotify,
+        )
+        self.changes = AccountWatch(
+            self, poll_s=poll_s, doubt_s=DOUBT_S, inotify=inotify
         )
         self.busy = 0
         self._recovered = False
@@ -424,7 +428,10 @@ class AccountFiles:
                 live.doubted_at = None
             elif live.doubted_at is None or delta.listed:
                 live.doubted_at = self.reactor.seconds()
+        changed = delta.row.highest_modseq != live.row.highest_modseq
         live.apply(delta)
+        if changed:
+            self.changes.tell(live.path)
         if delta.added or delta.vanished:
             self._changed(self.account.home, live.path)
 

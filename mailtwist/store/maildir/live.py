@@ -82,7 +82,7 @@ class Live:
     history_from: int = 0  # `_history` holds what happened after this MODSEQ
     _history: deque[tuple[int, list[int], list[int]]] = field(factory=deque)
     _remembered: int = 0
-    _watchers: Watchers = field(factory=Watchers)
+    _watchers: Watchers[int] = field(factory=Watchers)
 
     def fill(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """The messages as the state has them, in a thread, before anybody sees it."""

@@ -78,6 +78,7 @@ class MaildirMailboxes:
         self, path: Path, special_uses: frozenset[str] = frozenset()
     ) -> str:
         object_id: str = await self._in_thread(tree.create, path, special_uses)
+        self.files.changes.tell(None)
         return object_id
 
     async def delete(self, path: Path) -> None:
@@ -95,6 +96,7 @@ class MaildirMailboxes:
             return gone
 
         gone = await files.turn(delete)
+        files.changes.tell(None)
         await self.defer(shutil.rmtree, gone, True)
 
     async def rename(self, old: Path, new: Path) -> None:
@@ -114,6 +116,7 @@ class MaildirMailboxes:
                     files.live[target] = live
 
         await files.turn(rename)
+        files.changes.tell(None)
 
     async def _rename_inbox(self, new: Path) -> None:
         """RFC 3501 §6.3.5: the messages move, INBOX stays, and so do its children."""
@@ -127,15 +130,22 @@ class MaildirMailboxes:
     async def subscribe(self, path: Path) -> None:
         folders.check_path(path)
         await self._in_thread(tree.subscription, path, True)
+        self.files.changes.tell(None)
 
     async def unsubscribe(self, path: Path) -> None:
         await self._in_thread(tree.subscription, path, False)
+        self.files.changes.tell(None)
 
     def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
         async def run() -> Any:
             return await self.files.thread(work, self.files, *arguments)
 
         return self.files.turn(run)
+
+    async def watch(
+        self, changed: Callable[[Path | None], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        return await self.files.changes.watch(changed)
 
     # -- what is in it --------------------------------------------------------
 

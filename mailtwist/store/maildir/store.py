@@ -159,6 +159,7 @@ class MaildirStore:
             return
         files = tree.files
         live = files.live.get(path)
+        files.changes.tell(path)
         if files.usage.known:
             files.usage.arrived(path, octets, messages)
         if live is not None and live.watched:
@@ -178,6 +179,7 @@ class MaildirStore:
         await self.indexer.close()
         for tree in list(self._trees.values()):
             tree.files.watches.close()
+            tree.files.changes.close()
             await tree.files.rest()
         self._closed = True
         if self._inotify is not None:

@@ -72,7 +72,7 @@ class Watches:
             for part in ("new", "cur"):
                 end = inotify.watch(f"{live.folder}/{part}", lambda: self._told(live))
                 watched.ends.append(end)
-            return _is_local(live.folder)
+            return is_local(live.folder)
         except OSError:  # too many watches, or the folder just went: poll
             return False
 
@@ -128,7 +128,7 @@ class Watches:
         return self._refresh(live).addBoth(looked)
 
 
-def _is_local(folder: str) -> bool:
+def is_local(folder: str) -> bool:
     """True if only this host can change the folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
