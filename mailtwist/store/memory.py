@@ -176,7 +176,7 @@ class MemoryMailboxes:
         self._made += 1
         folder = Folder(f"m{self._made}", self._last_uid_validity, special_uses)
         self._folders[path] = folder
-        folder.watch(lambda modseq: self._told(folder))
+        folder.changed = lambda: self._told(folder)
         self._watchers.tell(None)
         return folder
 

@@ -63,7 +63,7 @@ class Folder:
 
     `messages` is in ascending UID order, as UIDs only grow.  `recent_from` is the
     lowest UID that no session was told as \\Recent.  `vanished` holds (MODSEQ, UID) in
-    the order it happened.
+    the order it happened.  `changed` is called behind the watchers.
     """
 
     object_id: str
@@ -78,6 +78,7 @@ class Folder:
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
     _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)
+    changed: Callable[[], None] = field(default=lambda: None, repr=False)
     _watchers: Watchers[int] = field(factory=Watchers, repr=False)
 
     # -- looking ----------------------------------------------------------------
@@ -210,6 +211,7 @@ class Folder:
 
     def publish(self) -> None:
         self._watchers.tell(self.highest_modseq)
+        self.changed()
 
     def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
         """As IMailbox.watch; the returned callable may be called again."""
