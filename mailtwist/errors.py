@@ -282,6 +282,12 @@ class UnknownUse(MailboxFault):
     public = "That special use is not supported"
 
 
+class UnknownEvent(MailboxFault):
+    """NOTIFY of an event that is never told (RFC 5465 §3.1)."""
+
+    public = "That event is not told here"
+
+
 class MailboxNotSelectable(MailboxFault):
     public = "Mailbox holds no messages, only other mailboxes"
 

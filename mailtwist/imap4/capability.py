@@ -128,6 +128,7 @@ CAPABILITIES = (
     CapabilityRow("SAVEDATE", "RFC 8514", _logged_in),
     CapabilityRow("CONDSTORE", "RFC 7162", _logged_in, enables=True),
     CapabilityRow("QRESYNC", "RFC 7162", _logged_in, enables=True),
+    CapabilityRow("NOTIFY", "RFC 5465", _logged_in),
     CapabilityRow("UIDONLY", "RFC 9586", _logged_in, enables=True),
     CapabilityRow("UIDBATCHES", "RFC 10022", _logged_in),
     CapabilityRow(

@@ -12,6 +12,7 @@ from .grammar import (
     fetch,
     list,
     mailbox,
+    notify,
     search,
     sequence,
     session,
@@ -73,6 +74,11 @@ class CommandRow:
         return self.name.startswith("UID ")
 
     @property
+    def expunges(self) -> bool:
+        """True for those whose own answer has EXPUNGE."""
+        return self.name.removeprefix("UID ") in ("EXPUNGE", "MOVE", "REPLACE")
+
+    @property
     def by_number(self) -> bool:
         """True for the other form of these, which names messages by number."""
         return (
@@ -116,6 +122,7 @@ _ROWS = (
     ),
     CommandRow("NAMESPACE", "RFC 2342 §5", AUTHENTICATED, lambda s: Namespace()),
     CommandRow("IDLE", "RFC 2177 §3", AUTHENTICATED, lambda s: Idle()),
+    CommandRow("NOTIFY", "RFC 5465 §3.1", AUTHENTICATED, notify.notify),
     CommandRow("CHECK", "RFC 3501 §6.4.1", SELECTED, lambda s: Check()),
     CommandRow("CLOSE", "RFC 3501 §6.4.2", SELECTED, lambda s: Close()),
     CommandRow("UNSELECT", "RFC 3691 §2", SELECTED, lambda s: Unselect()),

@@ -42,6 +42,7 @@ from ..errors import (
     UidRequired,
     UnknownCommand,
     UnknownEncoding,
+    UnknownEvent,
     UnknownUse,
 )
 from ..flags import RECENT, SYSTEM, Flags
@@ -54,6 +55,7 @@ from .types import (
     Section,
     SectionText,
 )
+from .types_events import NotifyEvent
 
 
 class Kind(Enum):
@@ -151,6 +153,9 @@ def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
         return no(fault.public, bad_url(fault.url))
     if isinstance(fault, TooManyMessages):
         return no(fault.public, b"MESSAGELIMIT %d" % fault.most)  # RFC 9738
+    if isinstance(fault, UnknownEvent):
+        names = b" ".join(event.value.encode() for event in NotifyEvent)
+        return no(fault.public, b"BADEVENT (%b)" % names)  # RFC 5465 §3.1
     for kind, code in _CODES:
         if isinstance(fault, kind):
             return no(fault.public, code)

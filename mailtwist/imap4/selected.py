@@ -221,17 +221,28 @@ class Selected:
         """True if `flush(expunge=True)` would say something."""
         return bool(self._vanished or self._new or self._changed)
 
+    def waits(self, *, expunge: bool, new: bool, flags: bool) -> bool:
+        """True if `flush` with these would say something."""
+        return bool(
+            (expunge and self._vanished)
+            or (new and self._new)
+            or (flags and self._changed)
+        )
+
     def flush(
         self,
         *,
         expunge: bool,
+        new: bool = True,
+        flags: bool = True,
         uid: bool = False,
         modseq: bool = False,
         vanished: bool = False,
     ) -> list[bytes]:
         """The untagged lines that tell what is waiting, and the view moves with them.
 
-        `expunge`: EXPUNGE may be told now, see `CommandRow.keeps_numbers`.  `uid`:
+        `expunge`: EXPUNGE may be told now, see `CommandRow.keeps_numbers`.  `new`,
+        `flags`: so may EXISTS and FETCH; what may not waits (RFC 5465 §3.1).  `uid`:
         FETCH carries UID, as in answers to UID commands and always in IMAP4rev2
         (RFC 9051 §7.5.2).  `modseq`: CONDSTORE is
         enabled, so FETCH carries UID and MODSEQ (RFC 7162 §3.1).  `vanished`: QRESYNC
@@ -240,7 +251,7 @@ class Selected:
         lines: list[bytes] = []
         if expunge and self._vanished:
             lines += self._tell_expunged(vanished or self.uid_only)
-        if self._new:
+        if new and self._new:
             self.uids += self._new
             self._new = []
             lines.append(b"* %d EXISTS\r\n" % len(self.uids))
@@ -248,11 +259,11 @@ class Selected:
         if recent != self._told_recent:
             self._told_recent = recent
             lines.append(b"* %d RECENT\r\n" % recent)
-        if self._changed:
+        if flags and self._changed:
             changed, self._changed = self._changed, {}
             for one in sorted(changed):
-                flags, mod = changed[one]
-                lines.append(self._fetch(one, flags, mod, uid=uid, modseq=modseq))
+                now, mod = changed[one]
+                lines.append(self._fetch(one, now, mod, uid=uid, modseq=modseq))
         return lines
 
     def _tell_expunged(self, vanished: bool) -> list[bytes]:

@@ -201,8 +201,10 @@ class IMAP4Server(Protocol):
             self._arrival = None
 
     def changed(self, modseq: int) -> None:
-        """A hint; IDLE is told, after whoever made the change is done with it."""
-        if self._engine.idling and not self._poked and not self._lost:
+        """A hint; who waits for news is told, after whoever made the change is done
+        with it."""
+        waits = self._engine.idling or self._session.notice is not None
+        if waits and not self._poked and not self._lost:
             self._poked = True
             self.factory.reactor.callLater(0, self._poke)
 
@@ -264,7 +266,7 @@ class IMAP4Server(Protocol):
                 await self.pause()
             elif self._inflated():
                 await self.pause()
-            elif engine.idling and session.due:
+            elif session.news:
                 await idle.news(session)
             else:
                 break
@@ -306,7 +308,7 @@ class IMAP4Server(Protocol):
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resumeProducing()
-        if self._engine.idling and self._session.selected is not None:
+        if self._session.pushes:
             self._poll_later()
 
     def _failed(self, failure: Failure) -> None:
@@ -331,7 +333,7 @@ class IMAP4Server(Protocol):
     def _look(self) -> None:
         """See what other programs did in the folder."""
         self._poll = None
-        if self._engine.idling:
+        if self._session.pushes:
             self._poke()
 
     def _poke(self) -> None:

@@ -24,8 +24,10 @@ from .capability import Situation, capabilities
 from .commands import CommandRow
 from .context import Context
 from .engine import IMAP4Engine
+from .notice import Notice
 from .response import flag_list
 from .selected import Selected
+from .types_events import NotifyEvent
 
 log = Logger()
 
@@ -87,6 +89,7 @@ class Session:
     qresync: bool = False
     compressed: bool = False
     stale: bool = False
+    notice: Notice | None = None  # of NOTIFY, once it was used
     contexts: dict[bytes, Context] = field(factory=dict)  # by tag
     tag: bytes = b""
     appending: Appending | None = None  # the APPEND in hand
@@ -198,7 +201,9 @@ class Session:
     def made(self, uid_validity: int, uids: Iterable[int]) -> None:
         """This session put messages into a mailbox: it knows of them."""
         selected, mailbox = self.selected, self.mailbox
-        if selected is None or mailbox is None or selected.touched is None:
+        if selected is None or mailbox is None:
+            return
+        if self.notice is None and not self.contexts:
             return
         if uid_validity == mailbox.uid_validity:
             selected.own.update(uids)
@@ -238,16 +243,72 @@ class Session:
             log.warn("imap4 {s} cannot look: {f}", s=self.peer.session, f=fault.public)
 
     def tell(self, row: CommandRow | None) -> None:
-        """Put what was learned and may be told behind this command (None: IDLE)."""
+        """Put what was learned and may be told behind this command (None: behind none,
+        in IDLE or as NOTIFY lets it)."""
         if self.selected is None:
             return
+        expunge, new, flags = self._may_tell(row)
         for line in self.selected.flush(
-            expunge=row is None or not row.keeps_numbers,
-            uid=self.engine.rev2 or (row is not None and row.uid),
+            expunge=expunge,
+            new=new,
+            flags=flags,
+            uid=self.engine.rev2
+            or self.notice is not None  # RFC 5465 §5.1
+            or (row is not None and row.uid),
             modseq=self.condstore,
             vanished=self.qresync,
         ):
             self.put(line)
+
+    def _may_tell(self, row: CommandRow | None) -> tuple[bool, bool, bool]:
+        """Whether EXPUNGE, EXISTS and FETCH may be told now."""
+        expunge = row is None or not row.keeps_numbers
+        if self.notice is None:
+            return expunge, True, True
+        wanted = self.notice.selected
+        if row is None and self.notice.delayed and not self.engine.idling:
+            expunge = False  # message numbers stay right between commands (§6.1.2)
+        own = row is not None and row.expunges
+        return (
+            expunge and (own or NotifyEvent.MESSAGE_EXPUNGE in wanted),
+            NotifyEvent.MESSAGE_NEW in wanted,
+            NotifyEvent.FLAG_CHANGE in wanted,
+        )
+
+    @property
+    def news(self) -> bool:
+        """True if something may be told though no command is answered."""
+        if self.notice is None:
+            return self.engine.idling and self.due
+        if self.notice.pending:
+            return True
+        if self.selected is None or not self.notice.selected:
+            return False
+        expunge, new, flags = self._may_tell(None)
+        waits = self.selected.waits(expunge=expunge, new=new, flags=flags)
+        return waits or self.due
+
+    @property
+    def pushes(self) -> bool:
+        """True if the selected mailbox is to be looked at though no command is
+        answered."""
+        if self.selected is None:
+            return False
+        if self.notice is None:
+            return self.engine.idling
+        return bool(self.notice.selected)
+
+    def own_names(self, *paths: Path) -> None:
+        """The session is about to change these names: it needs no telling (RFC 5465
+        §5)."""
+        if self.notice is not None:
+            self.notice.own.update(paths)
+
+    def end_notice(self) -> None:
+        """NOTIFY is over."""
+        notice, self.notice = self.notice, None
+        if notice is not None:
+            notice.end()
 
     def tell_keywords(self, found: Iterable[Flags], *, first: bool = False) -> None:
         """FLAGS (§7.2.6) and PERMANENTFLAGS, if `found` holds a keyword not told yet.
@@ -280,6 +341,7 @@ class Session:
         login, self.login = self.login, None
         self.condstore = self.qresync = self.compressed = False
         self.appended_to = self.supplied = None
+        self.end_notice()
         try:
             await self.leave()
         finally:

@@ -18,6 +18,7 @@ from ..mailbox.model import FlagChange, Path
 from ..secret import Secret
 from ..seqset import SequenceSet
 from .types_append import Append
+from .types_events import CancelUpdate, Notify, UidBatches
 from .types_kept import FetchEmailId, FetchPreview, FetchSaveDate, FetchThreadId
 from .types_search import PartialRange, Search, Sort, Thread
 
@@ -291,22 +292,6 @@ class Move:
     uid: bool = False
 
 
-@frozen
-class CancelUpdate:
-    """CANCELUPDATE (RFC 5267 §4.3.5): tags of searches whose updates may stop."""
-
-    tags: tuple[bytes, ...]
-
-
-@frozen
-class UidBatches:
-    """UIDBATCHES (RFC 10022): the mailbox in batches of `size` messages, the newest
-    first; `batches` None is all of them, else the first and the last wanted."""
-
-    size: int
-    batches: tuple[int, int] | None = None
-
-
 # -- FETCH ------------------------------------------------------------------------
 
 
@@ -495,4 +480,5 @@ Command = (
     | Move
     | CancelUpdate
     | UidBatches
+    | Notify
 )

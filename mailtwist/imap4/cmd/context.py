@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from twisted.logger import Logger
@@ -16,7 +17,8 @@ from ..context import Context, Move, fixed
 from ..response import Answer, no, ok, string, uid_set, untagged
 from ..selected import Selected
 from ..session import Session
-from ..types import CancelUpdate, FetchAttribute, FetchModSeq
+from ..types import FetchAttribute, FetchModSeq
+from ..types_events import CancelUpdate
 from ..types_search import Search
 from .fetch import tell_of
 from .recent import Recent
@@ -25,6 +27,8 @@ log = Logger()
 
 MOST_CONTEXTS = 8  # for a session
 FEW = 50  # messages that are put in their places one by one
+
+Told = tuple[bytes, Context, list[Move], list[Move]]
 
 
 def check_tag(session: Session, command: Search) -> None:
@@ -71,38 +75,53 @@ async def cancel_update(session: Session, command: CancelUpdate) -> Answer:
 
 
 async def tell(session: Session, row: CommandRow | None) -> None:
-    """As Session.tell, with what becomes of searches (§4.3.2).
+    """As Session.tell, with what becomes of searches (§4.3.2), and with what NOTIFY
+    wants of new messages (RFC 5465 §5.2).
 
     What is gone is told before EXPUNGE moves its number, what came or changed behind
     EXISTS and FETCH.
     """
-    if session.selected is None or not session.contexts:
+    selected, notice = session.selected, session.notice
+    attributes = notice.attributes if notice is not None else ()
+    if selected is None or not (session.contexts or attributes):
         session.tell(row)
         return
-    mailbox, selected = session.open
     gone = selected.vanished
     for tag, context in session.contexts.items():
         _put(session, tag, context, context.take_out(context.holds(gone)), [])
     last = selected.uids[-1] if selected.uids else 0
     session.tell(row)
+    wanted: dict[int, dict[FetchAttribute, None]] = {}
+    if attributes:
+        new = selected.uids[bisect_right(selected.uids, last) :]
+        wanted = {uid: dict.fromkeys(attributes) for uid in new}
+    told: list[Told] = []
     try:
-        await _tell_touched(session, mailbox, selected, last)
+        await _touched(session, selected, last, told, wanted)
+        await _tell_new(session, selected, wanted)
     except MailError as fault:  # told with the next news
         log.warn("imap4 {s} updating: {f}", s=session.peer.session, f=fault.public)
+    for tag, context, removed, added in told:
+        _put(session, tag, context, removed, added)
+        await session.flow()
 
 
-async def _tell_touched(
-    session: Session, mailbox: IMailbox, selected: Selected, last: int
+async def _touched(
+    session: Session,
+    selected: Selected,
+    last: int,
+    told: list[Told],
+    wanted: dict[int, dict[FetchAttribute, None]],
 ) -> None:
-    """`last`: messages up to this UID were there before."""
+    """Put what is new or changed in searches into `told`, and into `wanted` what they
+    ask of new messages, those with UIDs above `last`."""
+    mailbox, _ = session.open
     touched = selected.touched
     if not touched:
         return
     gone = selected.vanished
     among = [uid for uid in sorted(touched) if selected.number_of(uid)]
     here = [uid for uid in among if uid not in gone]
-    told: list[tuple[bytes, Context, list[Move], list[Move]]] = []
-    wanted: dict[int, dict[FetchAttribute, None]] = {}
     for tag, context in list(session.contexts.items()):
         removed, added = await _changed(session, mailbox, selected, context, here)
         told.append((tag, context, removed, added))
@@ -111,16 +130,23 @@ async def _tell_touched(
                 attributes = dict.fromkeys(context.attributes)
                 wanted[uid] = wanted.get(uid, {}) | attributes
     touched.difference_update(among)
+
+
+async def _tell_new(
+    session: Session,
+    selected: Selected,
+    wanted: dict[int, dict[FetchAttribute, None]],
+) -> None:
+    """One FETCH for each new message, but of those that the client made itself."""
     alike: dict[tuple[FetchAttribute, ...], list[int]] = {}
     for uid, attributes in wanted.items():
         if uid not in selected.own:
             alike.setdefault(tuple(attributes), []).append(uid)
-    selected.own.difference_update(among)
     for attributes_of, uids in alike.items():
         await tell_of(session, attributes_of, sorted(uids))
-    for tag, context, removed, added in told:
-        _put(session, tag, context, removed, added)
-        await session.flow()
+    if selected.uids:
+        last = selected.uids[-1]
+        selected.own = {uid for uid in selected.own if uid > last}
 
 
 async def _changed(
@@ -144,32 +170,39 @@ async def _changed(
             now=session.connection.now(),
         )
     )
-    removed = context.take_out(had - has if context.volatile else set())
+    lost = had - has if context.volatile else set()
+    left = [uid for uid in context.found if uid not in lost]
     new = has - had
-    if not new:
-        return removed, []
-    order = await _ordered(session, mailbox, context, new)
-    return removed, context.put_in(order, new & set(order))
+    order = await _ordered(session, mailbox, context.criteria, left, new)
+    lost |= set(left).difference(order)  # just gone
+    # Nothing is waited for from here on: either all of it happens or nothing.
+    return context.take_out(lost), context.put_in(order, new.intersection(order))
 
 
 async def _ordered(
-    session: Session, mailbox: IMailbox, context: Context, new: set[int]
+    session: Session,
+    mailbox: IMailbox,
+    criteria: tuple[SortCriterion, ...] | None,
+    found: list[int],
+    new: set[int],
 ) -> list[int]:
-    """The results with `new` at their places."""
-    if context.criteria is None:
-        return sorted([*context.found, *new])
+    """`found`, which is in order, with `new` at their places."""
+    if not new:
+        return found
+    if criteria is None:
+        return sorted([*found, *new])
     pause = session.connection.pause
     if len(new) > FEW:
-        everything = sorted([*context.found, *new])
-        return await ordered.sort(mailbox, context.criteria, everything, pause=pause)
-    order = list(context.found)
+        uids = sorted([*found, *new])
+        return await ordered.sort(mailbox, criteria, uids, pause=pause)
+    order = list(found)
     for uid in sorted(new):
         low, high = 0, len(order)
         while low < high:
             middle = (low + high) // 2
             pair = sorted((uid, order[middle]))
-            found = await ordered.sort(mailbox, context.criteria, pair, pause=pause)
-            if found and found[0] == uid:
+            first = await ordered.sort(mailbox, criteria, pair, pause=pause)
+            if first and first[0] == uid:
                 high = middle
             else:
                 low = middle + 1

@@ -45,6 +45,8 @@ async def answer(session: Session, event: Event) -> Answer | None:
         )
         found = answer_for(MailError())
     append.drop(session)
+    if session.notice is not None:
+        session.notice.own.clear()  # nothing was changed after all
     return found
 
 

@@ -6,6 +6,7 @@ from ..response import Answer, ok
 from ..session import Session
 from ..types import Idle
 from .context import tell
+from .notify import tell_others
 
 
 async def idle(session: Session, command: Idle) -> None:
@@ -18,9 +19,10 @@ async def idle(session: Session, command: Idle) -> None:
 
 
 async def news(session: Session) -> None:
-    """What happened since, while the client waits in IDLE."""
+    """What happened since, while no command is answered: in IDLE, or after NOTIFY."""
     await session.look_if_due()
     await tell(session, None)
+    await tell_others(session)
     session.flush()
 
 

@@ -16,7 +16,7 @@ from ...seqset import STAR, SequenceSet
 from ..response import Answer, ok, string, untagged
 from ..selected import Selected
 from ..session import Session
-from ..types import UidBatches
+from ..types_events import UidBatches
 
 LEAST_BATCH = 500  # messages; what every server takes (RFC 10022)
 

@@ -52,11 +52,22 @@ async def mailbox_line(session: Session, path: Path, supplied: Path | None) -> b
     `supplied` is the name that the client wrote, if it means this one: OLDNAME.
     """
     tree = Tree.of(await session.mailboxes.listed())
-    info = next((one for one in tree.infos if one.path == path), None)
-    if info is None:  # just deleted, or of a store that lists less than it opens
-        info = MailboxInfo(path, "")
-    attributes = _attributes(info, _FULL, path in tree.parents)
-    name = name_of(session, path) + _old_name(session, supplied)
+    # It may be just deleted, or of a store that lists less than it opens.
+    info = tree.by_path.get(path) or MailboxInfo(path, "")
+    return _line_of(session, tree, info, supplied)
+
+
+def changed_line(session: Session, tree: Tree, path: Path, old: Path | None) -> bytes:
+    """LIST of a name that was changed, as it is now (RFC 5465 §5.4, §5.5)."""
+    gone = MailboxInfo(path, "", selectable=False, exists=False)
+    return _line_of(session, tree, tree.by_path.get(path) or gone, old)
+
+
+def _line_of(
+    session: Session, tree: Tree, info: MailboxInfo, old: Path | None
+) -> bytes:
+    attributes = _attributes(info, _FULL, info.path in tree.parents)
+    name = name_of(session, info.path) + _old_name(session, old)
     return _line(session, b"LIST", attributes, name)
 
 
@@ -89,6 +100,7 @@ class Tree:
     """
 
     infos: tuple[MailboxInfo, ...]
+    by_path: dict[Path, MailboxInfo]
     parents: frozenset[Path]
     above_subscribed: frozenset[Path]
 
@@ -100,6 +112,7 @@ class Tree:
             listed[path] = MailboxInfo(path, "", selectable=False, exists=False)
         return cls(
             tuple(listed.values()),
+            listed,
             _ancestors(info.path for info in listed.values() if info.exists),
             above,
         )

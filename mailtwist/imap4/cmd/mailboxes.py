@@ -23,10 +23,16 @@ from ..types import (
 async def create(session: Session, command: Create) -> Answer:
     """CREATE (§6.3.3).  A name for children only is made as a mailbox that takes
     messages too, as mail programs expect."""
+    session.own_names(*_with_parents(command.path))
     object_id = await session.mailboxes.create(command.path, command.special_uses)
     if not session.offers("OBJECTID"):
         return ok("CREATE completed")
     return ok("CREATE completed", b"MAILBOXID (%b)" % mailbox_id(object_id))
+
+
+def _with_parents(path: Path) -> list[Path]:
+    """Those that are made with a name, if they are missing."""
+    return [path[:depth] for depth in range(1, len(path) + 1)]
 
 
 async def delete(session: Session, command: Delete) -> Answer:
@@ -38,23 +44,27 @@ async def delete(session: Session, command: Delete) -> Answer:
         await session.mailboxes.status(command.path)  # raises if it is not there
         await session.leave()
         session.put(b"* OK [CLOSED] The selected mailbox is deleted\r\n")
+    session.own_names(command.path)
     await session.mailboxes.delete(command.path)
     session.appended_to = None
     return ok("DELETE completed")
 
 
 async def rename(session: Session, command: Rename) -> Answer:
+    session.own_names(*_with_parents(command.new), command.old)
     await session.mailboxes.rename(command.old, command.new)
     session.appended_to = None
     return ok("RENAME completed")
 
 
 async def subscribe(session: Session, command: Subscribe) -> Answer:
+    session.own_names(command.path)
     await session.mailboxes.subscribe(command.path)
     return ok("SUBSCRIBE completed")
 
 
 async def unsubscribe(session: Session, command: Unsubscribe) -> Answer:
+    session.own_names(command.path)
     await session.mailboxes.unsubscribe(command.path)
     return ok("UNSUBSCRIBE completed")
 

@@ -8,6 +8,7 @@ from typing import Any
 from .. import types as t
 from ..response import Answer
 from ..session import Session
+from ..types_events import CancelUpdate, Notify, UidBatches
 from ..types_search import Search, Sort, Thread
 from . import (
     auth,
@@ -19,6 +20,7 @@ from . import (
     limit,
     list,
     mailboxes,
+    notify,
     search,
     select,
     sort,
@@ -62,6 +64,7 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Copy: copy.copy,
     t.Move: copy.move,
     t.Idle: idle.idle,
-    t.CancelUpdate: context.cancel_update,
-    t.UidBatches: limit.uidbatches,
+    CancelUpdate: context.cancel_update,
+    UidBatches: limit.uidbatches,
+    Notify: notify.notify,
 }

@@ -6,7 +6,7 @@ import re
 
 from ...errors import BadParameter, SyntaxFault
 from ...seqset import SAVED, STAR, SequenceSet
-from ..types import CancelUpdate, UidBatches
+from ..types_events import CancelUpdate, UidBatches
 from ..types_search import PartialRange
 from .scanner import CommandScanner
 from .strings import MOST_NUMBER, astring, nz_number, sp

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.errors import BadParameter, MailError
 from mailtwist.imap4.cmd import limit
-from mailtwist.imap4.types import UidBatches
+from mailtwist.imap4.types_events import UidBatches
 
 from ..room import HELLO, Room, small
 from ..talk import asked

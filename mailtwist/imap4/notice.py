@@ -1,0 +1,181 @@
+"""What a session is to be told of without asking (RFC 5465), and what it was told.
+
+Hints come at any time and are kept, each mailbox once, until the client can take what
+is to be said.  So a client that does not listen costs no more than names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import define, field, frozen
+
+from ..mailbox.model import MailboxInfo, MailboxStatus, Path
+from .types import FetchAttribute
+from .types_events import (
+    SELECTED_FILTERS,
+    EventGroup,
+    MailboxFilter,
+    NotifyEvent,
+)
+
+MOST_STALE = 10_000  # mailboxes that changed and were not told of yet
+MOST_FIGURES = 10_000  # mailboxes whose figures are remembered
+
+NOTHING: frozenset[NotifyEvent] = frozenset()
+
+
+@frozen
+class Names:
+    """The account's names: paths by object id, and what is subscribed."""
+
+    by_id: dict[str, Path] = field(factory=dict)
+    subscribed: frozenset[Path] = frozenset()
+
+    @classmethod
+    def of(cls, infos: Iterable[MailboxInfo]) -> Names:
+        infos = list(infos)
+        return cls(
+            {one.object_id: one.path for one in infos if one.exists and one.object_id},
+            frozenset(one.path for one in infos if one.subscribed),
+        )
+
+
+@frozen
+class NameChange:
+    """One LIST to tell: `old` is the name until now of a renamed mailbox."""
+
+    path: Path
+    event: NotifyEvent
+    old: Path | None = None
+
+
+@define(eq=False)
+class Notice:
+    """The NOTIFY of a session; without groups NONE."""
+
+    groups: tuple[EventGroup, ...] = ()
+    stale: dict[Path, None] = field(factory=dict)
+    names_stale: bool = False
+    overflowed: bool = False
+    figures: dict[Path, MailboxStatus] = field(factory=dict)
+    names: Names = field(factory=Names)
+    own: set[Path] = field(factory=set)  # names that this session itself changed
+    end: Callable[[], None] = lambda: None
+    # of the selected mailbox
+    selected: frozenset[NotifyEvent] = NOTHING
+    delayed: bool = False
+    attributes: tuple[FetchAttribute, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        for group in self.groups:
+            if group.which in SELECTED_FILTERS:
+                self.selected, self.attributes = group.events, group.attributes
+                self.delayed = group.which is MailboxFilter.SELECTED_DELAYED
+
+    @property
+    def watches(self) -> bool:
+        """True if something of other mailboxes is wanted."""
+        return any(g.events and g.which not in SELECTED_FILTERS for g in self.groups)
+
+    @property
+    def pending(self) -> bool:
+        """True if there is something to look into."""
+        return bool(self.overflowed or self.names_stale or self.stale)
+
+    def events(self, path: Path) -> frozenset[NotifyEvent]:
+        """What is wanted of a mailbox that is not selected."""
+        found = NOTHING
+        for group in self.groups:
+            if self._named(group, path):
+                found |= group.events
+        return found
+
+    def _named(self, group: EventGroup, path: Path) -> bool:
+        match group.which:
+            case MailboxFilter.PERSONAL | MailboxFilter.INBOXES:
+                return True  # any mailbox may be delivered to (§6.3)
+            case MailboxFilter.SUBSCRIBED:
+                return path in self.names.subscribed
+            case MailboxFilter.SUBTREE:
+                return any(path[: len(top)] == top for top in group.paths)
+            case MailboxFilter.MAILBOXES:
+                return path in group.paths
+        return False
+
+    def hint(self, path: Path | None) -> None:
+        """As IMailboxes.watch tells."""
+        if path is None:
+            self.names_stale = True
+        elif self.events(path):
+            self.stale[path] = None
+            if len(self.stale) > MOST_STALE:
+                self.lost()
+
+    def lost(self) -> None:
+        """There is more than can be told (§5.8)."""
+        self.overflowed = True
+        self.stale.clear()
+
+    def remember(self, path: Path, found: MailboxStatus) -> None:
+        if len(self.figures) >= MOST_FIGURES:
+            self.figures.clear()  # so that some may be told once more than needed
+        self.figures[path] = found
+
+    def renew(self, names: Names) -> list[NameChange]:
+        """These are the names now; what of that is to be told."""
+        old, self.names = self.names, names
+        own, self.own = self.own, set()
+        changes: dict[Path, NameChange] = {}
+        for change in (*_names_changed(old, names, own), *_subscribed(old, names)):
+            touched = {change.path, change.old} - {None}
+            if touched & own:
+                continue
+            before = Notice(self.groups, names=old)
+            wanted = NOTHING
+            for path in (one for one in (change.path, change.old) if one is not None):
+                wanted |= self.events(path) | before.events(path)
+            if change.event in wanted:
+                changes.setdefault(change.path, change)
+        return list(changes.values())
+
+
+def _names_changed(old: Names, new: Names, own: set[Path]) -> list[NameChange]:
+    event = NotifyEvent.MAILBOX_NAME
+    moved = {
+        path: new.by_id[one]
+        for one, path in old.by_id.items()
+        if one in new.by_id and new.by_id[one] != path
+    }
+    changes = [
+        NameChange(path, event, before)
+        for before, path in moved.items()
+        if not _moved_with_parent(before, path, moved)
+    ]
+    made = [path for one, path in new.by_id.items() if one not in old.by_id]
+    gone = [path for one, path in old.by_id.items() if one not in new.by_id]
+    changes += [NameChange(path, event) for path in (*made, *gone)]
+    affected = {path[:-1]: None for path in (*made, *gone) if path[:-1]}
+    touched = own.union(change.path for change in changes)
+    parents = {path[:-1] for path in own}
+    changes += [
+        NameChange(path, event)
+        for path in affected
+        if path not in touched and path not in parents
+    ]
+    return changes
+
+
+def _moved_with_parent(old: Path, new: Path, moved: dict[Path, Path]) -> bool:
+    """§5.4: children are renamed without a word of their own."""
+    return any(
+        moved.get(old[:depth]) == new[: len(new) - (len(old) - depth)]
+        and new[len(new) - (len(old) - depth) :] == old[depth:]
+        for depth in range(1, len(old))
+    )
+
+
+def _subscribed(old: Names, new: Names) -> list[NameChange]:
+    event = NotifyEvent.SUBSCRIPTION_CHANGE
+    changed = old.subscribed ^ new.subscribed
+    return [NameChange(path, event) for path in sorted(changed)]
