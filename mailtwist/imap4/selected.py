@@ -48,7 +48,8 @@ class Selected:
         if recent_from is not None:
             self._add_recent(recent_from)
         self._told_recent = self.recent
-        self.own: set[int] = set()  # made by this session, while `touched` is kept
+        # Made by this session, and not yet told where NOTIFY or a context would.
+        self.own: frozenset[int] = frozenset()
         self.touched: set[int] | None = None  # new or changed, if somebody asks
         self.saved: list[int] = []  # UIDs of the last SEARCH with SAVE (RFC 5182 §2.1)
 

@@ -206,7 +206,7 @@ class Session:
         if self.notice is None and not self.contexts:
             return
         if uid_validity == mailbox.uid_validity:
-            selected.own.update(uids)
+            selected.own = selected.own.union(uids)
 
     # -- changes ----------------------------------------------------------------------
 

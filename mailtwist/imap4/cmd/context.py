@@ -146,7 +146,7 @@ async def _tell_new(
         await tell_of(session, attributes_of, sorted(uids))
     if selected.uids:
         last = selected.uids[-1]
-        selected.own = {uid for uid in selected.own if uid > last}
+        selected.own = frozenset(uid for uid in selected.own if uid > last)
 
 
 async def _changed(
