@@ -72,6 +72,7 @@ FLOORS = {
     "imap4.session": 3,
     "imap4.appending": 3,
     "imap4.url_content": 3,
+    "imap4.url_access": 3,
     "imap4.cmd": 3,
     "imap4.server": 4,
     "sasl": 2,

@@ -261,6 +261,16 @@ class Imap4:
     delimiter: str = option(
         "/", "Hierarchy delimiter shown to clients; `.` for Courier homes.", in_("/.")
     )
+    url_hosts: tuple[str, ...] = option(
+        (),
+        "Names of this server in IMAP URLs that carry their authorization (URLAUTH), "
+        "beside `server.hostname`.",
+    )
+    submitters: tuple[str, ...] = option(
+        (),
+        "Accounts of message submission servers elsewhere: what a URL lets submission "
+        "fetch (`submit+`) is given to them. Submission here needs none.",
+    )
     poll_s: float = option(
         1.0,
         "How often the folder of idle sessions is looked at for what other programs "

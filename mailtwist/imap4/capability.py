@@ -99,6 +99,8 @@ CAPABILITIES = (
     CapabilityRow("MULTIAPPEND", "RFC 3502", _logged_in),
     CapabilityRow("CATENATE", "RFC 4469", _logged_in),
     CapabilityRow("URL-PARTIAL", "RFC 5550", _logged_in),
+    CapabilityRow("URLAUTH", "RFC 4467", _logged_in),
+    CapabilityRow("URLAUTH=BINARY", "RFC 5524", _logged_in),
     CapabilityRow("REPLACE", "RFC 8508", _logged_in),
     CapabilityRow(
         "APPENDLIMIT", "RFC 7889", _logged_in, value=lambda s: s.append_limit

@@ -18,6 +18,7 @@ from .grammar import (
     session,
     sort,
     store,
+    urlauth,
 )
 from .grammar.scanner import CommandScanner
 from .types import (
@@ -120,6 +121,9 @@ _ROWS = (
     CommandRow(
         "APPEND", "RFC 3501 §6.3.11", AUTHENTICATED, append.append, try_create=True
     ),
+    CommandRow("GENURLAUTH", "RFC 4467 §7", AUTHENTICATED, urlauth.gen_url_auth),
+    CommandRow("URLFETCH", "RFC 4467 §7", AUTHENTICATED, urlauth.url_fetch),
+    CommandRow("RESETKEY", "RFC 4467 §7", AUTHENTICATED, urlauth.reset_key),
     CommandRow("NAMESPACE", "RFC 2342 §5", AUTHENTICATED, lambda s: Namespace()),
     CommandRow("IDLE", "RFC 2177 §3", AUTHENTICATED, lambda s: Idle()),
     CommandRow("NOTIFY", "RFC 5465 §3.1", AUTHENTICATED, notify.notify),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +32,7 @@ from .events import Asked, Event, Refused
 from .response import Answer, Kind, bye, ok
 from .session import BUFFER_OCTETS, MailboxDeleted, Session, StreamBroken
 from .types import Compress, StartTls, Unauthenticate
+from .url_access import UrlAccess
 
 log = Logger()
 
@@ -87,6 +89,7 @@ class IMAP4Server(Protocol):
             factory.authenticator,
             factory.tls is not None,
             self,
+            urls=factory.urls,
         )
         factory.sessions.add(self)
         self._began = self._active = self._slice = self._written = self.now()
@@ -207,6 +210,9 @@ class IMAP4Server(Protocol):
         if waits and not self._poked and not self._lost:
             self._poked = True
             self.factory.reactor.callLater(0, self._poke)
+
+    def others(self) -> Iterable[Session]:
+        return [server._session for server in self.factory.sessions]
 
     async def _wait(self) -> None:
         self._waiting = Deferred()
@@ -436,7 +442,8 @@ class IMAP4Factory(Factory):
     """Makes IMAP connections.
 
     `sessions` holds the live ones; `tls` is the context of STARTTLS, None if it is not
-    offered.  `too_many` is said to a peer over the connection limit.
+    offered.  `too_many` is said to a peer over the connection limit.  `urls` authorizes
+    URLs of messages; without it URLAUTH is not offered.
     """
 
     protocol = IMAP4Server  # type: ignore[assignment]
@@ -451,9 +458,10 @@ class IMAP4Factory(Factory):
         hostname: str,
         authenticator: Authenticator,
         tls: object | None,
+        urls: UrlAccess | None = None,
     ) -> None:
         self.reactor, self.config, self.hostname = reactor, config, hostname
-        self.authenticator, self.tls = authenticator, tls
+        self.authenticator, self.tls, self.urls = authenticator, tls, urls
         self.sessions: set[IMAP4Server] = set()
 
     def stop(self) -> None:

@@ -28,9 +28,11 @@ from .notice import Notice
 from .response import flag_list
 from .selected import Selected
 from .types_events import NotifyEvent
+from .url_access import UrlAccess
 
 log = Logger()
 
+URLS = frozenset({"URLAUTH", "URLAUTH=BINARY"})
 BUFFER_OCTETS = 64 * 1024  # sent at a time
 
 
@@ -62,6 +64,9 @@ class Connection(Protocol):
 
     def changed(self, modseq: int) -> None:
         """The selected mailbox says that something happened."""
+
+    def others(self) -> Iterable[Session]:
+        """All sessions of this server, this one too."""
 
 
 @define(eq=False)
@@ -96,6 +101,8 @@ class Session:
     appended_to: Path | None = None  # the last APPEND found it, so the next need not
     supplied: Path | None = None  # a name in the command, if it was normalized
     decoded: Any = None  # the part that BINARY read last (cmd.fetch_binary)
+    urls: UrlAccess | None = None  # authorizes URLs (RFC 4467)
+    _remarks: list[bytes] = field(factory=list)
     _looked_at: float = 0.0
     _keywords: Flags = frozenset()  # told in FLAGS
     _unwatch: Callable[[], None] | None = None
@@ -147,13 +154,19 @@ class Session:
             append_limit=self.config.message_octets,
             message_limit=self.config.messages_per_command,
             compress=self.config.compress,
-            missing=NOTHING if self.login is None else missing(self.login.account),
+            missing=self._missing(),
         )
+
+    def _missing(self) -> frozenset[str]:
+        """Capabilities that cannot be given to this login."""
+        if self.login is None:
+            return NOTHING
+        found = missing(self.login.account)
+        return found if self.urls is not None else found | URLS
 
     def offers(self, name: str) -> bool:
         """True if the account of this login can give the capability."""
-        login = self.login
-        return login is not None and name not in missing(login.account)
+        return self.login is not None and name not in self._missing()
 
     def capabilities(self) -> bytes:
         return capabilities(self.situation())
@@ -216,6 +229,11 @@ class Session:
         late = self.connection.now() - self._looked_at >= self.config.poll_s
         return self.selected is not None and (self.stale or late)
 
+    def remark(self, line: bytes) -> None:
+        """An untagged line of another session's doing, told when it may be."""
+        self._remarks.append(line)
+        self._changed(0)
+
     async def look(self) -> None:
         """Learn what happened in the selected mailbox; raises MailboxDeleted."""
         mailbox, selected = self.open
@@ -245,6 +263,9 @@ class Session:
     def tell(self, row: CommandRow | None) -> None:
         """Put what was learned and may be told behind this command (None: behind none,
         in IDLE or as NOTIFY lets it)."""
+        remarks, self._remarks = self._remarks, []
+        for remark in remarks:
+            self.put(remark)
         if self.selected is None:
             return
         expunge, new, flags = self._may_tell(row)

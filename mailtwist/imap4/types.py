@@ -21,6 +21,7 @@ from .types_append import Append
 from .types_events import CancelUpdate, Notify, UidBatches
 from .types_kept import FetchEmailId, FetchPreview, FetchSaveDate, FetchThreadId
 from .types_search import PartialRange, Search, Sort, Thread
+from .types_urlauth import UrlCommand
 
 # -- any state --------------------------------------------------------------------
 
@@ -478,6 +479,7 @@ Command = (
     | Store
     | Copy
     | Move
+    | UrlCommand
     | CancelUpdate
     | UidBatches
     | Notify

@@ -40,6 +40,7 @@ from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
 from .tls import AskingTls, renewal_watch, server_tls
+from .urls import url_access
 
 log = Logger("mailtwist")
 
@@ -152,6 +153,13 @@ class MailService(MultiService):
             kept = tuple(domain.name.lstrip(".") for domain in config.relay_domain)
             restrictions = evolve(restrictions, etrn_domains=kept)
         rates = Rates(restrictions, self._reactor.seconds)
+        urls = url_access(
+            config,
+            self.hostname,
+            self.auth.directory,
+            self.store,
+            self._reactor.seconds,
+        )
         for mode in ("starttls", "implicit", "none"):
             shared: dict[str, Any] = {
                 "reactor": self._reactor,
@@ -176,7 +184,7 @@ class MailService(MultiService):
             made["pop3", mode] = POP3Factory(
                 config=config.pop3, maildrops=maildrops, **shared
             )
-            made["imap4", mode] = IMAP4Factory(config=config.imap4, **shared)
+            made["imap4", mode] = IMAP4Factory(config=config.imap4, urls=urls, **shared)
         for factory in made.values():
             count_sessions(factory, self.gate)
         return made

@@ -135,6 +135,7 @@ class Room:
     config: Imap4 = field(factory=Imap4)
     account: Account = ANN
     tls: object = None
+    urls: object = None
     clock: Clock = field(factory=Clock)
     store: MemoryStore = field(init=False)
     accounts: Accounts = field(init=False)
@@ -149,6 +150,7 @@ class Room:
             hostname="mail.example.test",
             authenticator=self.accounts,
             tls=self.tls,
+            urls=self.urls,
         )
 
     def settle(self):

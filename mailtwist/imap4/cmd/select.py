@@ -11,6 +11,7 @@ from ..session import Session
 from ..types import Close, Examine, Select, Unselect
 from .earlier import check_enabled, resync
 from .list import mailbox_line
+from .urlauth import URLMECH
 
 
 async def select(session: Session, command: Select | Examine) -> Answer:
@@ -61,6 +62,8 @@ async def select(session: Session, command: Select | Examine) -> Answer:
         told = mailbox_id(mailbox.object_id)
         session.put(b"* OK [MAILBOXID (%b)] Its object id\r\n" % told)
     session.put(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % found.highest_modseq)
+    if session.offers("URLAUTH"):
+        session.put(b"* OK [%b] For URLs of its messages\r\n" % URLMECH)
     session.put(listed)
     if command.resync is not None:
         await resync(session, command.resync)

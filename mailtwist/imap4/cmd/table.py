@@ -10,6 +10,7 @@ from ..response import Answer
 from ..session import Session
 from ..types_events import CancelUpdate, Notify, UidBatches
 from ..types_search import Search, Sort, Thread
+from ..types_urlauth import GenUrlAuth, ResetKey, UrlFetch
 from . import (
     auth,
     context,
@@ -25,6 +26,7 @@ from . import (
     select,
     sort,
     store,
+    urlauth,
 )
 
 # None: the command goes on, and another event ends it (IDLE).
@@ -67,4 +69,7 @@ HANDLERS: dict[type[Any], Handler] = {
     CancelUpdate: context.cancel_update,
     UidBatches: limit.uidbatches,
     Notify: notify.notify,
+    GenUrlAuth: urlauth.gen_url_auth,
+    UrlFetch: urlauth.url_fetch,
+    ResetKey: urlauth.reset_key,
 }
