@@ -95,14 +95,14 @@ class CheckerChain:
         return Deferred.fromCoroutine(self._avatar_id(credentials))
 
     def scram_everywhere(self, door: Door) -> bool:
-        """True if every source that a login at this door may need has keys.
+        """True if every source that a login at this door may need has keys, and there
+        is one.
 
         A client takes the strongest mechanism that is offered: one that cannot judge
         half of the accounts would lock them out."""
-        return all(
-            IScramCredentials in source.credential_interfaces
-            for source in self.sources
-            if source.open_to(door)
+        asked = [source for source in self.sources if source.open_to(door)]
+        return bool(asked) and all(
+            IScramCredentials in source.credential_interfaces for source in asked
         )
 
     # -- who is it ------------------------------------------------------------

@@ -66,6 +66,10 @@ class Peer:
     listener: str = ""
     channel: TlsChannel | None = field(default=None, eq=False, repr=False)
 
+    @property
+    def door(self) -> Door:
+        return Door(self.protocol, self.listener, self.address)
+
 
 @frozen
 class Login:
@@ -95,8 +99,9 @@ class Voucher(Protocol):
 class Authenticator:
     """Carries passwords and SASL exchanges to the portal, slowed by the throttle.
 
-    `offers` tells what the sources can verify now: it is asked for "secret" (APOP and
-    the digests) and for the names of mechanisms that do not show the password.
+    `offers` tells what the sources that a door asks can verify now: it is asked for
+    "secret" (APOP and the digests) and for the names of mechanisms that do not show the
+    password.
     `vouchers` are the mechanisms that need no source's word, by their names.
     """
 
@@ -107,7 +112,7 @@ class Authenticator:
         config: Auth,
         reactor: Any,
         hostname: str,
-        offers: Callable[[str], bool],
+        offers: Callable[[str, Door], bool],
         vouchers: Mapping[str, Voucher] | None = None,
     ) -> None:
         self._portal, self._throttle, self._config = portal, throttle, config
@@ -120,9 +125,10 @@ class Authenticator:
         """True if a password may cross this connection in clear."""
         return tls or self._config.plaintext_without_tls
 
-    def apop(self) -> bool:
-        """True if any account could answer APOP."""
-        return self._listed(IUsernameHashedPassword) and self._offers("secret")
+    def apop(self, peer: Peer) -> bool:
+        """True if any account that may come in here could answer APOP."""
+        kept = self._listed(IUsernameHashedPassword)
+        return kept and self._offers("secret", peer.door)
 
     def mechanisms(self, peer: Peer) -> tuple[str, ...]:
         """SASL mechanisms for a connection in this state, strongest first."""
@@ -140,8 +146,8 @@ class Authenticator:
             if mechanism.name.endswith(PLUS) and self._bindings(peer) is None:
                 return False
             keys = mechanism.name.removesuffix(PLUS)
-            return self._listed(IScramCredentials) and self._offers(keys)
-        return self.apop() and self._offers(mechanism.name)
+            return self._listed(IScramCredentials) and self._offers(keys, peer.door)
+        return self.apop(peer) and self._offers(mechanism.name, peer.door)
 
     def _bindings(self, peer: Peer) -> Bindings | None:
         """The channel bindings of this connection, if they are offered."""
@@ -307,8 +313,7 @@ class Authenticator:
         credentials: Any = None
         waited = 0.0
         try:
-            door = Door(peer.protocol, peer.listener, peer.address)
-            credentials = evolve(await exchange(), door=door)
+            credentials = evolve(await exchange(), door=peer.door)
             name = credentials.username
             user = name.decode() if isinstance(name, bytes) else name
             key = login_key(user)

@@ -143,14 +143,16 @@ async def explained(
         f"{one.source.called} has passwords that its keys cannot judge (imported ones "
         "not used yet, application passwords)"
         for one in auth.sources
-        if one.parts.lacks_keys()
+        if one.open_to(door) and one.parts.lacks_keys()
     ]
     for one in auth.sources:
         checker = one.checker
         if checker is None or IScramCredentials in checker.credential_interfaces:
             continue
-        if checker.open_to(Door()):
-            notes.append(f"SCRAM is not offered: source {checker.name} has no keys")
+        if checker.open_to(door):
+            notes.append(
+                f"SCRAM is not offered here: source {checker.name} has no keys"
+            )
     address = address_of(who, default)
     return Explained(
         user,
@@ -281,7 +283,7 @@ def offered(auth: Auth, config: Config, door: Door, *, tls: bool) -> tuple[str, 
     if tls and config.auth.channel_binding:
         bound = [f"{one}-PLUS" for one in names if one.startswith("SCRAM-")]
         names = bound + names
-    if door.protocol == "pop3" and auth.authenticator.apop():
+    if door.protocol == "pop3" and auth.authenticator.apop(peer):
         names.append("APOP")
     if auth.authenticator.plaintext(tls=tls):
         names += {"pop3": ["USER and PASS"], "imap4": ["LOGIN command"]}.get(

@@ -47,7 +47,7 @@ def serve(config: Config, folder: Path, reactor: Any) -> None:
         config.auth,
         reactor,
         hostname,
-        lambda what: False,
+        lambda what, door: False,
     )
     factory = SMTPFactory(
         reactor=reactor,

@@ -75,7 +75,7 @@ class POP3Server(Protocol):
             self.listener,
             TlsChannel(self.transport) if tls else None,
         )
-        timestamp = self._factory.timestamp()
+        timestamp = self._factory.timestamp(peer)
         stalled_s = min(STALLED_S, self._config.idle_s)
         self._out = Outflow(self.transport, self._reactor, stalled_s, self._stalled)
         self._session = Session(
@@ -310,9 +310,9 @@ class POP3Factory(Factory):
     def buildProtocol(self, addr: object) -> POP3Server:
         return POP3Server(self)
 
-    def timestamp(self) -> bytes:
+    def timestamp(self, peer: Peer) -> bytes:
         """The greeting's msg-id (RFC 1939 §7), never one twice; b"" without APOP."""
-        if not self.authenticator.apop():
+        if not self.authenticator.apop(peer):
             return b""
         return f"<{secrets.token_hex(16)}@{self.hostname}>".encode()
 

@@ -139,14 +139,15 @@ def build_auth(
     )
     portal = Portal(realm, [chain])
 
-    def offers(what: str) -> bool:
-        if what == "secret":
-            return any(one.parts.keeps_secrets() for one in sources)
+    def offers(what: str, door: Door) -> bool:
         if what == "DIGEST-MD5":
             return config.auth.digest_md5
+        asked = [one.parts for one in sources if one.open_to(door)]
+        if what == "secret":
+            return any(parts.keeps_secrets() for parts in asked)
         if what.startswith("SCRAM-") and not (
-            chain.scram_everywhere(Door())
-            and not any(one.parts.hides_scram() for one in sources)
+            chain.scram_everywhere(door)
+            and not any(parts.hides_scram() for parts in asked)
         ):
             return False
         return what != "SCRAM-SHA-1" or config.auth.scram_sha1

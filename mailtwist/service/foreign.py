@@ -66,7 +66,7 @@ class ForeignServers:
             self._auth,
             self._reactor,
             self._hostname,
-            DIGESTS.__contains__,
+            lambda what, door: what in DIGESTS,
         )
         return {
             "reactor": self._reactor,

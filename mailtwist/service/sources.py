@@ -15,6 +15,7 @@ from ..auth.checkers.saslauthd import SaslauthdChecker
 from ..auth.checkers.stored import StoredChecker
 from ..auth.checkers.system import SystemChecker
 from ..auth.checkers.userdb import UserDbChecker
+from ..auth.credentials import Door
 from ..config.model import Config
 from ..config.source import Source
 from ..directory.asked import AskedDirectory
@@ -67,6 +68,10 @@ class BuiltSource:
     health: Health
     checker: SourceChecker | None
     directory: SourceDirectory | None
+
+    def open_to(self, door: Door) -> bool:
+        """True if logins at this door ask it."""
+        return self.checker is not None and self.checker.open_to(door)
 
 
 Builder = Callable[[Any, Config, Source, Open], Parts]

@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.throttle import Throttle
 from mailtwist.config.model import Auth
+from mailtwist.config.source import Source
 from mailtwist.directory.userdb import UserDb
 from mailtwist.errors import (
     AuthFailed,
@@ -99,7 +100,7 @@ class OfferTests(RoomTestCase):
         self.assertEqual(self.door.mechanisms(CLEAR), ("SCRAM-SHA-256", "CRAM-MD5"))
         self.assertTrue(self.door.plaintext(tls=True))
         self.assertFalse(self.door.plaintext(tls=False))
-        self.assertTrue(self.door.apop())
+        self.assertTrue(self.door.apop(TLS))
 
     async def test_what_is_not_offered_is_refused(self):
         converse = answering()
@@ -118,23 +119,61 @@ class OfferTests(RoomTestCase):
         )
 
 
+class DoorOfferTests(TestCase):
+    """Only sources that a door asks count for what is offered there."""
+
+    def setUp(self):
+        folder = self.mktemp()
+        self.config = configured(folder, plaintext_without_tls=False)
+        added(self.config, ANN, keep_secret=True)
+        path = f"{folder}/users"
+        with open(path, "w") as file:
+            file.write("bob@example.test:{PLAIN}x::::::\n")
+        self.hashes = {"kind": "passwd_file", "path": path}
+
+    def offered(self, userdb, hashes, **where):
+        """True for (SCRAM, digests) at the door."""
+        sources = (Source(kind="userdb", **userdb), Source(**self.hashes, **hashes))
+        auth = built(self, evolve(self.config, source=sources), reactor)
+        peer = evolve(CLEAR, **where)
+        names = auth.authenticator.mechanisms(peer)
+        self.assertEqual(auth.authenticator.apop(peer), "CRAM-MD5" in names)
+        return "SCRAM-SHA-256" in names, "CRAM-MD5" in names
+
+    def test_a_source_without_keys_hides_SCRAM_where_it_is_asked_only(self):
+        pop3, inside = {"protocols": ("pop3",)}, {"listeners": ("inside",)}
+        for userdb, hashes, where, want in [
+            ({}, {}, {"protocol": "imap4"}, (False, True)),
+            ({}, pop3, {"protocol": "pop3"}, (False, True)),
+            ({}, pop3, {"protocol": "imap4"}, (True, True)),
+            ({}, inside, {"listener": "inside"}, (False, True)),
+            ({}, inside, {"listener": "outside"}, (True, True)),
+            ({}, inside, {}, (True, True)),
+            ({}, {"logins": False}, {}, (True, True)),
+            (pop3, {}, {"protocol": "imap4"}, (False, False)),
+            (pop3, pop3, {"protocol": "imap4"}, (False, False)),
+        ]:
+            told = (userdb, hashes, where)
+            self.assertEqual(self.offered(userdb, hashes, **where), want, told)
+
+
 class NoSecretOfferTests(TestCase):
     async def test_digests_are_offered_once_an_account_keeps_its_secret(self):
         config = configured(self.mktemp())
         added(config, "bob@example.test")
         auth = built(self, config, reactor)
-        self.assertFalse(auth.authenticator.apop())
+        self.assertFalse(auth.authenticator.apop(TLS))
         self.assertNotIn("CRAM-MD5", auth.authenticator.mechanisms(TLS))
         added(config, ANN, keep_secret=True)
         auth.sources[0].parts.directory._looked_at = float(
             "-inf"
         )  # a quarter of a second later
-        self.assertTrue(auth.authenticator.apop())
+        self.assertTrue(auth.authenticator.apop(TLS))
         self.assertIn("CRAM-MD5", auth.authenticator.mechanisms(TLS))
 
     def test_no_database_offers_no_digests(self):
         auth = built(self, configured(self.mktemp()), reactor)
-        self.assertFalse(auth.authenticator.apop())
+        self.assertFalse(auth.authenticator.apop(TLS))
 
     def test_plaintext_without_TLS_if_configured(self):
         config = configured(self.mktemp(), plaintext_without_tls=True)

@@ -94,7 +94,7 @@ class World:
             auth,
             reactor,
             "mx.example.test",
-            lambda what: what in ("secret", "CRAM-MD5") and self.secrets,
+            lambda what, door: what in ("secret", "CRAM-MD5") and self.secrets,
         )
         self.factory = POP3Factory(
             reactor=reactor,
