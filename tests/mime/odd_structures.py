@@ -195,7 +195,7 @@ STRUCTURES = [
         b"Content-Transfer-Encoding: (c) BASE64 (d)\nContent-Language: (c) en , de\n\n",
         b'("text" "plain" ("charset" "us-ascii") NIL NIL "base64" 0 0 '
         b'NIL NIL ("en" "de") NIL)',
-        "comments in other fields (RFC 2045 §6.1, RFC 3282 §2)",
+        "comments in other fields (RFC 2045 §6.1)",
     ),
     (
         b"Content-Type: text/html\nContent-Type: image/gif\n\nx",
@@ -207,6 +207,6 @@ STRUCTURES = [
         b' modification-date="Wed, 12 Feb 1997 16:29:51 -0500";\n size=7\n\n',
         b'(%b 0 0 NIL ("attachment" ("modification-date" '
         b'"Wed, 12 Feb 1997 16:29:51 -0500" "size" "7")) NIL NIL)' % PLAIN,
-        "RFC 2183 §2: what a disposition tells of a file",
+        "what a disposition tells of a file",
     ),
 ]
