@@ -80,6 +80,8 @@ _NEXT: dict[str, tuple[State, State | None]] = {
     "LOGOUT": (State.LOGOUT, None),
 }
 
+NOTHING_ENABLED: frozenset[str] = frozenset()  # one for all idle sessions
+
 
 class IMAP4Engine:
     """Octets to events, answers to octets; holds the state of RFC 3501 §3.
@@ -97,7 +99,7 @@ class IMAP4Engine:
         state: State = State.NOT_AUTHENTICATED,
     ) -> None:
         self.config, self.tls, self.state, self.bads = config, tls, state, 0
-        self.enabled: set[str] = set()
+        self.enabled = NOTHING_ENABLED
         self._framer = CommandFramer(config)
         self._mode = _Mode.COMMANDS
         self._open: Event | None = None  # waits for an answer
@@ -344,7 +346,7 @@ class IMAP4Engine:
             self.tls = True
             self._framer.drop()
         if name == "UNAUTHENTICATE" and kind is Kind.OK:
-            self.enabled.clear()
+            self.enabled = NOTHING_ENABLED
         after_ok, after_no = _NEXT.get(name, (self.state, None))
         if kind is Kind.OK:
             self.state = after_ok

@@ -17,6 +17,8 @@ from ..mailbox.model import Changes, MessageRows
 from ..seqset import STAR, SequenceSet
 from .response import flag_list
 
+_NOBODY: frozenset[int] = frozenset()  # one for all, as each would take 216 octets
+
 
 class Selected:
     """One session's view.
@@ -26,6 +28,23 @@ class Selected:
     it.  `read_only`: opened by EXAMINE.  `uid_only`: the client is told no message
     number (RFC 9586).
     """
+
+    __slots__ = (  # as there are thousands of idle sessions
+        "_changed",
+        "_last_uid",
+        "_new",
+        "_recent",
+        "_told",
+        "_told_recent",
+        "_vanished",
+        "highest_modseq",
+        "own",
+        "read_only",
+        "saved",
+        "touched",
+        "uid_only",
+        "uids",
+    )
 
     def __init__(
         self,
@@ -41,7 +60,7 @@ class Selected:
         self.highest_modseq, self.read_only = highest_modseq, read_only
         self._last_uid = self.uids[-1] if self.uids else 0  # highest ever learned
         self._new: list[int] = []  # beyond the view, not yet told by EXISTS
-        self._vanished: set[int] = set()  # in the view, not yet told by EXPUNGE
+        self._vanished = _NOBODY  # in the view, not yet told by EXPUNGE
         self._changed: dict[int, tuple[Flags, int]] = {}  # not yet told by FETCH
         self._told: dict[int, int] = {}  # UID: MODSEQ the client has the flags of
         self._recent: list[tuple[int, int]] = []  # disjoint ranges, ascending
@@ -49,7 +68,7 @@ class Selected:
             self._add_recent(recent_from)
         self._told_recent = self.recent
         # Made by this session, and not yet told where NOTIFY or a context would.
-        self.own: frozenset[int] = frozenset()
+        self.own = _NOBODY
         self.touched: set[int] | None = None  # new or changed, if somebody asks
         self.saved: list[int] = []  # UIDs of the last SEARCH with SAVE (RFC 5182 §2.1)
 
@@ -139,7 +158,7 @@ class Selected:
     @property
     def vanished(self) -> frozenset[int]:
         """UIDs of the view that are gone, while EXPUNGE could not be told yet."""
-        return frozenset(self._vanished)
+        return self._vanished
 
     # -- what happens ---------------------------------------------------------------
 
@@ -181,11 +200,11 @@ class Selected:
         gone = set(uids)
         if self._new:
             self._new = [uid for uid in self._new if uid not in gone]
+        gone = {uid for uid in gone if self.number_of(uid)}
+        self._vanished |= gone
         for uid in gone:
-            if self.number_of(uid):
-                self._vanished.add(uid)
-                self._changed.pop(uid, None)
-                self._told.pop(uid, None)
+            self._changed.pop(uid, None)
+            self._told.pop(uid, None)
 
     def told(self, rows: MessageRows, *, silent: bool = False) -> None:
         """The client was told the flags in `rows` (by the answers of STORE, FETCH).
@@ -269,7 +288,7 @@ class Selected:
 
     def _tell_expunged(self, vanished: bool) -> list[bytes]:
         """From the highest number down, so that no line moves the number of another."""
-        gone, self._vanished = self._vanished, set()
+        gone, self._vanished = self._vanished, _NOBODY
         if vanished:
             self.uids = [uid for uid in self.uids if uid not in gone]
             return [b"* VANISHED %b\r\n" % SequenceSet.of_numbers(gone).encode()]

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
-from ..flags import SYSTEM, Flags
+from ..flags import NONE, SYSTEM, Flags
 from ..foreign import NOTHING, missing
 from ..mailbox.interfaces import IMailbox, IMailboxes
 from ..mailbox.model import Changes, Path
@@ -104,7 +104,7 @@ class Session:
     urls: UrlAccess | None = None  # authorizes URLs (RFC 4467)
     _remarks: list[bytes] = field(factory=list)
     _looked_at: float = 0.0
-    _keywords: Flags = frozenset()  # told in FLAGS
+    _keywords: Flags = NONE  # told in FLAGS
     _unwatch: Callable[[], None] | None = None
     _out: list[bytes] = field(factory=list)
     _held: int = 0
@@ -194,7 +194,7 @@ class Session:
         """No mailbox is selected any more."""
         mailbox, unwatch = self.mailbox, self._unwatch
         self.mailbox = self.selected = self._unwatch = self.decoded = None
-        self._keywords = frozenset()
+        self._keywords = NONE
         self.contexts.clear()
         if unwatch is not None:
             unwatch()
@@ -339,7 +339,7 @@ class Session:
         keywords = self._keywords.union(*set(found)).difference(SYSTEM)
         if self.selected is None or (not first and keywords == self._keywords):
             return
-        self._keywords = keywords
+        self._keywords = keywords or NONE
         told = flag_list(keywords.union(SYSTEM))
         kept = b"()" if self.selected.read_only else told[:-1] + b" \\*)"
         self.put(b"* FLAGS %b\r\n" % told)

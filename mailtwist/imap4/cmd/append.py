@@ -24,6 +24,7 @@ from ..response import Answer, append_uid, ok
 from ..session import Session
 from ..types_append import Append, MessageEnd, MessageStart, Step, TextPart, UrlPart
 from ..url_content import opened
+from .limit import check_count
 
 
 async def start(session: Session, command: Append, steps: tuple[Step, ...]) -> None:
@@ -136,6 +137,7 @@ async def end(session: Session, steps: tuple[Step, ...]) -> Answer:
         session.appending = None
         session.made(done.uid_validity, done.uids)
         return await _replaced_by(session, uid, done)
+    check_count(session, len(messages))
     done = await session.mailboxes.append(command.path, messages)
     session.appending, session.appended_to = None, command.path
     session.made(done.uid_validity, done.uids)

@@ -105,7 +105,7 @@ async def enable(session: Session, command: Enable) -> Answer:
     """ENABLE (RFC 5161 §3.1): what is unknown is left out."""
     names = enabled(command.capabilities, session.situation())
     session.put(untagged(b"ENABLED", *(name.encode() for name in names)))
-    session.engine.enabled.update(name.upper() for name in names)
+    session.engine.enabled |= {name.upper() for name in names}
     if "CONDSTORE" in names or "QRESYNC" in names:
         session.enable_condstore()
     session.qresync = session.qresync or "QRESYNC" in names

@@ -198,6 +198,11 @@ class AccountFiles:
             raise fault_of(fault) from fault
         return result
 
+    async def aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Run `work`, which only looks at folders, in a thread outside of turns."""
+        result: Result = await self._defer(work, *arguments)
+        return result
+
     @contextmanager
     def transaction(self, *lives: Live) -> Iterator[None]:
         """In a thread: a state transaction in which these are up to date."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = Logger()
 
 MOST_TOLD = 1000  # folders that the kernel is asked to tell of; others are polled
+MOST_SHARE = 20  # of the time, one part goes into looking at what must be polled
 SOON_S = 0.02  # what happens at a time is looked at together
 
 Changed = Callable[[Path | None], None]
@@ -59,7 +60,7 @@ class AccountWatch:
         self._ends: dict[str, list[Callable[[], None]]] = {}
         self._figures = Figures()
         self._state_stamp: tuple[int, ...] = ()
-        self._looked_s = 0.0
+        self._looked_s = self._look_s = 0.0  # when, and how long it took
         self._looking = self._again = False
         self._later: list[Any] = []
         self._all_told = False
@@ -119,7 +120,7 @@ class AccountWatch:
             poll.start(self._poll_s, now=False)
 
     def _tick(self) -> None:
-        every_s = RARELY_S if self._all_told else 0.0
+        every_s = RARELY_S if self._all_told else self._look_s * MOST_SHARE
         late = self._files.reactor.seconds() - self._looked_s >= every_s
         if late or self._stamp_of_state() != self._state_stamp:
             self._soon(0.0)
@@ -158,7 +159,9 @@ class AccountWatch:
         self._looked_s = files.reactor.seconds()
         first, before = not self._stamps, self._figures
         self._state_stamp = self._stamp_of_state()
-        stamps, figures = await files.turn(lambda: files.thread(self._seen, before))
+        figures = await files.turn(lambda: files.thread(self._read, before))
+        stamps = await files.aside(stamps_of, files.maildir)
+        self._look_s = files.reactor.seconds() - self._looked_s
         if not self._active:
             return
         old, self._stamps, self._figures = self._stamps, stamps, figures
@@ -189,8 +192,8 @@ class AccountWatch:
                     changed[path] = None
         return changed
 
-    def _seen(self, before: Figures) -> tuple[dict[str, Stamp], Figures]:
-        """In a thread: stamps of every folder, and what the state says."""
+    def _read(self, before: Figures) -> Figures:
+        """In a thread, in a turn: what the state says."""
         files = self._files
         folders.make(files.maildir, INBOX)  # so that there is a place for the state
         state = files.state
@@ -198,7 +201,7 @@ class AccountWatch:
         if version != before.version:
             subscribed = frozenset(state.subscriptions())
             before = Figures(version, state.modseqs(), subscribed)
-        return stamps_of(files.maildir), before
+        return before
 
     def _stamp_of_state(self) -> tuple[int, ...]:
         found: list[int] = []

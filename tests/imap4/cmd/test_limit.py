@@ -82,6 +82,14 @@ class LimitTests(SynchronousTestCase):
         )
         self.assertEqual(len(self.room.folder().messages), before)
 
+    def test_append_is_whole_or_not_at_all(self):
+        before = len(self.room.folder().messages)
+        one = b"{6+}\r\na: 1\r\n"
+        for count, answer in ((LIMIT, b"OK "), (LIMIT + 1, b"NO [MESSAGELIMIT 1000]")):
+            line = b"APPEND INBOX " + b" ".join([one] * count)
+            self.assertTrue(self.client.ask(line)[-1].startswith(answer), count)
+        self.assertEqual(len(self.room.folder().messages), before + LIMIT)
+
     def test_move_takes_the_newest(self):
         self.client.ask("CREATE There")
         *lines, answer = self.client.ask("MOVE 1:* There")

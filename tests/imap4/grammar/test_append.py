@@ -33,7 +33,7 @@ START = MessageStart()
 def said(line, *, utf8=False):
     """(command, its steps); raises the first fault."""
     engine = IMAP4Engine(SMALL, state=State.SELECTED)
-    engine.enabled.update({"UTF8=ACCEPT"} if utf8 else ())
+    engine.enabled = frozenset({"UTF8=ACCEPT"} if utf8 else ())
     engine.receive(b"t " + line + b"\r\n")
     command, steps = None, []
     while (event := engine.next_event()) is not None:
