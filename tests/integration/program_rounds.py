@@ -21,36 +21,29 @@ def swaks_round(daemon: Daemon, user: str, *options: str) -> None:
     )
 
 
-def curl_round(daemon: Daemon, user: str, *options: str) -> None:
+def curl_round(
+    daemon: Daemon, user: str, *options: object, env: dict[str, str] | None = None
+) -> None:
     """Mail sent and read over POP3 and IMAP by curl, logged in with `options`."""
-    port = daemon.port
+    port, env = daemon.port, env or {}
     run(
-        *(*CURL, f"smtp://127.0.0.1:{port('submission')}", *options),
+        *(*CURL, f"smtp://localhost:{port('submission')}", *options),
         *("--mail-from", user, "--mail-rcpt", user, "-T", "-"),
         said=message("By curl", sender=user),
+        env=env,
     )
     for url in (
-        f"pop3://127.0.0.1:{port('pop3')}/1",
-        f"imap://127.0.0.1:{port('imap')}/INBOX;MAILINDEX=1",
+        f"pop3://localhost:{port('pop3')}/1",
+        f"imap://localhost:{port('imap')}/INBOX;MAILINDEX=1",
     ):
-        _, said = run(*CURL, url, *options)
+        _, said = run(*CURL, url, *options, env=env)
         assert "Subject: By curl" in said, said
 
 
-def mutt_round(
-    daemon: Daemon,
-    user: str,
-    mechanism: str,
-    home: Path,
-    settings: dict[str, str],
-    env: dict[str, str] | None = None,
-) -> None:
-    """mutt that sends itself a message, and reads it over IMAP and POP3.
-
-    Each login is in the log as one by `mechanism`."""
-    port, log = daemon.port, daemon.log
+def muttrc(daemon: Daemon, user: str, home: Path, settings: dict[str, str]) -> Path:
+    """A file of mutt's that makes it a client of this user's, with `settings`."""
     settings = {
-        "smtp_url": f"smtp://{user}@localhost:{port('submission')}/",
+        "smtp_url": f"smtp://{user}@localhost:{daemon.port('submission')}/",
         "imap_user": user,
         "pop_user": user,
         "certificate_file": f"{daemon.folder}/data/tls/self-signed.crt",
@@ -64,8 +57,31 @@ def mutt_round(
         "tmpdir": str(home),
         **settings,
     }
-    rc = home / "muttrc"
-    rc.write_text("".join(f'set {k}="{v}"\n' for k, v in settings.items()))
+    path = home / "muttrc"
+    path.write_text("".join(f'set {k}="{v}"\n' for k, v in settings.items()))
+    return path
+
+
+def mutt_urls(daemon: Daemon) -> dict[str, str]:
+    """Where the mail is, by the log's name of the protocol."""
+    return {
+        "imap4": f"imap://localhost:{daemon.port('imap')}/INBOX",
+        "pop3": f"pop://localhost:{daemon.port('pop3')}",
+    }
+
+
+def mutt_round(
+    daemon: Daemon,
+    user: str,
+    mechanism: str,
+    home: Path,
+    settings: dict[str, str],
+    env: dict[str, str] | None = None,
+) -> None:
+    """mutt that sends itself a message, and reads it over IMAP and POP3.
+
+    Each login is in the log as one by `mechanism`."""
+    log, rc = daemon.log, muttrc(daemon, user, home, settings)
     words, env = ("mutt", "-n", "-F", rc), {"HOME": str(home), **(env or {})}
     said = f"{user} by {mechanism}"
     before = log.read_text().count(said)
@@ -75,10 +91,7 @@ def mutt_round(
 
     run(*words, "-s", "By mutt", user, said="Hello.\n", env=env)
     logged_in(1)
-    for number, url in enumerate(
-        (f"imap://localhost:{port('imap')}/INBOX", f"pop://localhost:{port('pop3')}"),
-        2,
-    ):
+    for number, url in enumerate(mutt_urls(daemon).values(), 2):
         with Terminal(*words, "-f", url, env=env, cwd=home) as terminal:
             terminal.wait_for("By mutt")
             terminal.keys("q")
