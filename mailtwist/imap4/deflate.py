@@ -1,4 +1,5 @@
-"""Both directions of COMPRESS=DEFLATE (RFC 4978): raw DEFLATE, flushed per write.
+"""Both directions of COMPRESS=DEFLATE (RFC 4978): raw DEFLATE (RFC 1951),
+flushed per write.
 
 What is written can be read at once.  What comes in is given out in bounded pieces, so
 that a small piece of input that stands for a very large one costs its sender only.

@@ -11,8 +11,9 @@ from zope.interface import implementer
 from ..errors import MailboxFault, NoSuchMailbox
 from ..flags import NONE
 from ..foreign import IUniqueIds
+from ..mime.index import index
 from .foreign_asked import asked, cut, with_crlf
-from .model import INBOX, Expunged, MessageRows, Path, Range
+from .model import INBOX, Column, Expunged, MessageRows, Path, Range
 
 
 async def has_unique_ids(avatar: Any) -> bool:
@@ -71,6 +72,19 @@ class ForeignMaildrop:
 
     async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
         return [await self._cut(each) for each in ranges]
+
+    async def rendered(
+        self, uids: Sequence[int], columns: Sequence[Column]
+    ) -> list[tuple[bytes, ...] | None]:
+        found: list[tuple[bytes, ...] | None] = []
+        for uid in uids:
+            octets = await self._cut(Range(uid))
+            if octets is None:
+                found.append(None)
+            else:
+                known = index(octets)
+                found.append(tuple(known.get(column, b"") for column in columns))
+        return found
 
     async def _cut(self, wanted: Range) -> bytes | None:
         if self._at is None or self._at[0] != wanted.uid:

@@ -93,13 +93,17 @@ class Changes:
 
 class Column(Enum):
     """Rendered octets of messages: what the cache keeps (architecture: index, do not
-    parse again), and behind it what the state keeps, b"" if it is not known."""
+    parse again), and behind it what the state keeps, b"" if it is not known.
+
+    What the cache keeps is for clients that read UTF-8; SURROGATE has it for others.
+    """
 
     ENVELOPE = "envelope"  # the parenthesized list of RFC 3501 §7.4.2
     BODY = "body"  # BODY without extension data
     BODYSTRUCTURE = "bodystructure"
     FIELDS = "fields"  # octets of the header fields in mime.index.KEPT_FIELDS
     PARTS = "parts"  # mime.part.Part.encode(): the tree with its octet ranges
+    SURROGATE = "surrogate"  # mime.surrogate.Surrogate.encode(); b"" if all is ASCII
     PREVIEW = "preview"  # RFC 8970, in UTF-8; made when it is asked for first
     LAZY_PREVIEW = "lazy_preview"  # the same, or NO_PREVIEW if it would have to be made
     EMAIL_ID = "email_id"  # RFC 8474 §5.1, without the letter in front

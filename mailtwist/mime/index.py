@@ -7,6 +7,7 @@ from .header import joined, table
 from .parse import read
 from .slices import Buffer, Sliced, in_one_go
 from .structure import both, envelope_of
+from .surrogate import surrogate
 
 # Lower-case names of the fields that mail programs fetch for their lists of messages
 # and that filters and searches ask for, so that these never open the message file.
@@ -43,11 +44,13 @@ def indexed(buffer: Buffer) -> Sliced[dict[Column, bytes]]:
     """`index`, with pauses in a large message."""
     part, found = yield from read(buffer)
     kept = [raw for name, raw in found if name.lower() in KEPT_FIELDS]
-    body, bodystructure = yield from both(part, buffer)
+    body, bodystructure = yield from both(part, buffer, utf8=True)
+    shown = yield from surrogate(part, buffer, KEPT_FIELDS)
     return {
-        Column.ENVELOPE: envelope_of(table(found)),
+        Column.ENVELOPE: envelope_of(table(found), utf8=True),
         Column.BODY: body,
         Column.BODYSTRUCTURE: bodystructure,
         Column.FIELDS: joined(kept),
         Column.PARTS: part.encode(),
+        Column.SURROGATE: shown.encode() if shown else b"",
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from .header import Table, fields, table, unfold
-from .parameters import content_type, disposition, token
+from .parameters import Parameters, content_type, disposition, token
 from .part import Part
 from .slices import Buffer, Sliced, find, in_one_go
 
@@ -141,14 +141,6 @@ class _Parser:
                 children = (child,)
             else:
                 media_type, subtype = "application", "octet-stream"
-        encoding, described, language = "7bit", None, b""
-        if b"content-transfer-encoding" in values:
-            found = _TOKEN.search(_plain(values[b"content-transfer-encoding"][0]))
-            encoding = found[0].lower().decode("latin-1") if found else "7bit"
-        if b"content-disposition" in values:
-            described = disposition(values[b"content-disposition"][0])
-        if b"content-language" in values:
-            language = _plain(values[b"content-language"][0])
         body_end = max(start, limit)
         part = Part(
             (header[0], start - header[0]),
@@ -157,13 +149,7 @@ class _Parser:
             subtype,
             children,
             parameters,
-            encoding,
-            _first(values, b"content-id"),
-            _first(values, b"content-description"),
-            _first(values, b"content-md5"),
-            described,
-            tuple(_LANGUAGE.findall(language)),
-            _first(values, b"content-location"),
+            *_described(values),
         )
         return part, stop, limit
 
@@ -236,6 +222,60 @@ class _Parser:
                 if found:
                     stop, limit = found[0], self._trimmed(start, found[0])
         return stop, limit
+
+
+_Described = tuple[
+    str,
+    bytes | None,
+    bytes | None,
+    bytes | None,
+    tuple[bytes, Parameters] | None,
+    tuple[bytes, ...],
+    bytes | None,
+]
+
+
+def _described(values: Table) -> _Described:
+    """The fields of a Part from `encoding` on."""
+    encoding, described, language = "7bit", None, b""
+    if b"content-transfer-encoding" in values:
+        found = _TOKEN.search(_plain(values[b"content-transfer-encoding"][0]))
+        encoding = found[0].lower().decode("latin-1") if found else "7bit"
+    if b"content-disposition" in values:
+        described = disposition(values[b"content-disposition"][0])
+    if b"content-language" in values:
+        language = _plain(values[b"content-language"][0])
+    return (
+        encoding,
+        _first(values, b"content-id"),
+        _first(values, b"content-description"),
+        _first(values, b"content-md5"),
+        described,
+        tuple(_LANGUAGE.findall(language)),
+        _first(values, b"content-location"),
+    )
+
+
+def with_header(
+    part: Part,
+    header: bytes,
+    places: tuple[tuple[int, int], tuple[int, int]],
+    children: tuple[Part, ...],
+) -> Part:
+    """A part of the same kind as `part`, as another header describes it."""
+    values = table(fields(header[:MOST_HEADER]))
+    typed = None
+    if b"content-type" in values:
+        typed = content_type(values[b"content-type"][0])
+    return Part(
+        places[0],
+        places[1],
+        part.media_type,
+        part.subtype,
+        children,
+        typed[2] if typed else (),
+        *_described(values),
+    )
 
 
 def _plain(value: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """ENVELOPE, BODY and BODYSTRUCTURE as FETCH answers them (RFC 3501 §7.4.2).
 
 Quoted strings where the grammar allows, else literals; 8-bit octets of a header go out
-as they stand, in a literal.  NUL has no form in IMAP and becomes U+FFFD.
+as they stand, in a literal, or quoted if they are UTF-8 and `utf8` says that the client
+reads that (RFC 6855 §3).  NUL has no form in IMAP and becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -20,42 +21,51 @@ _MOST_QUOTED = 4096  # octets; longer strings are literals
 _CHARSET = (b"charset", b"charset*")
 
 
-def string(octets: bytes) -> bytes:
+def string(octets: bytes, utf8: bool = False) -> bytes:
     """string (RFC 3501 §9): quoted, or a literal."""
     if _NOT_QUOTED.search(octets) is None and len(octets) <= _MOST_QUOTED:
         return b'"%b"' % octets
     if b"\0" in octets:
         octets = octets.replace(b"\0", b"\xef\xbf\xbd")
-    if b"\r" not in octets and b"\n" not in octets and octets.isascii():
+    plain = octets.isascii() or (utf8 and _is_utf8(octets))
+    if plain and b"\r" not in octets and b"\n" not in octets:
         quoted = octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         if len(quoted) <= _MOST_QUOTED:
             return b'"%b"' % quoted
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
-def nstring(octets: bytes | None) -> bytes:
-    return b"NIL" if octets is None else string(octets)
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-def envelope(header_octets: bytes) -> bytes:
+def nstring(octets: bytes | None, utf8: bool = False) -> bytes:
+    return b"NIL" if octets is None else string(octets, utf8)
+
+
+def envelope(header_octets: bytes, utf8: bool = False) -> bytes:
     """The ENVELOPE list of a header."""
-    return envelope_of(table(fields(header_octets)))
+    return envelope_of(table(fields(header_octets)), utf8)
 
 
-def envelope_of(values: Table) -> bytes:
+def envelope_of(values: Table, utf8: bool = False) -> bytes:
     """The ENVELOPE list of a header as `header.table` gives it."""
-    sender = _list(values, b"from")
+    sender = _list(values, b"from", utf8)
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        _text(values, b"date"),
-        _text(values, b"subject"),
+        _text(values, b"date", utf8),
+        _text(values, b"subject", utf8),
         sender,
-        _list(values, b"sender", sender),
-        _list(values, b"reply-to", sender),
-        _list(values, b"to"),
-        _list(values, b"cc"),
-        _list(values, b"bcc"),
-        _text(values, b"in-reply-to"),
-        _text(values, b"message-id"),
+        _list(values, b"sender", utf8, sender),
+        _list(values, b"reply-to", utf8, sender),
+        _list(values, b"to", utf8),
+        _list(values, b"cc", utf8),
+        _list(values, b"bcc", utf8),
+        _text(values, b"in-reply-to", utf8),
+        _text(values, b"message-id", utf8),
     )
 
 
@@ -69,43 +79,45 @@ def bodystructure(part: Part, buffer: Buffer) -> bytes:
     return in_one_go(both(part, buffer))[1]
 
 
-def both(part: Part, buffer: Buffer) -> Sliced[tuple[bytes, bytes]]:
+def both(part: Part, buffer: Buffer, utf8: bool = False) -> Sliced[tuple[bytes, bytes]]:
     """(BODY, BODYSTRUCTURE), the lines counted once."""
-    writer = _Writer(buffer)
+    writer = Writer(buffer, utf8)
     yield from writer.count(part)
     return writer.list_of(part, extended=False), writer.list_of(part, extended=True)
 
 
-def _text(values: Table, name: bytes) -> bytes:
+def _text(values: Table, name: bytes, utf8: bool) -> bytes:
     found = values.get(name)
-    return string(unfold(found[0])) if found else b"NIL"
+    return string(unfold(found[0]), utf8) if found else b"NIL"
 
 
-def _list(values: Table, name: bytes, default: bytes = b"NIL") -> bytes:
+def _list(values: Table, name: bytes, utf8: bool, default: bytes = b"NIL") -> bytes:
     found = values.get(name)
     if not found:
         return default
     listed = addresses(found)
-    return b"(%b)" % b"".join(map(_address, listed)) if listed else default
+    if not listed:
+        return default
+    return b"(%b)" % b"".join([_address(one, utf8) for one in listed])
 
 
-def _address(address: Listed) -> bytes:
-    return b"(%b)" % b" ".join(map(nstring, address))
+def _address(address: Listed, utf8: bool) -> bytes:
+    return b"(%b)" % b" ".join([nstring(one, utf8) for one in address])
 
 
-def _pairs(parameters: Parameters) -> bytes:
+def _pairs(parameters: Parameters, utf8: bool) -> bytes:
     if not parameters:
         return b"NIL"
     return b"(%b)" % b" ".join(
-        [string(octets) for pair in parameters for octets in pair]
+        [string(octets, utf8) for pair in parameters for octets in pair]
     )
 
 
-class _Writer:
-    """Renders the parts of one message."""
+class Writer:
+    """Renders the parts of one message; `count` comes first."""
 
-    def __init__(self, buffer: Buffer) -> None:
-        self._buffer = buffer
+    def __init__(self, buffer: Buffer, utf8: bool = False) -> None:
+        self._buffer, self._utf8 = buffer, utf8
         self._line_ends: dict[int, int] = {}  # offset -> line ends before it
 
     def count(self, part: Part) -> Sliced[None]:
@@ -123,12 +135,18 @@ class _Writer:
                 total += yield from line_ends(self._buffer, last, at)
             ends[at], last = total, at
 
-    def _lines(self, part: Part) -> int:
+    def lines(self, part: Part) -> int:
         """Line ends in the body."""
         start, count = part.body
         return self._line_ends[start + count] - self._line_ends[start]
 
+    def header(self, part: Part) -> bytes:
+        """As much of the header as is looked at."""
+        start, count = part.header
+        return self._buffer[start : start + min(count, MOST_HEADER)]
+
     def list_of(self, part: Part, *, extended: bool) -> bytes:
+        utf8 = self._utf8
         if part.multipart:
             inner = b"".join(
                 [self.list_of(child, extended=extended) for child in part.children]
@@ -139,8 +157,8 @@ class _Writer:
             return b"(%b %b %b%b)" % (
                 inner,
                 subtype,
-                _pairs(part.parameters),
-                _extension(part),
+                _pairs(part.parameters, utf8),
+                _extension(part, utf8),
             )
         text = part.media_type == "text"
         parameters = part.parameters
@@ -149,39 +167,38 @@ class _Writer:
         basic = b"%b %b %b %b %b %b %d" % (
             string(part.media_type.encode("latin-1")),
             string(part.subtype.encode("latin-1")),
-            _pairs(parameters),
-            nstring(part.content_id),
-            nstring(part.description),
+            _pairs(parameters, utf8),
+            nstring(part.content_id, utf8),
+            nstring(part.description, utf8),
             string(part.encoding.encode("latin-1")),
             part.body[1],
         )
         if text:
-            basic += b" %d" % self._lines(part)
+            basic += b" %d" % self.lines(part)
         elif part.encapsulates and part.subtype == "rfc822":
             # RFC 3501's grammar has the envelope in message/rfc822 alone.
             child = part.children[0]
-            start, count = child.header
             basic += b" %b %b %d" % (
-                envelope(self._buffer[start : start + min(count, MOST_HEADER)]),
+                envelope(self.header(child), self._utf8),
                 self.list_of(child, extended=extended),
-                self._lines(part),
+                self.lines(part),
             )
         if not extended:
             return b"(%b)" % basic
-        return b"(%b %b%b)" % (basic, nstring(part.md5), _extension(part))
+        return b"(%b %b%b)" % (basic, nstring(part.md5, utf8), _extension(part, utf8))
 
 
-def _extension(part: Part) -> bytes:
+def _extension(part: Part, utf8: bool) -> bytes:
     """Disposition, language and location, with a space in front."""
     if part.disposition is None and not part.language and part.location is None:
         return b" NIL NIL NIL"
     described = b"NIL"
     if part.disposition:
         described = b"(%b %b)" % (
-            string(part.disposition[0]),
-            _pairs(part.disposition[1]),
+            string(part.disposition[0], utf8),
+            _pairs(part.disposition[1], utf8),
         )
     language = b"NIL"
     if part.language:
-        language = b"(%b)" % b" ".join(map(string, part.language))
-    return b" %b %b %b" % (described, language, nstring(part.location))
+        language = b"(%b)" % b" ".join([string(tag, utf8) for tag in part.language])
+    return b" %b %b %b" % (described, language, nstring(part.location, utf8))

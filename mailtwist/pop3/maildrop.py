@@ -19,7 +19,8 @@ from ..errors import (
 )
 from ..foreign import IUniqueIds
 from ..mailbox.model import Range
-from .text import DotStuffer, TopCutter, ascii_header
+from ..mailbox.shown import Shown
+from .text import DotStuffer, TopCutter
 
 CHUNK = 128 * 1024  # octets asked of the store at once while a message is sent
 TOP_CHUNK = 16 * 1024  # the first read for TOP: header and some lines, mostly
@@ -73,6 +74,7 @@ class Maildrop:
     ) -> None:
         """`ids` are unique ids that do not follow from the UIDs."""
         self.mailbox, self._ids = mailbox, ids
+        self._showing: Shown | None = None
         self.uids, self.sizes = uids, sizes
         self.count, self.octets = len(uids), sum(sizes)
         self.deleted: set[int] = set()  # message numbers
@@ -143,20 +145,23 @@ class Maildrop:
         MessageGone; an iterator that raises MessageGone ended in mid-message.
         """
         index = self.index(number)
-        first = await self._start(index, lines, pipelined)
+        if self._showing is None or self._showing.utf8 is not utf8:
+            self._showing = Shown(self.mailbox, utf8=utf8)
+        shown = self._showing
+        first = await self._start(shown, index, lines, pipelined)
         complete = len(first) < self._first_count(index, lines)
-        chunks = _Chunks(lines, utf8)
-        octets = chunks.first(first)
+        chunks = _Chunks(lines)
+        octets = chunks.next(first)
         if complete or chunks.done:
             return octets + chunks.end()
-        return self._rest(index, octets, len(first), chunks)
+        return self._rest(shown, index, octets, len(first), chunks)
 
     async def _rest(
-        self, index: int, octets: bytes, at: int, chunks: _Chunks
+        self, shown: Shown, index: int, octets: bytes, at: int, chunks: _Chunks
     ) -> AsyncIterator[bytes]:
         yield octets
         while not chunks.done:
-            found = await self.mailbox.octets([Range(self.uids[index], at, CHUNK)])
+            found = await shown.octets([Range(self.uids[index], at, CHUNK)])
             if found[0] is None:
                 raise MessageGone()
             at += len(found[0])
@@ -170,7 +175,9 @@ class Maildrop:
         most = CHUNK if lines is None or lines > 100 else TOP_CHUNK
         return min(self.sizes[index] + 1, most)
 
-    async def _start(self, index: int, lines: int | None, pipelined: bool) -> bytes:
+    async def _start(
+        self, shown: Shown, index: int, lines: int | None, pipelined: bool
+    ) -> bytes:
         """The first octets of a message, and of those that will be asked next."""
         in_order, self._last = index == self._last, index + 1
         if lines != self._ahead_lines:
@@ -184,8 +191,11 @@ class Maildrop:
         if in_order:
             most = MOST_AHEAD_PIPELINED if pipelined else MOST_AHEAD
             wanted += self._next(index, lines, most)
-        found = await self.mailbox.octets(
-            [Range(self.uids[i], 0, self._first_count(i, lines)) for i in wanted]
+        counts = [self._first_count(i, lines) for i in wanted]
+        whole = all(n > self.sizes[i] for n, i in zip(counts, wanted, strict=True))
+        reading = shown.messages if whole else shown.octets
+        found = await reading(
+            [Range(self.uids[i], 0, n) for n, i in zip(counts, wanted, strict=True)]
         )
         for i, octets in zip(wanted[1:], found[1:], strict=True):
             if octets is not None:
@@ -208,18 +218,15 @@ class Maildrop:
 
 
 class _Chunks:
-    """Cuts, stuffs and, for clients without UTF-8, encodes one message."""
+    """Cuts and stuffs one message."""
 
-    def __init__(self, lines: int | None, utf8: bool) -> None:
+    def __init__(self, lines: int | None) -> None:
         self._cutter = None if lines is None else TopCutter(lines)
-        self._stuffer, self._utf8 = DotStuffer(), utf8
+        self._stuffer = DotStuffer()
 
     @property
     def done(self) -> bool:
         return self._cutter is not None and self._cutter.done
-
-    def first(self, chunk: bytes) -> bytes:
-        return self.next(chunk if self._utf8 else ascii_header(chunk))
 
     def next(self, chunk: bytes) -> bytes:
         if self._cutter is not None:

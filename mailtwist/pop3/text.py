@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from binascii import b2a_base64
-
-_WORD = rb"[^\x00-\x20]*[\x80-\xff][^\x00-\x20]*"
-_WORD = rb"[\x21-\x7f]*[\x80-\xff][^\x00-\x20]*"  # a word with an octet over 127
-_WORDS = re.compile(rb"(?<![^\x00-\x20])" + _WORD + rb"(?: +" + _WORD + rb")*")
-_SPECIALS = b'"(),.:;<>@[\\]'
-MOST_ENCODED = 45  # octets in one encoded-word: 60 in base64, 75 with its frame
-
 
 class DotStuffer:
     """Dot-stuffing (RFC 1939 §3) that does not care where chunks are cut."""
@@ -75,42 +66,3 @@ class TopCutter:
             return start
         rest = chunk[start:].split(b"\n", self._left)[-1]
         return len(chunk) - len(rest)
-
-
-def ascii_header(octets: bytes) -> bytes:
-    """The beginning of a message with its header in ASCII (RFC 6856 §2.1).
-
-    Words of UTF-8 become encoded-words (RFC 2047), so that a client that did not ask
-    for UTF-8 can show them.  A header that is not UTF-8 stays as it is: it is old mail
-    with raw octets, which such clients know.  `octets` holds the whole header.
-    """
-    end = octets.find(b"\r\n\r\n")
-    header, rest = (octets, b"") if end < 0 else (octets[:end], octets[end:])
-    if header.isascii():
-        return octets
-    try:
-        header.decode()
-    except UnicodeDecodeError:
-        return octets
-    return _WORDS.sub(_encoded, header) + rest
-
-
-def _encoded(found: re.Match[bytes]) -> bytes:
-    """Encoded-words for a run of words; ASCII punctuation around them stays."""
-    run = found[0]
-    bare = run.strip(_SPECIALS)
-    start = run.index(bare)
-    words = []
-    text = bare.decode()
-    piece = b""
-    for character in text:
-        octets = character.encode()
-        if len(piece) + len(octets) > MOST_ENCODED:
-            words.append(piece)
-            piece = b""
-        piece += octets
-    words.append(piece)
-    encoded = b"\r\n ".join(
-        b"=?utf-8?B?" + b2a_base64(word, newline=False) + b"?=" for word in words
-    )
-    return run[:start] + encoded + run[start + len(bare) :]

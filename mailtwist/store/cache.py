@@ -18,7 +18,7 @@ from . import sqlite
 
 log = Logger()
 
-VERSION = 3  # of the rendering and the tables; what another version wrote is dropped
+VERSION = 4  # of the rendering and the tables; what another version wrote is dropped
 CHUNK = 500  # UIDs in one query; SQLite takes at most some thousand parameters
 PAGE_OCTETS = 8192
 
@@ -27,7 +27,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "structure": (Column.ENVELOPE, Column.BODYSTRUCTURE, Column.BODY),
     "fields": (Column.FIELDS, Column.PARTS),
     "previews": (Column.PREVIEW,),
+    "surrogates": (Column.SURROGATE,),
 }
+
+RARE = "surrogates"  # the last; empty octets for nearly all messages
 
 Result = TypeVar("Result")
 
@@ -117,16 +120,22 @@ class Cache:
             for table, held in TABLES.items()
         ]
         asked = [(table, some) for table, some in tables if some]
-        parts = [_read(db, table, some, first, uids) for table, some in asked]
+        parts = [
+            _read(db, table, some, first, uids, few=table == RARE and len(asked) > 1)
+            for table, some in asked
+        ]
         order = [column for _, some in asked for column in some]
         if len(parts) == 1 and order == list(columns):
             return parts[0]
         places = [order.index(column) for column in columns]
         found = {}
+        rare = parts.pop() if asked[-1][0] == RARE else None
         for uid, values in parts[0].items():
             try:
                 for more in parts[1:]:
                     values += more[uid]
+                if rare is not None:
+                    values += rare.get(uid, (b"",))
             except KeyError:
                 continue
             found[uid] = tuple([values[at] for at in places])
@@ -207,19 +216,23 @@ def _read(
     columns: Sequence[Column],
     first: int,
     uids: Sequence[int],
+    *,
+    few: bool = False,
 ) -> dict[int, tuple[bytes, ...]]:
+    """`few`: only what is not empty, as another table says which messages are there."""
     names = ", ".join(column.value for column in columns)
     select = f"SELECT key - {first}, {names} FROM {table} WHERE key"  # noqa: S608
+    more = f" AND {names} != x''" if few else ""
     low, high = min(uids), max(uids)
     if high - low < 4 * len(uids):  # dense: read the range, with what is between
         rows = db.execute(
-            f"{select} BETWEEN ? AND ?", (first + low, first + high)
+            f"{select} BETWEEN ? AND ?{more}", (first + low, first + high)
         ).fetchall()
         return {row[0]: row[1:] for row in rows}
     found: dict[int, tuple[bytes, ...]] = {}
     for start in range(0, len(uids), CHUNK):
         part = [first + uid for uid in uids[start : start + CHUNK]]
         marks = ",".join("?" * len(part))
-        rows = db.execute(f"{select} IN ({marks})", part).fetchall()
+        rows = db.execute(f"{select} IN ({marks}){more}", part).fetchall()
         found.update((row[0], row[1:]) for row in rows)
     return found

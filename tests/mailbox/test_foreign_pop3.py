@@ -13,7 +13,8 @@ from mailtwist.errors import MailboxFault, NoSuchMailbox
 from mailtwist.mailbox import foreign_asked
 from mailtwist.mailbox.foreign_asked import with_crlf
 from mailtwist.mailbox.foreign_pop3 import ForeignMaildrops, has_unique_ids
-from mailtwist.mailbox.model import INBOX, Range
+from mailtwist.mailbox.model import INBOX, Column, Range
+from mailtwist.mailbox.shown import Shown
 from mailtwist.pop3.maildrop import Maildrop
 
 
@@ -63,6 +64,13 @@ class MaildropTests(SynchronousTestCase):
         )
         self.assertEqual(found, [b"A: b\r\n\r\nc\r\n", b"on", b"\r\nc\r\n", None])
         self.result(mailbox.close())
+
+    def test_clients_without_utf8_get_surrogates_of_its_messages(self):
+        mailbox = self.opened(Drop("Subject: ä\n\nc\n".encode()))
+        found = self.result(Shown(mailbox, utf8=False).messages([Range(1, 0, 99)]))
+        self.assertEqual(found, [b"Subject: =?utf-8?B?w6Q=?=\r\n\r\nc\r\n"])
+        gone = self.result(mailbox.rendered([2], [Column.PARTS]))
+        self.assertEqual(gone, [None])
 
     def test_unique_ids_are_the_avatars(self):
         drop = Drop(b"a", b"b")

@@ -1,11 +1,8 @@
-from email import message_from_bytes
-from email.header import decode_header, make_header
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.pop3.text import DotStuffer, TopCutter, ascii_header
+from mailtwist.pop3.text import DotStuffer, TopCutter
 
 OCTETS = st.lists(st.sampled_from([b".", b"\r\n", b"a", b"\r", b"\r\n.", b"..", b" "]))
 MESSAGE = OCTETS.map(b"".join)
@@ -115,37 +112,3 @@ class TopTests(SynchronousTestCase):
         cutter = TopCutter(0)
         self.assertEqual(cutter.cut(b"a: b\r\n\r\nbody"), b"a: b\r\n\r\n")
         self.assertTrue(cutter.done)
-
-
-class AsciiHeaderTests(SynchronousTestCase):
-    def test_ASCII_stays(self):
-        message = b"Subject: x\r\n\r\n" + "Körper\r\n".encode()
-        self.assertIs(ascii_header(message), message)
-
-    def test_UTF8_words_become_encoded_words(self):
-        text = "Grüße aus Köln und so weiter " + "ä" * 100
-        message = f'Subject: {text}\r\nTo: "Jürgen" <j@x>\r\n\r\nKörper\r\n'.encode()
-        found = ascii_header(message)
-        header, _, body = found.partition(b"\r\n\r\n")
-        self.assertTrue(header.isascii())
-        self.assertTrue(all(len(row) < 150 for row in header.split(b"\r\n")))
-        self.assertEqual(body, "Körper\r\n".encode())
-        parsed = message_from_bytes(found)
-        self.assertEqual(str(make_header(decode_header(parsed["subject"]))), text)
-        self.assertIn("<j@x>", parsed["to"])
-
-    def test_a_header_of_raw_octets_stays(self):
-        message = b"Subject: Gr\xfc\xdfe\r\n\r\n"
-        self.assertIs(ascii_header(message), message)
-
-    def test_long_words_cost_no_quadratic_time(self):
-        message = b"X: " + b"a" * 200_000 + b"\r\nY: \xc3\xa4\r\n\r\n"
-        self.assertTrue(ascii_header(message).isascii())
-
-    @settings(max_examples=100, deadline=None)
-    @given(st.text(max_size=120))
-    def test_whatever_text_the_header_is_ASCII_then(self, text):
-        text = text.replace("\r", "").replace("\n", "")
-        found = ascii_header(f"Subject: {text}\r\n\r\n".encode())
-        self.assertTrue(found.isascii())
-        self.assertTrue(found.endswith(b"\r\n\r\n"))

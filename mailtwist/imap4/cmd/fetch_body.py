@@ -12,8 +12,8 @@ from attrs import evolve, frozen
 
 from ...errors import MailError, UnknownEncoding
 from ...flags import SEEN
-from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import Column, FlagAction, FlagChange, MessageRows, Range
+from ...mailbox.shown import Shown
 from ...mime.part import Part
 from ...mime.text import TransferDecoder
 from ..response import literal, literal8
@@ -107,7 +107,7 @@ async def _message(view: View, chunk: Chunk, at: int) -> Message:
     root = None if parts is None else Part.decode(parts)
     if root is None and size > BATCH_OCTETS:
         # A size in a file name may be wrong; that of a literal in pieces must not be.
-        root = await _parts(view.mailbox, uid)
+        root = await _parts(view.shown, uid)
     if root is not None:
         size = sum(root.body)
     wishes = [_wish(body, uid, root, size, rendered) for body in plan.bodies.values()]
@@ -135,8 +135,8 @@ def _wish(
     return b"%b %d" % (body.label, place[1]) if body.size else Range(uid, *place)
 
 
-async def _parts(mailbox: IMailbox, uid: int) -> Part | None:
-    (found,) = await mailbox.rendered([uid], [Column.PARTS])
+async def _parts(shown: Shown, uid: int) -> Part | None:
+    (found,) = await shown.rendered([uid], [Column.PARTS])
     return None if found is None else Part.decode(found[0])
 
 
@@ -231,7 +231,9 @@ async def _see(view: View, chunk: Chunk) -> tuple[Chunk, frozenset[int]]:
 
 async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int:
     ranges = [_range(one) for m in batch for one in m.wishes if _reads(one)]
-    read = iter(await view.mailbox.octets(ranges) if ranges else [])
+    whole = view.plan.messages and not view.plan.sizes
+    reading = view.shown.messages if whole else view.shown.octets
+    read = iter(await reading(ranges))
     places, bodies = [], []
     for message in batch:
         items: list[Item | None] = []
@@ -296,16 +298,16 @@ async def _large_item(view: View, body: Wanted, wish: Wish) -> Item | None:
     if isinstance(wish, Encoded):
         return await _decoded_item(view, body, wish)
     if not body.chooses_fields and (wish.count or 0) > PIECE_OCTETS:
-        read = _reader(view.mailbox, wish)
+        read = _reader(view.shown, wish)
         return Large(body.label, wish.count or 0, read, body.binary)
-    (octets,) = await view.mailbox.octets([wish])
+    (octets,) = await view.shown.octets([wish])
     return None if octets is None else _read_item(body, wish, octets)
 
 
-def _reader(mailbox: IMailbox, whole: Range) -> Read:
+def _reader(shown: Shown, whole: Range) -> Read:
     async def read(start: int, count: int) -> bytes | None:
         piece = Range(whole.uid, whole.start + start, count)
-        (octets,) = await mailbox.octets([piece])
+        (octets,) = await shown.octets([piece])
         return octets
 
     return read
@@ -335,8 +337,9 @@ async def _decoded_item(view: View, body: Wanted, wish: Encoded) -> Item | None:
 def _decoded(view: View, wish: Encoded) -> DecodedPart:
     """The part, as far as it was decoded by the last command."""
     part: DecodedPart | None = view.session.decoded
-    if part is None or (part.mailbox, part.place) != (view.mailbox, wish.range):
-        part = DecodedPart(view.mailbox, wish.range, wish.encoding)
+    place = view.shown.source(wish.range)
+    if part is None or (part.mailbox, part.place) != (view.mailbox, place):
+        part = DecodedPart(view.mailbox, place, wish.encoding)
         view.session.decoded = part
     return part
 

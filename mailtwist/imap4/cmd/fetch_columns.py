@@ -16,6 +16,7 @@ from ...flags import Flags
 from ...mailbox.identifiers import object_id
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import NO_PREVIEW, Column, MessageRows
+from ...mailbox.shown import Shown
 from ..grammar.date import encode_date_time
 from ..response import flag_list, literal, string
 from ..selected import Selected
@@ -92,6 +93,19 @@ class Plan:
         """True if rows and index do not suffice."""
         return any(not body.kept for body in self.bodies.values()) or self.sets_seen
 
+    @property
+    def messages(self) -> bool:
+        """True if the octets that are read are whole messages."""
+        return all(
+            body.whole and not body.partial and not body.size
+            for body in self.bodies.values()
+        )
+
+    @property
+    def sizes(self) -> bool:
+        """True if the size that the client is shown must be known beforehand."""
+        return self.has(FetchSize) or (self.reads and not self.messages)
+
     def has(self, kind: type[FetchAttribute]) -> bool:
         return any(isinstance(attribute, kind) for attribute in self.attributes)
 
@@ -157,6 +171,7 @@ class View:
         self.session, self.mailbox, self.selected = session, mailbox, selected
         self.plan = plan
         self.fault: MailError | None = None  # of a message that was left out
+        self.shown = Shown(mailbox, utf8=session.engine.utf8)
         self._flags = _Cache(lambda flags: flag_list(flags))
         self._recent = _Cache(lambda flags: flag_list(flags, recent=True))
         self._dates = _Dates()
@@ -169,9 +184,10 @@ class View:
     async def chunk(self, rows: MessageRows) -> Chunk:
         """The rows with numbers and rendered columns; those gone are left out."""
         numbers = self._numbers(rows.uids)
-        found: Sequence[tuple[bytes, ...] | None] = [()] * len(rows)
-        if self.plan.columns:
-            found = await self.mailbox.rendered(rows.uids, self.plan.columns)
+        found = await self.shown.rendered(
+            rows.uids, self.plan.columns, sizes=self.plan.sizes
+        )
+        rows = self.shown.sized(rows)
         if None in numbers or None in found:
             places = [
                 at
