@@ -3,6 +3,8 @@
 import imaplib
 import os
 import ssl
+import subprocess
+import sys
 import time
 
 from tests.integration import ways_in
@@ -11,6 +13,28 @@ from tests.integration.programs import message
 
 ALL = "MessageNew MessageExpunge FlagChange"
 PUSH_S = 10.0  # far above what it takes, for slow machines
+
+
+OTHER = """
+import sys
+from twisted.internet import reactor, task
+from twisted.internet.defer import Deferred
+from mailtwist.config.model import Config
+from mailtwist.directory.model import Account
+from mailtwist.store.maildir.store import MaildirStore
+
+async def work():
+    store = MaildirStore(reactor=reactor, config=Config(), hostname="other.test")
+    tree = store.mailboxes(Account(sys.argv[1], sys.argv[2]))
+    upload = tree.upload()
+    upload.write(b"Subject: by another process\\r\\n\\r\\n")
+    await tree.append(("There",), [(upload, frozenset({"work"}), None)])
+    await tree.subscribe(("There",))
+    await tree.rename(("There",), ("Away",))
+    await store.close()
+
+task.react(lambda reactor: Deferred.fromCoroutine(work()))
+"""  # another process of ours on the same account
 
 
 class NotifyTests(DaemonTestCase):
@@ -73,6 +97,28 @@ class NotifyTests(DaemonTestCase):
             self.pushed(client, b"* LIST ")[-1],
             b'* LIST (\\HasNoChildren) "/" Made',
         )
+
+    def test_what_another_process_of_the_store_does(self):
+        user = self.user()
+        client = self.client(user)
+        self.ask(client, "CREATE There")
+        self.ask(
+            client, f"NOTIFY SET (personal ({ALL} MailboxName SubscriptionChange))"
+        )
+        home = self.maildir(user).parent
+        done = subprocess.run(
+            [sys.executable, "-c", OTHER, user, str(home)],
+            env=self.daemon.environment(),
+            capture_output=True,
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        told = self.pushed(client, b"* LIST ")
+        while not any(b'"OLDNAME" (There)' in line for line in told):
+            told += self.pushed(client, b"* LIST ")
+        self.ask(client, "SELECT Away")
+        (line,) = self.ask(client, "FETCH 1 FLAGS")
+        self.assertEqual(line, b"* 1 FETCH (FLAGS (\\Recent work))")
 
     def test_mail_that_comes_is_pushed_with_what_was_asked_of_it(self):
         user = self.user()

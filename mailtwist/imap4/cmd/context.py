@@ -11,6 +11,7 @@ from ...errors import BadParameter, MailError
 from ...mailbox import sort as ordered
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.search import search as find
+from ...search_key import SearchKey
 from ...sort_key import SortCriterion
 from ..commands import CommandRow
 from ..context import Context, Move, fixed
@@ -31,21 +32,27 @@ FEW = 50  # messages that are put in their places one by one
 Told = tuple[bytes, Context, list[Move], list[Move]]
 
 
-def check_tag(session: Session, command: Search) -> None:
-    """Raises BadParameter if the tag stands for another search that goes on."""
-    updates = command.returns is not None and command.returns.update is not None
-    if updates and session.tag in session.contexts:
+def wanted_key(session: Session, command: Search) -> SearchKey | None:
+    """The search as it will be told of, read before it is done; None if it will not be.
+
+    Raises BadParameter if the tag stands for another search that goes on."""
+    if command.returns is None or command.returns.update is None:
+        return None
+    if session.tag in session.contexts:
         raise BadParameter("Tag reuse")
+    _, selected = session.open
+    return fixed(command.key, selected.uids, selected.uids_of, selected.saved)
 
 
 def keep(
     session: Session,
     command: Search,
+    key: SearchKey | None,
     found: list[int],
     criteria: tuple[SortCriterion, ...] | None = None,
 ) -> None:
     """Go on telling of this search, if that was asked for and is not too much."""
-    if command.returns is None or command.returns.update is None:
+    if key is None or command.returns is None or command.returns.update is None:
         return
     _, selected = session.open
     if len(session.contexts) >= MOST_CONTEXTS:
@@ -56,7 +63,6 @@ def keep(
     attributes = command.returns.update.attributes
     if FetchModSeq() in attributes:
         session.enable_condstore()
-    key = fixed(command.key, selected.uids, selected.uids_of, selected.saved)
     session.contexts[session.tag] = Context(
         key, command.uid, criteria, attributes, found
     )

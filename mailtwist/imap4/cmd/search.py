@@ -13,25 +13,25 @@ from ..response import Answer, ok, string, untagged
 from ..selected import Selected
 from ..session import Session
 from ..types_search import Returns, Search, SearchReturn
-from .context import check_tag, keep
+from .context import keep, wanted_key
 from .limit import Touched, narrowed
 from .recent import Recent
 
 
 async def search(session: Session, command: Search) -> Answer:
+    key = wanted_key(session, command)
     found = await searched(session, command)
     if command.returns is None and not session.engine.rev2:
         await tell_plain(session, command, "SEARCH", found.uids)
     else:
         await tell_extended(session, command, found.uids, SequenceSet.of_numbers)
-    keep(session, command, found.uids)
+    keep(session, command, key, found.uids)
     return completed(session, command, "SEARCH", found.code)
 
 
 async def searched(session: Session, command: Search) -> Touched:
     """The UIDs that match, ascending; nothing is saved if it fails."""
     mailbox, selected = session.open
-    check_tag(session, command)
     if command.uses_modseq:
         session.enable_condstore()
     await session.look_if_due()

@@ -9,12 +9,13 @@ from ...seqset import SequenceSet
 from ..response import Answer, untagged
 from ..session import Session
 from ..types_search import Sort, Thread
-from .context import keep
+from .context import keep, wanted_key
 from .search import completed, searched, tell_extended, tell_plain
 
 
 async def sort(session: Session, command: Sort) -> Answer:
     mailbox, _ = session.open
+    key = wanted_key(session, command.search)
     found = await searched(session, command.search)
     uids = await ordered.sort(
         mailbox,
@@ -26,7 +27,7 @@ async def sort(session: Session, command: Sort) -> Answer:
         await tell_plain(session, command.search, "SORT", uids)
     else:
         await tell_extended(session, command.search, uids, _in_order)
-    keep(session, command.search, uids, command.criteria)
+    keep(session, command.search, key, uids, command.criteria)
     return completed(session, command.search, "SORT", found.code)
 
 

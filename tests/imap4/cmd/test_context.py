@@ -156,6 +156,17 @@ class UpdateTests(SynchronousTestCase):
             lines[-1], b'* ESEARCH (TAG "B1") UID REMOVEFROM (0 %d)' % wanted[0]
         )
 
+    def test_what_was_saved_is_read_before_the_search_saves_anew(self):
+        self.second.ask("SEARCH RETURN (SAVE) 2:3")
+        self.first.ask("STORE 1:4 +FLAGS.SILENT (\\Flagged)")
+        self.second.send(b"B1 UID SEARCH RETURN (SAVE UPDATE) $ UNSEEN\r\n")
+        self.second.send(b"B2 UID SEARCH RETURN (UPDATE SAVE COUNT) UID 1 $\r\n")
+        self.second.hear()
+        self.first.ask("STORE 1:4 +FLAGS.SILENT (\\Seen)")
+        self.assertEqual(
+            self.told(self.second)[-1], b'* ESEARCH (TAG "B1") UID REMOVEFROM (0 2:3)'
+        )
+
     def test_attributes_of_new_messages_come_with_them(self):
         self.second.send(
             b"B1 SEARCH RETURN (UPDATE (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)]))"
