@@ -36,6 +36,8 @@ FLOORS = {
     "smtp.data": 2,
     "smtp.bdat": 2,
     "smtp.session": 3,
+    "smtp.asked": 3,
+    "smtp.burl": 3,
     "smtp.judging": 3,
     "smtp.ordered": 3,
     "smtp.rooms": 3,

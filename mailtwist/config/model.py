@@ -35,7 +35,7 @@ PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4")
 EHLO_KEYWORDS = (  # that a server can do without
     *("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "DSN"),
     *("REQUIRETLS", "DELIVERBY", "FUTURERELEASE", "MT-PRIORITY", "LIMITS", "PRDR"),
-    *("ETRN", "XCLIENT", "XFORWARD", "VRFY", "HELP"),
+    *("ETRN", "XCLIENT", "XFORWARD", "VRFY", "HELP", "BURL"),
 )
 TLS_MODES = ("implicit", "starttls", "none")
 

@@ -114,6 +114,12 @@ class UrlAccess:
         except (BadUrl, BadMailboxName) as fault:
             raise BadUrl(wire, fault.public) from fault
 
+    async def own(self, mailboxes: IMailboxes, url: ImapUrl) -> UrlContent:
+        """What a URL without authorization names among the asker's own mailboxes.
+
+        Raises BadUrl, BadMailboxName."""
+        return await opened(mailboxes, url, split(url.mailbox, self._delimiter))
+
     async def _owner(self, url: ImapUrl, asking: Asking) -> IMailboxes:
         """The mailboxes that the URL opens (RFC 4467 §6)."""
         auth = url.auth

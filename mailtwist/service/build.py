@@ -180,7 +180,9 @@ class MailService(MultiService):
             }
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **stranger)
             made["lmtp", mode] = SMTPFactory(role="lmtp", **mail, **stranger)
-            made["submission", mode] = SMTPFactory(role="submission", **mail, **shared)
+            made["submission", mode] = SMTPFactory(
+                role="submission", urls=urls, **mail, **shared
+            )
             made["pop3", mode] = POP3Factory(
                 config=config.pop3, maildrops=maildrops, **shared
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..errors import MailError
 from ..wire import Scanner
@@ -39,6 +39,18 @@ def bdat(s: Scanner) -> Chunk:
     return Chunk(int(size[1]), last is not None)
 
 
+_URL = re.compile(rb"[ \t]+([!-~]+)(?=[ \t]|\Z)")
+
+
+def burl(s: Scanner) -> tuple[bytes, bool]:
+    """SP absolute-URI [SP end-marker] (RFC 4468 §3.5): the URL, and whether it is the
+    last chunk."""
+    url = s.match(_URL, "a URL")[1]
+    last = s.try_match(_LAST)
+    s.match(_SP, "LAST, or the end of the line")
+    return url, last is not None
+
+
 class Chunks:
     """The chunks of one message: octets in, events out.
 
@@ -68,6 +80,23 @@ class Chunks:
         self._chunk, self._left, self.open = chunk, chunk.octets, True
         self._read = False
 
+    def begin_url(self, *, last: bool) -> None:
+        """The next chunk comes from elsewhere, by `url_octets` until `end_url`."""
+        self.begin(Chunk(0, last))
+
+    def url_octets(self, octets: bytes) -> bytes:
+        """Some octets of that chunk: the content in them."""
+        self._chunk = evolve(self._chunk, octets=self._chunk.octets + len(octets))
+        self._left = len(octets) + 1  # there may be more
+        return self._feed(octets)
+
+    def end_url(self, fault: MailError | None) -> bytes:
+        """That was all of it, or why there is no more: the last of the content."""
+        if fault is not None:
+            self.refuse(fault)
+        self._left, self._read = 0, True
+        return self._feed(b"")
+
     def end(self) -> None:
         """The chunk was answered."""
         self.open = False
@@ -93,6 +122,8 @@ class Chunks:
                 return Spoiled()
             if not self._read:
                 return None
+        elif self._chunk.last:  # of a URL, whose content is taken
+            return EndOfData(b"", self.fault)
         return EndOfChunk(self._chunk.octets, self.fault)
 
     def _feed(self, octets: bytes) -> bytes:

@@ -70,6 +70,15 @@ class Bdat:
 
 
 @frozen
+class Burl:
+    """BURL (RFC 4468 §3.2): the next chunk is what `url` names.  Answered by `go_on`
+    after `end_url`; EndOfChunk or EndOfData follows.  `first`: the message begins."""
+
+    url: bytes = field(repr=False)
+    first: bool = False
+
+
+@frozen
 class EndOfChunk:
     """All `octets` of a chunk that is not the last; with `fault` it is refused."""
 
@@ -179,6 +188,7 @@ Event = (
     | Rcpt
     | Data
     | Bdat
+    | Burl
     | EndOfChunk
     | Content
     | Spoiled
@@ -220,3 +230,4 @@ class Offer:
     limits: str = ""
     etrn: bool = False
     proxy: bool = False  # XCLIENT and XFORWARD
+    burl: str | None = None  # the words behind BURL; None if it is not offered

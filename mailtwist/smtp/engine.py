@@ -21,11 +21,12 @@ from ..errors import (
 )
 from ..wire import Scanner
 from . import grammar, proxied
-from .bdat import Chunks, bdat
+from .bdat import Chunks, bdat, burl
 from .command import (
     Auth,
     AuthResponse,
     Bdat,
+    Burl,
     Connected,
     Content,
     Data,
@@ -33,18 +34,14 @@ from .command import (
     EndOfData,
     Etrn,
     Event,
-    Expn,
     Hello,
-    Help,
     Mail,
-    Noop,
     Offer,
     Quit,
     Rcpt,
     Rset,
     Spoiled,
     StartTls,
-    Vrfy,
     Xclient,
     Xforward,
 )
@@ -59,6 +56,7 @@ from .faults import (
     WrongProtocol,
 )
 from .lines import CommandLines
+from .plain_commands import PARSERS
 from .reply import Replies, Reply
 
 # RFC 5321 §4.5.3.1.4 asks for 512 octets with CRLF, and extensions add to it: SIZE 26,
@@ -66,7 +64,6 @@ from .reply import Replies, Reply
 MOST_COMMAND = 2048
 
 _VERB = re.compile(rb"([A-Za-z0-9]+)(?=[ \t]|\Z)")
-_WORD = re.compile(rb"[ \t]*([^\x00-\x20\x7f]*)")
 _WEB = frozenset(
     b"GET POST PUT HEAD OPTIONS CONNECT PATCH DELETE TRACE PRI".split()
 )  # fmt: skip
@@ -216,6 +213,9 @@ class SMTPEngine:
                 raise WrongProtocol("TLS is not expected on this port now")
             raise UnknownCommand()
         verb = found[1].upper()
+        plain = PARSERS.get(verb)
+        if plain is not None:
+            return plain(self.offer, s)
         parse = _PARSERS.get(verb)
         if parse is None:
             if verb in _WEB:
@@ -226,21 +226,6 @@ class SMTPEngine:
         return parse(self, s)
 
     # -- commands -----------------------------------------------------------------
-
-    def _helo(self, s: Scanner) -> Event:
-        if self.offer.lmtp:  # RFC 2033 §4.1
-            raise UnknownCommand("This is LMTP: say LHLO")
-        return grammar.hello(s, "HELO")
-
-    def _ehlo(self, s: Scanner) -> Event:
-        if self.offer.lmtp:
-            raise UnknownCommand("This is LMTP: say LHLO")
-        return grammar.hello(s, "EHLO")
-
-    def _lhlo(self, s: Scanner) -> Event:
-        if not self.offer.lmtp:
-            raise UnknownCommand()
-        return grammar.hello(s, "LHLO")
 
     def _mail(self, s: Scanner) -> Event:
         if self.hello_needed and not self._greeted:
@@ -294,44 +279,54 @@ class SMTPEngine:
 
     def _bdat(self, s: Scanner) -> Event | None:
         """The octets are read whatever the answer will be (RFC 3030 §2)."""
-        chunk, chunks = bdat(s), self._chunks
-        first = chunks is None
-        if chunks is None:
-            chunks = self._chunks = Chunks(
-                self.offer.size_octets,
-                most_line=self._text_line_octets,
-                binary=self._binary,
-            )
-            try:
-                if not offered("CHUNKING", self.offer):
-                    raise CommandNotImplemented("BDAT is not offered now")
-                self._check_recipients()
-            except MailError as fault:
-                chunks.refuse(fault)
+        chunk = bdat(s)
+        chunks, first = self._chunking("CHUNKING", "BDAT")
         chunks.begin(chunk)
         if first and chunks.fault is None:
             return Bdat()
         return chunks.next_event(self._lines)
 
-    def _rset(self, s: Scanner) -> Event:
-        grammar.nothing(s)
-        return Rset()
+    def _burl(self, s: Scanner) -> Event:
+        """A URL that cannot be read spoils the message as one that cannot be fetched:
+        what is pipelined behind it may be the last chunk."""
+        chunks, first = self._chunking("BURL", "BURL")
+        url, last = b"", False
+        try:
+            url, last = burl(s)
+        except MailError as fault:
+            chunks.refuse(BadArgument(fault.public))
+        chunks.begin_url(last=last)
+        return Burl(url, first and chunks.fault is None)
 
-    def _noop(self, s: Scanner) -> Event:
-        return Noop()
+    def _chunking(self, keyword: str, verb: str) -> tuple[Chunks, bool]:
+        """The chunks of this transaction, and whether they begin now."""
+        if self._chunks is not None:
+            return self._chunks, False
+        chunks = self._chunks = Chunks(
+            self.offer.size_octets,
+            most_line=self._text_line_octets,
+            binary=self._binary,
+        )
+        try:
+            if not offered(keyword, self.offer):
+                raise CommandNotImplemented(f"{verb} is not offered now")
+            self._check_recipients()
+        except MailError as fault:
+            chunks.refuse(fault)
+        return chunks, True
 
-    def _quit(self, s: Scanner) -> Event:
-        grammar.nothing(s)
-        return Quit()
+    def url_octets(self, octets: bytes) -> bytes:
+        """Octets of the open Burl: the content in them."""
+        return b"" if self._chunks is None else self._chunks.url_octets(octets)
 
-    def _vrfy(self, s: Scanner) -> Event:
-        return Vrfy(grammar.string(s))
+    def end_url(self, fault: MailError | None) -> bytes:
+        """The open Burl has no more octets: the last of the content."""
+        return b"" if self._chunks is None else self._chunks.end_url(fault)
 
-    def _expn(self, s: Scanner) -> Event:
-        return Expn(grammar.string(s))
-
-    def _help(self, s: Scanner) -> Event:
-        return Help(s.match(_WORD, "command")[1].decode("utf-8", "replace").upper())
+    @property
+    def url_fault(self) -> MailError | None:
+        """Why no more octets of the open Burl are wanted."""
+        return BadSequence() if self._chunks is None else self._chunks.fault
 
     def _starttls(self, s: Scanner) -> Event:
         if not self.offer.starttls:
@@ -476,22 +471,14 @@ _NO_KEYWORDS: frozenset[str] = frozenset()
 _AUTH = frozenset(("AUTH",))
 
 _PARSERS: dict[bytes, Callable[[SMTPEngine, Scanner], Event | None]] = {
-    b"HELO": SMTPEngine._helo,
-    b"EHLO": SMTPEngine._ehlo,
-    b"LHLO": SMTPEngine._lhlo,
     b"BDAT": SMTPEngine._bdat,
+    b"BURL": SMTPEngine._burl,
     b"ETRN": SMTPEngine._etrn,
     b"XCLIENT": SMTPEngine._xclient,
     b"XFORWARD": SMTPEngine._xforward,
     b"MAIL": SMTPEngine._mail,
     b"RCPT": SMTPEngine._rcpt,
     b"DATA": SMTPEngine._data,
-    b"RSET": SMTPEngine._rset,
-    b"NOOP": SMTPEngine._noop,
-    b"QUIT": SMTPEngine._quit,
-    b"VRFY": SMTPEngine._vrfy,
-    b"EXPN": SMTPEngine._expn,
-    b"HELP": SMTPEngine._help,
     b"STARTTLS": SMTPEngine._starttls,
     b"AUTH": SMTPEngine._auth,
 }

@@ -58,6 +58,13 @@ def _binary(offer: Offer) -> bool:
     return "CHUNKING" not in offer.withheld
 
 
+def _burl(offer: Offer) -> str | None:
+    """RFC 4468 §4: only with 8BITMIME."""
+    if offer.burl is None or "8BITMIME" in offer.withheld:
+        return None
+    return f"BURL {offer.burl}".rstrip()
+
+
 EXTENSIONS = (
     Extension("PIPELINING", "RFC 2920", _always("PIPELINING")),
     Extension(
@@ -80,6 +87,11 @@ EXTENSIONS = (
     Extension("SMTPUTF8", "RFC 6531", _always("SMTPUTF8"), ("SMTPUTF8",)),
     Extension("CHUNKING", "RFC 3030", _always("CHUNKING")),
     Extension("BINARYMIME", "RFC 3030", _if("BINARYMIME", _binary)),
+    Extension(
+        "BURL",
+        "RFC 4468",
+        _burl,
+    ),
     Extension(
         "DSN",
         "RFC 3461",
@@ -137,6 +149,7 @@ COMMANDS = (
     Known("RCPT", "RCPT TO:<address>", "RFC 5321 §4.1.1.3"),
     Known("DATA", "DATA, ended by a line with a dot alone", "RFC 5321 §4.1.1.4"),
     Known("BDAT", "BDAT octets [LAST], then the octets", "RFC 3030 §2", "CHUNKING"),
+    Known("BURL", "BURL imap-url [LAST]", "RFC 4468 §3.2", "BURL"),
     Known("RSET", "RSET", "RFC 5321 §4.1.1.5"),
     Known("NOOP", "NOOP [anything]", "RFC 5321 §4.1.1.9"),
     Known("QUIT", "QUIT", "RFC 5321 §4.1.1.10"),

@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory
 from ..auth.login import Authenticator
 from ..config.model import Smtp
 from ..config.restricting import Restrictions
+from ..imap4.url_access import UrlAccess
 from ..interfaces import IDelivery, IRouter
 from ..policy.pipeline import NO_POLICY, Pipeline
 from ..policy.rate import Rates
@@ -46,6 +47,7 @@ class SMTPFactory(Factory):
         policy: Pipeline = NO_POLICY,
         rates: Rates | None = None,
         flush: Flush | None = None,
+        urls: UrlAccess | None = None,
     ) -> None:
         """`rates` may be shared by factories, so that their clients count as one."""
         self.reactor, self.tls = reactor, tls
@@ -63,6 +65,7 @@ class SMTPFactory(Factory):
             policy,
             rates or Rates(restrictions, reactor.seconds),
             flush,
+            urls,
         )
 
     def buildProtocol(self, address: object) -> Any:

@@ -73,6 +73,27 @@ class BadChunk(SMTPFault):
     status, public = "5.5.4", "BDAT is the number of octets, then LAST if it is so"
 
 
+class UrlNotFetched(SMTPFault):
+    """RFC 4468 §6."""
+
+    code = 554
+    status, public = "5.6.6", "IMAP URL resolution failed"
+
+
+class UrlRefused(SMTPFault):
+    """A URL of another user, or for another (RFC 4468 §3.3)."""
+
+    code = 554
+    status, public = "5.7.0", "IMAP URL authorization failed"
+
+
+class UrlNotTrusted(SMTPFault):
+    """A URL of another server (RFC 4468 §6)."""
+
+    code = 554
+    status, public = "5.7.8", "URL resolution requires trust relationship"
+
+
 class Utf8Needed(SMTPFault):
     """An address with UTF-8 in a transaction without SMTPUTF8 (RFC 6531 §3.5)."""
 

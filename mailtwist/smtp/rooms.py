@@ -12,7 +12,8 @@ from attrs import field, frozen
 from ..auth.login import Authenticator, Login, Peer
 from ..config.model import Smtp
 from ..config.restricting import Restrictions
-from ..foreign import IWayIn
+from ..foreign import IWayIn, missing
+from ..imap4.url_access import UrlAccess
 from ..interfaces import IDelivery, IRouter
 from ..policy.pipeline import Pipeline
 from ..policy.rate import Rates
@@ -28,7 +29,8 @@ MOST_LIMIT = 999_999  # six digits, RFC 9422
 class Rooms:
     """What every session of a factory works with; `now` gives seconds of the epoch.
 
-    `flush(domain)` starts what waits in the queue for a domain.
+    `flush(domain)` starts what waits in the queue for a domain.  `urls` opens what BURL
+    names.
     """
 
     config: Smtp
@@ -43,6 +45,7 @@ class Rooms:
     policy: Pipeline
     rates: Rates
     flush: Flush | None = None
+    urls: UrlAccess | None = None
     _withheld: frozenset[str] = field(init=False)
     _limits: str = field(init=False)
 
@@ -63,7 +66,14 @@ class Rooms:
         return " ".join(limits)
 
     def offer(
-        self, peer: Peer, *, starttls: bool, login: bool, proxy: bool, etrn: bool
+        self,
+        peer: Peer,
+        *,
+        starttls: bool,
+        login: bool,
+        proxy: bool,
+        etrn: bool,
+        burl: str | None = None,
     ) -> Offer:
         """What a client is offered in its present state.
 
@@ -86,7 +96,19 @@ class Rooms:
             self._has_etrn()
             and (etrn or in_networks(peer.address, self.restrictions.etrn_networks)),
             proxy,
+            burl,
         )
+
+    def burl(self, login: Login | None) -> str | None:
+        """What stands behind BURL (RFC 4468 §3.3): nothing before a login; None if the
+        client cannot have it."""
+        if self.urls is None or self.role != "submission":
+            return None
+        if login is None:
+            return ""
+        if "URLAUTH" in missing(login.account):
+            return None
+        return f"imap imap://{self.hostname}"
 
     def way_in(self, login: Login | None) -> IWayIn:
         """The router and the delivery for what a client sends."""

@@ -34,6 +34,7 @@ from .command import (
     Auth,
     AuthResponse,
     Bdat,
+    Burl,
     Content,
     EndOfChunk,
     EndOfData,
@@ -59,7 +60,7 @@ ANSWER_S = 240.0  # for an answer of ours; clients wait 5 min (RFC 5321 §4.5.3.
 DELIVERY_S = 540.0  # the same at the end of data, where they wait 10 min
 CLOSE_S = 10.0  # for the peer to take the last reply
 
-_UNANSWERED = frozenset((Content, Spoiled, Bdat))
+_UNANSWERED = frozenset((Content, Spoiled, Bdat, Burl))
 _CHANGING = frozenset((Hello, StartTls, Auth, Xclient))  # what is offered and allowed
 
 
@@ -295,14 +296,17 @@ class SMTPServer(Protocol):
         """An event that has no reply; an awaitable asks to wait for it."""
         if isinstance(event, Content):
             return self._session.write(event.octets)
-        if isinstance(event, Bdat):
-            return self._begin_chunks()
+        if isinstance(event, Bdat | Burl):
+            return self._begin_chunks(event)
         self._session.spoil()
         return None
 
-    async def _begin_chunks(self) -> None:
+    async def _begin_chunks(self, event: Bdat | Burl) -> None:
         try:
-            await self._session.begin_chunks()
+            if isinstance(event, Burl):
+                await self._session.fetch(event, self._engine)
+            else:
+                await self._session.begin_chunks()
         except CancelledError:
             if not self._late:  # the connection is gone
                 raise

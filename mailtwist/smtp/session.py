@@ -15,25 +15,23 @@ from twisted.internet.defer import Deferred
 from ..address import Address
 from ..auth.channel import TlsChannel
 from ..auth.login import Login, Peer
-from ..delivery.model import LocalRecipient
 from ..delivery.trace import date_time
 from ..errors import (
     AuthNeeded,
-    AuthUnavailable,
     BadSequence,
     EncryptionNeeded,
     MailError,
     MessageTooBig,
-    NoRoute,
-    RelayDenied,
     SenderRefused,
 )
 from ..log import mail_log
 from ..mime.received import Hop, protocol
 from ..policy.model import Visit
 from ..policy.orders import NO_ORDERS
+from . import asked, burl
 from .command import (
     Auth,
+    Burl,
     Connected,
     Data,
     EndOfChunk,
@@ -56,7 +54,6 @@ from .command import (
 from .extensions import ehlo_lines, help_lines
 from .faults import (
     CommandNotImplemented,
-    EtrnRefused,
     TlsNeededForMechanism,
     TooManyMessages,
 )
@@ -141,6 +138,7 @@ class Session:
             login=self.login is not None,
             proxy=self._proxy,
             etrn=self._in_trusted_network,
+            burl=self._rooms.burl(self.login),
         )
 
     async def answer(self, event: Event) -> Reply:
@@ -171,7 +169,7 @@ class Session:
                 text = f"{self._rooms.hostname} closing the connection"
                 return Reply(221, "2.0.0", (text,), closes=True)
             case Vrfy():
-                return await self._vrfy(event)
+                return await asked.vrfy(self._rooms, event)
             case Expn():  # RFC 5321 §7.3
                 return reply(252, "2.0.0", "Lists are not told, but send some mail")
             case Help():
@@ -182,7 +180,7 @@ class Session:
             case StartTls():
                 return reply(220, "2.0.0", "Begin TLS now")
             case Etrn():
-                return await self._etrn(event)
+                return await asked.etrn(self._rooms, event)
             case Xclient():
                 return await self._xclient(event)
             case Xforward():
@@ -430,6 +428,12 @@ class Session:
         except MailError as fault:
             self.spoil(fault)
 
+    async def fetch(self, event: Burl, takes: burl.Takes) -> None:
+        """BURL: as chunks of the client, but the octets are read here."""
+        if event.first:
+            await self.begin_chunks()
+        await burl.fetch(self._rooms.urls, self.login, event, takes, self.write)
+
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """Message octets; an awaitable asks to wait before the next."""
         transaction = self._transaction
@@ -451,38 +455,7 @@ class Session:
             self.messages += transaction.committed
             self.reset()
 
-    # -- the rest -----------------------------------------------------------------
-
-    async def _vrfy(self, event: Vrfy) -> Reply:
-        """RFC 5321 §3.5: the truth of local addresses if that is switched on."""
-        cannot = reply(252, "2.0.0", "Cannot tell, but send some mail and see")
-        if not self._rooms.config.vrfy:
-            return cannot
-        text = event.text
-        if text.startswith("<") and text.endswith(">"):
-            text = text[1:-1]
-        try:
-            recipient = await self._rooms.router.resolve(
-                Address.parse(text), may_relay=False
-            )
-        except (RelayDenied, NoRoute):
-            return cannot
-        except AuthUnavailable as fault:
-            raise MailError("Cannot look that up now, try again later") from fault
-        if not isinstance(recipient, LocalRecipient):
-            return cannot
-        return reply(250, "2.1.5", f"<{recipient.address}>")
-
-    async def _etrn(self, event: Etrn) -> Reply:
-        """RFC 1985: only for domains whose mail is kept for them."""
-        rooms, domain = self._rooms, event.domain
-        known = rooms.restrictions.etrn_domains
-        if rooms.flush is None or not any(
-            domain == one or domain.endswith("." + one) for one in known
-        ):
-            raise EtrnRefused()
-        await rooms.flush(domain)
-        return reply(250, "2.0.0", f"Queuing for node {domain} started")
+    # -- the end ------------------------------------------------------------------
 
     def reset(self) -> None:
         """No transaction: octets that were taken and look-ups are forgotten."""
