@@ -274,6 +274,8 @@ class IMAP4Server(Protocol):
                 await self.pause()
             elif session.news:
                 await idle.news(session)
+                await self.drained()
+                await self.pause()
             else:
                 break
         session.flush()

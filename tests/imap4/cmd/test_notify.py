@@ -1,5 +1,7 @@
 """NOTIFY (RFC 5465) with two sessions: what is pushed, when, and what it may cost."""
 
+import random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -316,6 +318,20 @@ class OthersTests(Case):
         self.first.append(path="A")
         self.assertEqual(self.second.hear(), [])
 
+    def test_a_client_that_does_not_read_is_told_once_of_all_that_happened(self):
+        self.notify(f"(personal ({ALL}))")
+        self.second.protocol.pauseProducing()
+        for _ in range(20):
+            self.first.append(path="A")
+            self.first.append(path="B")
+        before = len(self.second.hear())
+        self.assertLessEqual(before, 2)
+        self.second.protocol.resumeProducing()
+        told = self.second.hear()
+        self.assertEqual(len(told), 2)
+        self.assertTrue(any(b" A (MESSAGES 21 " in line for line in told), told)
+        self.assertTrue(any(b" B (MESSAGES 21 " in line for line in told), told)
+
     def test_nothing_stays_behind_a_session(self):
         self.notify(f"(personal ({ALL}))")
         self.assertTrue(self.tree()._watchers)
@@ -346,23 +362,63 @@ class OthersTests(Case):
         self.assertEqual(server._session.contexts, {})
 
 
-ACTIONS = st.lists(
-    st.sampled_from(
-        [
-            ("first", "APPEND"),
-            ("first", "STORE 1:* +FLAGS (\\Seen)"),
-            ("first", "STORE 2 +FLAGS.SILENT (\\Deleted)"),
-            ("first", "EXPUNGE"),
-            ("first", "UID COPY 1:2 INBOX"),
-            ("second", "NOOP"),
-            ("second", "STORE 1 +FLAGS (\\Deleted)"),
-            ("second", "EXPUNGE"),
-            ("second", "FETCH 1:* (UID FLAGS)"),
-            ("second", "APPEND"),
-        ]
-    ),
-    max_size=25,
-)
+ALL_ACTIONS = [
+    ("first", "APPEND"),
+    ("first", "STORE 1:* +FLAGS (\\Seen)"),
+    ("first", "STORE 2 +FLAGS.SILENT (\\Deleted)"),
+    ("first", "EXPUNGE"),
+    ("first", "UID COPY 1:2 INBOX"),
+    ("second", "NOOP"),
+    ("second", "STORE 1 +FLAGS (\\Deleted)"),
+    ("second", "EXPUNGE"),
+    ("second", "FETCH 1:* (UID FLAGS)"),
+    ("second", "APPEND"),
+]
+ACTIONS = st.lists(st.sampled_from(ALL_ACTIONS), max_size=25)
+
+
+class Follower:
+    """What a client knows from pushes and answers alone."""
+
+    def __init__(self, client):
+        self.client, self.uids, self.flags = client, [], {}
+
+    def hear(self, lines=None):
+        for line in self.client.hear() if lines is None else lines:
+            self.follow(line)
+
+    def ask(self, command):
+        append = command == "APPEND"
+        self.hear(self.client.append() if append else self.client.ask(command))
+
+    def begin(self, which):
+        self.client.hear()
+        self.ask("FETCH 1:* (UID FLAGS)")
+        self.ask(
+            f"NOTIFY SET ({which} (MessageNew (UID FLAGS) MessageExpunge FlagChange))"
+        )
+
+    def follow(self, line):
+        words = line.split()
+        if words[-1] == b"EXPUNGE":
+            del self.uids[int(words[1]) - 1]
+        elif words[-1] == b"EXISTS":
+            self.uids += [None] * (int(words[1]) - len(self.uids))
+        elif words[0] == b"*" and words[2:3] == [b"FETCH"]:
+            number = int(words[1])
+            self.uids += [None] * (number - len(self.uids))
+            if b"(UID" in words:
+                uid = int(words[words.index(b"(UID") + 1].rstrip(b")"))
+                if self.uids[number - 1] not in (None, uid):
+                    raise AssertionError(
+                        f"{number} was {self.uids[number - 1]}: {line!r}"
+                    )
+                self.uids[number - 1] = uid
+            uid = self.uids[number - 1]
+            if b"FLAGS (" in line and uid is not None:
+                flags = line[line.index(b"FLAGS (") + 7 :].split(b")")[0].split()
+                told = {flag.decode() for flag in flags}
+                self.flags[uid] = told - {"\\Recent"}
 
 
 class PushedViewTests(SynchronousTestCase):
@@ -371,47 +427,38 @@ class PushedViewTests(SynchronousTestCase):
     def test_who_follows_the_pushes_has_the_mailbox(self, which, actions):
         room = Room(config=small(errors=1000))
         first = room.selected(messages=3)
-        second = room.selected()
-        self.uids, self.flags = [], {}
-        second.hear()
-        self.follow(second.ask("FETCH 1:* (UID FLAGS)"))
-        self.follow(
-            second.ask(
-                f"NOTIFY SET ({which} (MessageNew (UID FLAGS) MessageExpunge"
-                " FlagChange))"
-            )
-        )
+        second = Follower(room.selected())
+        second.begin(which)
         for who, command in actions:
-            client = first if who == "first" else second
-            append = command == "APPEND"
-            lines = client.append() if append else client.ask(command)
-            if client is second:
-                self.follow(lines)
-            self.follow(second.hear())
-        self.follow(second.ask("NOOP"))
-        self.follow(second.ask("FETCH 1:* (UID)"))
-        truth = room.folder().rows()
-        self.assertEqual(self.uids, truth.uids)
-        now = dict(zip(truth.uids, truth.flags, strict=True))
-        known = {uid: self.flags[uid] for uid in now if uid in self.flags}
-        self.assertEqual(known, {uid: now[uid] for uid in known})
+            if who == "second":
+                second.ask(command)
+            elif command == "APPEND":
+                first.append()
+            else:
+                first.ask(command)
+            second.hear()
+        self.check(room, second)
 
-    def follow(self, lines):
-        for line in lines:
-            words = line.split()
-            if words[-1] == b"EXPUNGE":
-                del self.uids[int(words[1]) - 1]
-            elif words[-1] == b"EXISTS":
-                self.uids += [None] * (int(words[1]) - len(self.uids))
-            elif words[0] == b"*" and words[2:3] == [b"FETCH"]:
-                number = int(words[1])
-                self.uids += [None] * (number - len(self.uids))
-                if b"(UID" in words:
-                    uid = int(words[words.index(b"(UID") + 1].rstrip(b")"))
-                    self.assertIn(self.uids[number - 1], (None, uid), line)
-                    self.uids[number - 1] = uid
-                uid = self.uids[number - 1]
-                if b"FLAGS (" in line and uid is not None:
-                    flags = line[line.index(b"FLAGS (") + 7 :].split(b")")[0].split()
-                    told = {flag.decode() for flag in flags}
-                    self.flags[uid] = told - {"\\Recent"}
+    def test_fifty_sessions_that_are_pushed_have_the_same_mailbox(self):
+        chance = random.Random(5465)
+        room = Room(config=small(errors=1000))
+        room.selected(messages=5)
+        sessions = [Follower(room.selected()) for _ in range(50)]
+        for at, session in enumerate(sessions):
+            session.begin(("SELECTED", "SELECTED-DELAYED")[at % 2])
+        commands = [command for who, command in ALL_ACTIONS if who == "second"]
+        for _ in range(60):
+            chance.choice(sessions).ask(chance.choice(commands))
+            for session in sessions:
+                session.hear()
+        for session in sessions:
+            self.check(room, session)
+
+    def check(self, room, session):
+        session.ask("NOOP")
+        session.ask("FETCH 1:* (UID)")
+        truth = room.folder().rows()
+        self.assertEqual(session.uids, truth.uids)
+        now = dict(zip(truth.uids, truth.flags, strict=True))
+        known = {uid: session.flags[uid] for uid in now if uid in session.flags}
+        self.assertEqual(known, {uid: now[uid] for uid in known})
