@@ -122,6 +122,8 @@ CAPABILITIES = (
     CapabilityRow("THREAD=REFERENCES", "RFC 5256", _logged_in),
     CapabilityRow("THREAD=REFS", "draft-ietf-morg-inthread", _logged_in),
     CapabilityRow("STATUS=SIZE", "RFC 8438", _logged_in),
+    CapabilityRow("I18NLEVEL=1", "RFC 5255", _logged_in),
+    CapabilityRow("INPROGRESS", "RFC 9585", _logged_in),
     CapabilityRow("UTF8=ACCEPT", "RFC 6855", _logged_in, enables=True),
     CapabilityRow("COMPRESS=DEFLATE", "RFC 4978", lambda s: s.logged_in and s.compress),
     CapabilityRow("UNAUTHENTICATE", "RFC 8437", _logged_in),

@@ -175,6 +175,15 @@ def answer_for(fault: MailError, *, try_create: bool = False) -> Answer:
     return no_for(fault, try_create=try_create)
 
 
+def in_progress(tag: bytes | None) -> bytes:
+    """That a long command is still worked on (RFC 9585 §4).
+
+    A tag with a "]" cannot stand in a response code that clients read by that.
+    """
+    named = b"NIL" if tag is None or b"]" in tag else string(tag)
+    return ok("Still at work", b"INPROGRESS (%b NIL NIL)" % named).encode()
+
+
 # -- strings ----------------------------------------------------------------------
 
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,1000}")

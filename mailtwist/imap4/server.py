@@ -29,7 +29,7 @@ from .commands import State
 from .deflate import BadCompression, Deflater, Inflater
 from .engine import IMAP4Engine
 from .events import Asked, Event, Refused
-from .response import Answer, Kind, bye, ok
+from .response import Answer, Kind, bye, in_progress, ok
 from .session import BUFFER_OCTETS, MailboxDeleted, Session, StreamBroken
 from .types import Compress, StartTls, Unauthenticate
 from .url_access import UrlAccess
@@ -38,6 +38,7 @@ log = Logger()
 
 MOST_PENDING = 64 * 1024  # octets of commands held while one is answered
 SLICE_S = 0.005  # work at a time while others wait
+PROGRESS_S = 10.0  # between two words that a command is still worked on
 REST_S = 10.0  # until a compressed connection gives its dictionary back
 LAST_WORDS_S = 60.0  # a client that does not take BYE is cut off after this
 
@@ -61,6 +62,8 @@ class IMAP4Server(Protocol):
     _deflater: Deflater | None = None  # while COMPRESS is on
     _inflater: Inflater | None = None
     _rest: Any = None  # the timer of the deflater
+    _progress: Any = None  # the timer of a command that takes long
+    _event: Event | None = None  # that is answered
     _poll: Any = None  # the timer of the next look while IDLE
     _paused = _reading_paused = _half_closed = _ending = _lost = False
     _poked = _stopping = False
@@ -144,7 +147,13 @@ class IMAP4Server(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = self._ending = True
         self.factory.sessions.discard(self)
-        for timer in (self._timer, self._stalled, self._poll, self._rest):
+        for timer in (
+            self._timer,
+            self._stalled,
+            self._poll,
+            self._rest,
+            self._progress,
+        ):
             if timer is not None and timer.active():
                 timer.cancel()
         if self._running is None:
@@ -258,6 +267,7 @@ class IMAP4Server(Protocol):
         serving = Deferred.fromCoroutine(self._running)
         if not serving.called:
             self._serving = serving
+            self._progress_later()
         serving.addBoth(self._served)
 
     async def _work(self) -> None:
@@ -281,6 +291,7 @@ class IMAP4Server(Protocol):
         session.flush()
 
     async def _handle(self, event: Event) -> None:
+        self._event = event
         found = await dispatch.answer(self._session, event)
         if found is None:
             return
@@ -301,7 +312,10 @@ class IMAP4Server(Protocol):
             self._start_tls()
 
     def _served(self, result: object) -> None:
-        self._serving = self._running = None
+        self._serving = self._running = self._event = None
+        progress, self._progress = self._progress, None
+        if progress is not None and progress.active():
+            progress.cancel()
         if isinstance(result, Failure):
             self._failed(result)
         if self._lost:
@@ -348,6 +362,20 @@ class IMAP4Server(Protocol):
         self._poked = False
         if self._running is None and not self._ending:
             self._serve()
+
+    # -- long commands (RFC 9585) -----------------------------------------------------
+
+    def _progress_later(self) -> None:
+        self._progress = self.factory.reactor.callLater(PROGRESS_S, self._tell_progress)
+
+    def _tell_progress(self) -> None:
+        """A word for the client, unless it is its turn, or reads what it asked for."""
+        self._progress_later()
+        session, event = self._session, self._event
+        waits = self._arrival is not None or self._paused or session.within
+        if event is not None and not waits and session.login is not None:
+            session.put(in_progress(event.tag if isinstance(event, Asked) else None))
+            session.flush()
 
     # -- COMPRESS ---------------------------------------------------------------------
 

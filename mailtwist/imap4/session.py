@@ -94,6 +94,7 @@ class Session:
     qresync: bool = False
     compressed: bool = False
     stale: bool = False
+    within: bool = False  # a response that is begun: no other may come between
     notice: Notice | None = None  # of NOTIFY, once it was used
     contexts: dict[bytes, Context] = field(factory=dict)  # by tag
     tag: bytes = b""

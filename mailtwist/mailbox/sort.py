@@ -14,7 +14,7 @@ from ..mime.base_subject import base_subject
 from ..mime.date import day, moment
 from ..mime.header import unfold
 from ..mime.message_id import message_ids
-from ..mime.text import decoded_words, normal
+from ..mime.text import casemap, decoded_words, normal
 from ..sort_key import SortCriterion, SortKey
 from .interfaces import IMailbox
 from .model import Column
@@ -131,7 +131,7 @@ def _sent(raw: bytes, lower: bytes, arrived: int) -> float:
 
 
 def _subject(raw: bytes, lower: bytes, arrived: int) -> str:
-    return normal(base_subject(_text(raw, lower, b"subject"))[0])
+    return casemap(base_subject(_text(raw, lower, b"subject"))[0])
 
 
 def _first(raw: bytes, lower: bytes, name: bytes) -> Listed | None:
@@ -156,7 +156,7 @@ def _display(name: bytes) -> _Value:
             return ""
         shown = decoded_words(first.name or b"")
         if shown:
-            return normal(shown)
+            return casemap(shown)
         address = first.mailbox or b""
         if first.mailbox is not None and first.host is not None:
             address += b"@" + first.host
@@ -166,7 +166,7 @@ def _display(name: bytes) -> _Value:
 
 
 def _collated(octets: bytes) -> str:
-    return normal(octets.decode("utf-8", "replace"))
+    return casemap(octets.decode("utf-8", "replace"))
 
 
 _VALUES: dict[SortKey, _Value] = {

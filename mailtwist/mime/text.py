@@ -34,6 +34,17 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKD", folded)
 
 
+def casemap(text: str) -> str:
+    """`text` for putting in order: i;unicode-casemap (RFC 5051 §2).
+
+    Each character in simple title case, then taken apart.
+    """
+    if text.isascii():
+        return text.upper()
+    cased = [title if len(title := one.title()) == 1 else one for one in text]
+    return unicodedata.normalize("NFKD", "".join(cased))
+
+
 def decoded_words(value: bytes) -> str:
     """An unfolded value with its encoded words decoded (RFC 2047 §6.1, §6.2).
 

@@ -12,9 +12,28 @@ from mailtwist.mime.header import unfold
 from mailtwist.mime.text import (
     BodyDecoder,
     TransferDecoder,
+    casemap,
     decoded_words,
     normal,
 )
+
+
+class CasemapTests(SynchronousTestCase):
+    def test_order_is_that_of_title_case(self):
+        for text, wanted, why in [
+            ("aZ_", "AZ_", "ASCII"),
+            ("\xe4", "A\u0308", "taken apart"),
+            ("\xdf", "\xdf", "no simple title case"),
+            ("\u01c6", "Dz\u030c", "title case is not upper case"),
+            ("\ufb01", "fi", "compatibility forms"),
+        ]:
+            self.assertEqual(casemap(text), wanted, why)
+
+    @given(st.text(max_size=20))
+    def test_case_makes_no_difference_where_it_is_simple(self, text):
+        text = "".join(c for c in text if len(c.upper()) == len(c.lower()) == 1)
+        lower = "".join(c for c in text if c.upper().lower() == c)
+        self.assertEqual(casemap(lower), casemap("".join(c.title() for c in lower)))
 
 
 class EncodedWordTests(SynchronousTestCase):

@@ -275,6 +275,7 @@ async def _tell_large(view: View, chunk: Chunk, message: Message) -> int:
                 return 0
     part, seen = await _see(view, chunk.picked([message.at]))
     (row,) = _items(view, part, seen, [items])
+    session.within = True
     session.put(b"* %d %b (" % (part.numbers[0], view.word))
     for at, item in enumerate(row):
         if at:
@@ -287,6 +288,7 @@ async def _tell_large(view: View, chunk: Chunk, message: Message) -> int:
         await _send(view, item, first)
         first = None
     session.put(b")\r\n")
+    session.within = False
     await session.flow()
     return 1
 
