@@ -15,20 +15,26 @@ Result = TypeVar("Result")
 
 
 def awaited(
-    config: Config, ask: Callable[[MailService], Coroutine[Deferred[Any], Any, Result]]
+    config: Config,
+    ask: Callable[[MailService], Coroutine[Deferred[Any], Any, Result]],
+    *,
+    as_server: bool = False,
 ) -> Result:
     """What `ask` gives, asked with a service that was built and never started.
 
-    Once in a process: the reactor cannot run again.  Raises what `ask` raises, and
-    ConfigError if there can be no such service.
+    `as_server`: with the rights that the server has, so that what is written belongs to
+    its user.  Once in a process: the reactor cannot run again.  Raises what `ask`
+    raises, and ConfigError if there can be no such service.
     """
     from twisted.internet import reactor
 
     results: list[Any] = []
     core: Any = reactor
+    service = build(config, reactor=reactor, embedded=not as_server)
+    service.privileges.prepare()
+    service.privileges.give_up()
 
     async def ask_once() -> Result:
-        service = build(config, reactor=reactor)
         try:
             return await ask(service)
         finally:

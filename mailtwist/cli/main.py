@@ -15,6 +15,7 @@ from . import (
     check,
     completion,
     config,
+    index,
     queue,
     route,
     sendmail,
@@ -23,7 +24,19 @@ from . import (
 )
 from .place import DEFAULT_CONFIG, config_file
 
-COMMANDS = (serve, check, config, user, auth, alias, route, queue, sendmail, completion)
+COMMANDS = (
+    serve,
+    check,
+    config,
+    user,
+    auth,
+    alias,
+    route,
+    queue,
+    index,
+    sendmail,
+    completion,
+)
 
 
 def parser() -> argparse.ArgumentParser:

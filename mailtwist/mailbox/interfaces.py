@@ -26,6 +26,7 @@ from .model import (
     Path,
     Range,
     Stored,
+    TextFigures,
     TextHits,
     TextPlace,
     Usage,
@@ -212,3 +213,12 @@ class IIndexedMailbox(IMailbox):
     async def text_hits(needle: str, place: TextPlace) -> TextHits | None:
         """What the index knows of a needle that `mime.text.normal` gave, of three
         characters or more; None while it cannot be used."""
+
+
+class IIndexedMailboxes(IMailboxes):
+    """Mailboxes that have a text index together."""
+
+    async def index_text(anew: bool = False) -> TextFigures:
+        """Put in all messages that are not in the index, `anew` after emptying it.
+
+        Raises SystemBusy while another process does."""

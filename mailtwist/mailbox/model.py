@@ -150,6 +150,18 @@ class TextHits:
     covered: list[int]
 
 
+@frozen
+class TextFigures:
+    """A text index: `added` are messages that were just put in, `dead` those that are
+    gone and still take room."""
+
+    mailboxes: int = 0
+    messages: int = 0
+    added: int = 0
+    dead: int = 0
+    octets: int = 0
+
+
 class FlagAction(Enum):
     REPLACE = "replace"
     ADD = "add"

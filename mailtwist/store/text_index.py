@@ -19,10 +19,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from attrs import frozen
 from twisted.logger import Logger
 
-from ..mailbox.model import TextHits, TextPlace
+from ..mailbox.model import TextFigures, TextHits, TextPlace
 from ..mailbox.search_text import MessageText
 from . import sqlite
 
@@ -46,15 +45,6 @@ _PLACES = {
 }
 
 Result = TypeVar("Result")
-
-
-@frozen
-class Figures:
-    """`messages` can be found; `dead` are gone and still take room."""
-
-    messages: int = 0
-    dead: int = 0
-    octets: int = 0  # of the file
 
 
 class TextIndex:
@@ -105,13 +95,16 @@ class TextIndex:
         select = "SELECT name FROM mailboxes"
         return self._guarded(lambda db: [one for (one,) in db.execute(select)], [])
 
-    def figures(self) -> Figures:
-        def figures(db: sqlite3.Connection) -> Figures:
-            live = db.execute("SELECT count(*) FROM documents").fetchone()[0]
-            held = db.execute("SELECT total(documents) FROM generations").fetchone()[0]
-            return Figures(live, int(held) - live, self.octets())
+    def figures(self) -> TextFigures:
+        def figures(db: sqlite3.Connection) -> TextFigures:
+            live, names, held = db.execute(
+                "SELECT (SELECT count(*) FROM documents),"
+                " (SELECT count(*) FROM mailboxes),"
+                " (SELECT coalesce(sum(documents), 0) FROM generations)"
+            ).fetchone()
+            return TextFigures(names, live, 0, held - live, self.octets())
 
-        return self._guarded(figures, Figures())
+        return self._guarded(figures, TextFigures())
 
     def octets(self) -> int:
         try:

@@ -12,7 +12,7 @@ from ...delivery.agent_process import Ended, Program, run_program
 from ...errors import MailError
 from ...interfaces import IContent
 from .connection import CALL_S, Connection
-from .remote import PIECE_OCTETS, Writer
+from .remote_writer import PIECE_OCTETS, Writer
 
 HELD_OCTETS = 256 * 1024  # that a slow program may leave with its agent
 

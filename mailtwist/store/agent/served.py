@@ -30,7 +30,7 @@ log = Logger("mailtwist")
 
 TREE = frozenset(
     ("listed", "create", "delete", "rename", "subscribe", "unsubscribe", "status")
-    + ("usage", "access_key", "reset_access_keys")
+    + ("usage", "access_key", "reset_access_keys", "index_text")
 )
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")

@@ -17,7 +17,8 @@ from ...directory.model import Account
 from ...errors import MailError, NoRoute
 from ...interfaces import IDelivery, IMessageSink
 from ...mailbox.interfaces import IMailboxes, IStore
-from .remote import Reaches, RemoteMailboxes, RemoteSink
+from .remote import Reaches, RemoteMailboxes
+from .remote_writer import RemoteSink
 
 log = Logger("mailtwist")
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
@@ -26,11 +26,10 @@ from twisted.python.threadpool import ThreadPool
 
 from ...config.searching import Search
 from ...errors import MailboxFault, MailError, SystemBusy
-from ...mailbox.model import Path
+from ...mailbox.model import Path, TextFigures
 from ...mailbox.search_index import uncovered
 from ...mailbox.search_text import message_texts
 from ...mailbox.turns import SLICE_US, Turns
-from ..text_index import Figures
 
 if TYPE_CHECKING:
     from .mailbox import MaildirMailbox
@@ -44,15 +43,6 @@ CHUNK = 32  # messages of one transaction
 NICE = 10  # of the thread that writes
 
 Job = tuple[str, Path]  # home, mailbox
-
-
-@frozen
-class Indexed:
-    """What was done for one account."""
-
-    mailboxes: int
-    messages: int
-    figures: Figures
 
 
 class Indexer:
@@ -137,33 +127,24 @@ class Indexer:
     # -- asked for ------------------------------------------------------------
 
     async def account(
-        self,
-        tree: MaildirMailboxes,
-        *,
-        anew: bool = False,
-        told: Callable[[Path, int], None] = lambda path, messages: None,
-    ) -> Indexed:
-        """Index all of an account now, as fast as it goes; `anew` from nothing.
-
-        `told(path, messages)` is called when a mailbox is done.  Raises SystemBusy
-        while another process does."""
+        self, tree: MaildirMailboxes, *, anew: bool = False
+    ) -> TextFigures:
+        """Index all of an account now, as fast as it goes; see IIndexedMailboxes."""
         lock = Lock(tree.files.account.home)
         if not lock.taken:
             raise SystemBusy("Another process is indexing this account")
         try:
             if anew:
                 await self.turn(tree, tree.files.text.clear)
-            done = [info.path for info in await self._sweep(tree) if info.selectable]
-            total = 0
-            for path in done:
-                with suppress(MailboxFault):
-                    messages = await self._mailbox(tree, path, 100)
-                    total += messages
-                    told(path, messages)
-            figures = await self.turn(tree, tree.files.text.figures)
+            added = 0
+            for info in await self._sweep(tree):
+                if info.selectable:
+                    with suppress(MailboxFault):  # deleted meanwhile
+                        added += await self._mailbox(tree, info.path, 100)
+            figures: TextFigures = await self.turn(tree, tree.files.text.figures)
         finally:
             lock.release()
-        return Indexed(len(done), total, figures)
+        return evolve(figures, added=added)
 
     # -- how ------------------------------------------------------------------
 

@@ -16,8 +16,16 @@ from zope.interface import implementer
 
 from ...errors import MailError, NotPermitted, OverQuota
 from ...flags import Flags
-from ...mailbox.interfaces import IMailboxes, IUpload
-from ...mailbox.model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
+from ...mailbox.interfaces import IIndexedMailboxes, IUpload
+from ...mailbox.model import (
+    INBOX,
+    Appended,
+    MailboxInfo,
+    MailboxStatus,
+    Path,
+    TextFigures,
+    Usage,
+)
 from . import durable, folders, transfer, tree, usage
 from .account import AccountFiles, shielded
 from .content import Places, with_crlf
@@ -50,7 +58,7 @@ class MaildirUpload:
         self.spool.abort()
 
 
-@implementer(IMailboxes)
+@implementer(IIndexedMailboxes)
 class MaildirMailboxes:
     """See IMailboxes."""
 
@@ -244,6 +252,9 @@ class MaildirMailboxes:
             await files.thread(reset, None if live is None else live.row.id)
 
         await files.turn(run)
+
+    async def index_text(self, anew: bool = False) -> TextFigures:
+        return await self.indexer.account(self, anew=anew)
 
     # -- how much -------------------------------------------------------------
 
