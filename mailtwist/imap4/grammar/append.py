@@ -27,6 +27,7 @@ _TEXT = re.compile(rb"TEXT ", re.I)
 _URL = re.compile(rb"URL ", re.I)
 _UTF8 = re.compile(rb"UTF8 \(", re.I)
 _REST = re.compile(rb" *\Z")
+_MORE = re.compile(rb" *")
 
 
 def append(s: CommandScanner) -> Append:
@@ -87,6 +88,8 @@ class AppendReader:
             most = "one message" if self._most == 1 else f"{self._most} messages"
             raise BadParameter(f"At most {most} at a time")
         sp(s)
+        if self._messages:
+            s.try_match(_MORE)  # Quirk: imapclient sends two spaces between messages
         self._messages += 1
         flags, internal_date = NONE, None
         if s.text.startswith(b"(", s.at):

@@ -76,6 +76,7 @@ class AppendGrammarTests(SynchronousTestCase):
                 [START, text(1), END, MessageStart(SEEN), text(2), END]
                 + [START, text(3), END],
             ),
+            (b"x {1+}\r\nz  {2+}\r\nzz", [START, text(1), END, START, text(2), END]),
             (b"x CATENATE (URL /a)", [START, UrlPart(b"/a"), END]),
             (b'x catenate (url "/a b")', [START, UrlPart(b"/a b"), END]),
             (
