@@ -20,7 +20,7 @@ from ..seqset import SequenceSet
 from .types_append import Append
 from .types_events import CancelUpdate, Notify, UidBatches
 from .types_kept import FetchEmailId, FetchPreview, FetchSaveDate, FetchThreadId
-from .types_search import PartialRange, Search, Sort, Thread
+from .types_search import MultiSearch, PartialRange, Search, Sort, Thread
 from .types_urlauth import UrlCommand
 
 # -- any state --------------------------------------------------------------------
@@ -473,6 +473,7 @@ Command = (
     | Unselect
     | Expunge
     | Search
+    | MultiSearch
     | Sort
     | Thread
     | Fetch

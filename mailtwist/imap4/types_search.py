@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from ..mailbox.model import Path
 from ..search_key import SearchKey
 from ..sort_key import SortCriterion, ThreadAlgorithm
 
@@ -84,6 +85,27 @@ class Search:
     returns: Returns | None = None
     uses_modseq: bool = False
     uid: bool = False
+
+
+class SearchSource(Enum):
+    """filter-mailboxes, as ESEARCH has it (RFC 7377 §2.2)."""
+
+    SELECTED = "SELECTED"
+    INBOXES = "INBOXES"
+    PERSONAL = "PERSONAL"
+    SUBSCRIBED = "SUBSCRIBED"
+    SUBTREE = "SUBTREE"
+    SUBTREE_ONE = "SUBTREE-ONE"
+    MAILBOXES = "MAILBOXES"
+
+
+@frozen
+class MultiSearch:
+    """ESEARCH (RFC 7377 §2): `search` in each mailbox of `sources`, which have paths
+    if they are MAILBOXES or a SUBTREE."""
+
+    sources: tuple[tuple[SearchSource, tuple[Path, ...]], ...]
+    search: Search
 
 
 @frozen

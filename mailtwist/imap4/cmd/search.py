@@ -81,7 +81,7 @@ async def tell_plain(
     mailbox, selected = session.open
     words = [name, *map(str, told_as(selected, command, uids))]
     if command.uses_modseq and uids:
-        words.append(f"(MODSEQ {await _highest(mailbox, uids)})")
+        words.append(f"(MODSEQ {await highest(mailbox, uids)})")
     session.put(untagged(" ".join(words).encode()))
 
 
@@ -98,7 +98,7 @@ async def tell_extended(
     mailbox, selected = session.open
     returns = command.returns or Returns()
     part = uids if returns.partial is None else returns.partial.of(uids)
-    shown = _shown(returns, uids, part)
+    shown = shown_of(returns, uids, part)
     if returns.asks(SearchReturn.SAVE):
         selected.saved = sorted(set(uids if _saves_all(returns) else shown))
     if not returns.tells:
@@ -106,23 +106,37 @@ async def tell_extended(
     words = [b"ESEARCH", b"(TAG %b)" % string(session.tag)]
     if command.uid:
         words.append(b"UID")
+    words += told_words(
+        returns, uids, lambda some: told_as(selected, command, some), as_set
+    )
+    if command.uses_modseq and shown:  # RFC 4731 §3.2: of what is told
+        words.append(b"MODSEQ %d" % await highest(mailbox, sorted(set(shown))))
+    session.put(untagged(*words))
+
+
+def told_words(
+    returns: Returns,
+    uids: list[int],
+    told: Callable[[Sequence[int]], list[int]],
+    as_set: Callable[[list[int]], SequenceSet],
+) -> list[bytes]:
+    """search-return-data of these results; `told` gives them as the client knows
+    them."""
+    words = []
     if uids:
-        ends = told_as(selected, command, [uids[0], uids[-1]])
+        ends = told([uids[0], uids[-1]])
         if returns.asks(SearchReturn.MIN):
             words.append(b"MIN %d" % ends[0])
         if returns.asks(SearchReturn.MAX):
             words.append(b"MAX %d" % ends[-1])
         if returns.asks(SearchReturn.ALL):
-            all_ = as_set(told_as(selected, command, uids))
-            words.append(b"ALL " + all_.encode())
+            words.append(b"ALL " + as_set(told(uids)).encode())
     if returns.partial is not None:
-        some = as_set(told_as(selected, command, part)).encode() or b"NIL"
+        some = as_set(told(returns.partial.of(uids))).encode() or b"NIL"
         words.append(b"PARTIAL (%b %b)" % (returns.partial.encode(), some))
     if returns.asks(SearchReturn.COUNT):
         words.append(b"COUNT %d" % len(uids))
-    if command.uses_modseq and shown:  # RFC 4731 §3.2: of what is told
-        words.append(b"MODSEQ %d" % await _highest(mailbox, sorted(set(shown))))
-    session.put(untagged(*words))
+    return words
 
 
 def _saves_all(returns: Returns) -> bool:
@@ -134,7 +148,7 @@ def _saves_all(returns: Returns) -> bool:
     return returns.partial is None and not returns.options & some
 
 
-def _shown(returns: Returns, uids: list[int], part: list[int]) -> list[int]:
+def shown_of(returns: Returns, uids: list[int], part: list[int]) -> list[int]:
     """The results that the answer is about."""
     if _saves_all(returns) or not uids:
         return uids
@@ -146,6 +160,6 @@ def _shown(returns: Returns, uids: list[int], part: list[int]) -> list[int]:
     return shown
 
 
-async def _highest(mailbox: IMailbox, uids: list[int]) -> int:
+async def highest(mailbox: IMailbox, uids: list[int]) -> int:
     """The highest MODSEQ of these; 1 if they are all gone meanwhile."""
     return max((await mailbox.rows(sorted(uids))).modseqs, default=1)

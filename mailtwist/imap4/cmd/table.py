@@ -9,7 +9,7 @@ from .. import types as t
 from ..response import Answer
 from ..session import Session
 from ..types_events import CancelUpdate, Notify, UidBatches
-from ..types_search import Search, Sort, Thread
+from ..types_search import MultiSearch, Search, Sort, Thread
 from ..types_urlauth import GenUrlAuth, ResetKey, UrlFetch
 from . import (
     auth,
@@ -21,6 +21,7 @@ from . import (
     limit,
     list,
     mailboxes,
+    multisearch,
     notify,
     search,
     select,
@@ -59,6 +60,7 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Unselect: select.unselect,
     t.Expunge: expunge.expunge,
     Search: search.search,
+    MultiSearch: multisearch.esearch,
     Sort: sort.sort,
     Thread: sort.thread,
     t.Fetch: fetch.fetch,

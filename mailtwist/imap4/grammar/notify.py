@@ -64,7 +64,7 @@ def _event_group(s: CommandScanner) -> tuple[EventGroup, bool]:
     paths: tuple[Path, ...] = ()
     if which in (MailboxFilter.SUBTREE, MailboxFilter.MAILBOXES):
         sp(s)
-        paths = _one_or_more(s)
+        paths = one_or_more(s)
     sp(s)
     events, attributes, known = _events(s)
     s.expect(b")", "a closing parenthesis")
@@ -72,7 +72,7 @@ def _event_group(s: CommandScanner) -> tuple[EventGroup, bool]:
     return EventGroup(which, events, paths, attributes), known
 
 
-def _one_or_more(s: CommandScanner) -> tuple[Path, ...]:
+def one_or_more(s: CommandScanner) -> tuple[Path, ...]:
     """one-or-more-mailbox, without names that no mailbox can have (§3.1)."""
     several = s.text.startswith(b"(", s.at)
     found = parenthesized(s, _path) if several else [_path(s)]
