@@ -74,10 +74,13 @@ class CheckerTests(DaemonTestCase):
         env = self.daemon.environment()
         return run(*TWISTD, *options, env=env, cwd=self.daemon.folder, ok=ok)
 
-    def test_the_kinds_are_listed(self):
-        _, said = self.twistd("ftp", "--help-auth")
-        for kind in ("pam", "mysql", "ldap", "userdb"):
-            self.assertRegex(said, rf"\n  {kind} +\tA configuration file of mailtwist")
+    def test_the_kinds_are_listed_for_any_service(self):
+        for service in ("ftp", "mail"):
+            _, said = self.twistd(service, "--help-auth")
+            for kind in ("pam", "mysql", "ldap", "userdb"):
+                self.assertRegex(
+                    said, rf"\n  {kind} +\tA configuration file of mailtwist"
+                )
         _, said = self.twistd("ftp", "--help-auth-type", "userdb")
         self.assertIn("configuration of mailtwist", said)
 

@@ -38,9 +38,10 @@ class WheelTests(SynchronousTestCase):
         run(sys.executable, "-m", "build", "-q", "-o", self.folder / "dist", source)
         (self.wheel,) = (self.folder / "dist").glob("*.whl")
 
-    def test_the_wheel_has_the_plugin_and_the_data_and_works_installed(self):
+    def test_the_wheel_has_the_plugins_and_the_data_and_works_installed(self):
         names = zipfile.ZipFile(self.wheel).namelist()
-        self.assertIn("twisted/plugins/mailtwist_plugin.py", names)
+        for plugin in ("mailtwist_plugin", "mailtwist_checkers"):
+            self.assertIn(f"twisted/plugins/{plugin}.py", names)
         self.assertNotIn("twisted/__init__.py", names)
         self.assertNotIn("twisted/plugins/__init__.py", names)
         self.assertIn("mailtwist/py.typed", names)
@@ -53,6 +54,8 @@ class WheelTests(SynchronousTestCase):
         run(env / "bin/pip", "install", "-q", self.wheel)
         listed = run(env / "bin/twistd", "--help", cwd=self.folder)
         self.assertRegex(listed, r"\n    mailtwist +A whole mail server")
+        listed = run(env / "bin/twistd", "mail", "--help-auth", cwd=self.folder)
+        self.assertRegex(listed, r"\n  userdb +\tA configuration file of mailtwist")
         version = run(env / "bin/mailtwist", "--version", cwd=self.folder)
         self.assertEqual(version, "mailtwist 0.1.0\n")
         sample = run(env / "bin/mailtwist", "config", "sample", cwd=self.folder)
