@@ -124,6 +124,22 @@ class AgentOverMaildirTests(OverSocket, OnDisk, StoreContract, TestCase):
         await self.put()
         await self.until(lambda: len(told) > 1, "the change")
 
+    async def test_a_watch_of_the_account_is_lost_with_the_agent(self):
+        told, end = await self.watched()
+        await self.crash()
+        self.assertEqual(told, ["lost"])
+        end()
+        again, _ = await self.watched()
+        await self.told_of(again, INBOX, self.put())
+
+    async def test_an_agent_ends_what_its_sessions_watched(self):
+        _, end = await self.watched()
+        held = self.tree.reach().held
+        end()
+        self.assertEqual(self.tree.reach().held, held - 1)
+        await self.tree.status(INBOX)  # the agent has heard of the end
+        self.assertEqual(self.servers[-1]._watches, {})
+
     async def test_a_message_in_flight_fails_for_now(self):
         await self.tree.status(INBOX)
         sink = self.store.delivery().begin(self.envelope())

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 log = Logger()
 
 MOST_TOLD = 1000  # folders that the kernel is asked to tell of; others are polled
-MOST_SHARE = 20  # of the time, one part goes into looking at what must be polled
+MOST_SHARE = 10  # one part of the time goes into looking at folders, at most
+MOST_REST_S = 0.9  # between looks, however long they take
 SOON_S = 0.02  # what happens at a time is looked at together
 
 Changed = Callable[[Path | None], None]
@@ -120,7 +121,7 @@ class AccountWatch:
             poll.start(self._poll_s, now=False)
 
     def _tick(self) -> None:
-        every_s = RARELY_S if self._all_told else self._look_s * MOST_SHARE
+        every_s = RARELY_S if self._all_told else 0.0
         late = self._files.reactor.seconds() - self._looked_s >= every_s
         if late or self._stamp_of_state() != self._state_stamp:
             self._soon(0.0)
@@ -128,7 +129,10 @@ class AccountWatch:
     def _soon(self, after_s: float = SOON_S) -> None:
         """Look, once for all that happens until then."""
         self._later = [one for one in self._later if one.active()]
-        due = self._files.reactor.seconds() + after_s
+        now = self._files.reactor.seconds()
+        rest_s = min(self._look_s * MOST_SHARE, MOST_REST_S)
+        after_s = max(after_s, self._looked_s + rest_s - now)
+        due = now + after_s
         if self._poll is None or any(one.getTime() <= due for one in self._later):
             return
         self._later.append(self._files.reactor.callLater(after_s, self._look_again))
@@ -160,8 +164,9 @@ class AccountWatch:
         first, before = not self._stamps, self._figures
         self._state_stamp = self._stamp_of_state()
         figures = await files.turn(lambda: files.thread(self._read, before))
+        began_s = files.reactor.seconds()
         stamps = await files.aside(stamps_of, files.maildir)
-        self._look_s = files.reactor.seconds() - self._looked_s
+        self._look_s = files.reactor.seconds() - began_s
         if not self._active:
             return
         old, self._stamps, self._figures = self._stamps, stamps, figures
