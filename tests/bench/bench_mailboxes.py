@@ -144,6 +144,10 @@ def first_life(run: Run, port: int) -> None:
     run.timed("SEARCH SUBJECT", imap.run, b"SEARCH SUBJECT nowhere")
     run.timed("SEARCH FROM", imap.run, b"SEARCH FROM nowhere")
     run.timed("SEARCH BODY", imap.run, b"SEARCH BODY nowhere")
+    run.timed("SEARCH UNSEEN", imap.run, b"SEARCH UNSEEN")
+    run.timed("SORT (SUBJECT)", imap.run, b"SORT (SUBJECT) UTF-8 ALL")
+    run.timed("SORT (REVERSE DATE)", imap.run, b"SORT (REVERSE DATE) UTF-8 ALL")
+    run.timed("THREAD REFERENCES", imap.run, b"THREAD REFERENCES UTF-8 ALL")
     store = b"STORE %s +FLAGS (\\Flagged)" % some
     run.timed(f"STORE 1:{SOME} +FLAGS", imap.run, store, messages=SOME)
     imap.run(b"CREATE Other")

@@ -128,9 +128,11 @@ maillog_file_prefixes = /tmp, /var/tmp
 
 
 class Dovecot(Peer):
-    """IMAP and POP3 on Maildirs under `mail`; passwords in clear, as ours is asked."""
+    """IMAP and POP3 on Maildirs under `mail`; passwords in clear, as ours is asked.
 
-    def __init__(self, mail: Path, users: list[str]) -> None:
+    `more` are further lines of its configuration."""
+
+    def __init__(self, mail: Path, users: list[str], more: str = "") -> None:
         super().__init__()
         self.pop3_port = free_port()
         os.chmod(self.folder, 0o755)
@@ -174,6 +176,7 @@ service pop3-login {{
     port = 0
   }}
 }}
+{more}
 """)
         self.run("/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf")
 

@@ -8,11 +8,11 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from mailtwist.directory.model import Account
-from mailtwist.errors import OverQuota, SystemBusy
+from mailtwist.errors import MailboxExists, OverQuota, SystemBusy
 from mailtwist.flags import NONE
 from mailtwist.mailbox.interfaces import IMailbox, IMailboxes, IStore, IUpload
 from mailtwist.mailbox.model import INBOX, Column, Range
-from mailtwist.store.maildir import content, keywords, mailboxes, store
+from mailtwist.store.maildir import content, folders, keywords, mailboxes, store
 
 from .contract import MESSAGE, StoreContract, StoreWords, add, remove, replace
 from .on_disk import OnDisk
@@ -116,6 +116,16 @@ class RestartTests(OnDisk, StoreWords, TestCase):
 
 
 class ManyTests(OnDisk, StoreWords, TestCase):
+    async def test_a_mailbox_is_made_without_a_look_at_the_others(self):
+        """Ten thousand are made in a time that does not grow with their square."""
+        await self.tree.create(("A",))
+        self.patch(folders, "listed", None)
+        await self.tree.create(("A", "B", "C"))
+        await self.tree.create(("long" * 60,))
+        await self.faulty(MailboxExists, self.tree.create(("A", "B")))
+        await self.faulty(MailboxExists, self.tree.create(("long" * 60,)))
+        await self.faulty(MailboxExists, self.tree.create(INBOX))
+
     async def test_actions_at_once_each_happen_once(self):
         await self.tree.create(("There",))
         mailbox = await self.open()

@@ -184,6 +184,15 @@ def _write_name(folder: str, name: str, path: Path) -> None:
             os.fsync(file.fileno())
 
 
+def present(maildir: str, path: Path) -> bool:
+    """True if `listed` would have `path`: each has one folder only; blocks."""
+    name = folder_name(path)
+    if not name:
+        return True
+    there = os.path.isdir(os.path.join(maildir, name, "cur"))
+    return there and (not name.startswith(HASHED) or path_of(name, maildir) == path)
+
+
 def listed(maildir: str) -> dict[Path, str]:
     """Every mailbox in `maildir` with its folder; blocks, so in a thread."""
     found = {INBOX: maildir}

@@ -58,17 +58,16 @@ def listed(files: AccountFiles) -> list[MailboxInfo]:
 def create(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str:
     """See IMailboxes.create."""
     folders.check_path(path)
-    present = folders.listed(files.maildir)
-    if path in present:
+    if folders.present(files.maildir, path):
         raise MailboxExists()
     folders.make(files.maildir, INBOX)
-    _make_parents(files, path, present)
+    _make_parents(files, path)
     return _make(files, path, special_uses)
 
 
-def _make_parents(files: AccountFiles, path: Path, present: dict[Path, str]) -> None:
+def _make_parents(files: AccountFiles, path: Path) -> None:
     for depth in range(1, len(path)):
-        if path[:depth] not in present:
+        if not folders.present(files.maildir, path[:depth]):
             _make(files, path[:depth], frozenset())
 
 
@@ -118,7 +117,7 @@ def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, Path]:
         raise BadMailboxName("A mailbox cannot be moved into itself")
     for path in moved.values():
         folders.check_path(path)
-    _make_parents(files, new, present)
+    _make_parents(files, new)
     state = files.state
     names = [(os.path.basename(present[path]), to) for path, to in moved.items()]
     with files.transaction():
