@@ -288,6 +288,12 @@ class UnknownEvent(MailboxFault):
     public = "That event is not told here"
 
 
+class TooManyAnnotations(MailboxFault):
+    """No more annotations than there are (RFC 5464 §4.3 TOOMANY)."""
+
+    public = "Too many annotations"
+
+
 class MailboxNotSelectable(MailboxFault):
     public = "Mailbox holds no messages, only other mailboxes"
 

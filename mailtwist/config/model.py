@@ -246,6 +246,17 @@ class Imap4:
         "Messages that one command may touch (MESSAGELIMIT); 0 for any number.",
         none_or_ge(1000),
     )
+    annotations: int = option(
+        100, "Annotations (METADATA) of one mailbox or account.", ge(10)
+    )
+    annotation_octets: int = option(
+        32 * KIB, "Largest value of an annotation (METADATA).", ge(KIB)
+    )
+    admin: str = option(
+        "",
+        "URI of the administrator that METADATA tells clients, `tel:` or `mailto:`; "
+        "the postmaster of this host if empty.",
+    )
     errors: int = option(50, "BAD answers before the connection is closed.", ge(1))
     stalled_s: float = option(
         5 * MINUTE_S,

@@ -38,6 +38,7 @@ from ..errors import (
     StorageFull,
     SyntaxFault,
     SystemBusy,
+    TooManyAnnotations,
     TooManyMessages,
     UidRequired,
     UnknownCommand,
@@ -132,6 +133,7 @@ _CODES: tuple[tuple[type[MailError], bytes], ...] = (
     (MailboxHasChildren, b"HASCHILDREN"),  # RFC 9051 §7.1
     (MailboxInUse, b"INUSE"),
     (MessageGone, b"EXPUNGEISSUED"),
+    (TooManyAnnotations, b"METADATA TOOMANY"),  # RFC 5464 §4.3
     (UnknownUse, b"USEATTR"),  # RFC 6154 §3
     (BatchTooSmall, b"TOOFEW"),  # RFC 10022
     (BatchTooBig, b"TOOMANY"),

@@ -19,7 +19,7 @@ from ..secret import Secret
 from ..seqset import SequenceSet
 from .types_append import Append
 from .types_events import CancelUpdate, Notify, UidBatches
-from .types_kept import FetchEmailId, FetchPreview, FetchSaveDate, FetchThreadId
+from .types_kept import KeptAttribute, KeptCommand
 from .types_search import MultiSearch, PartialRange, Search, Sort, Thread
 from .types_urlauth import UrlCommand
 
@@ -183,6 +183,7 @@ class ListReturn(Enum):
     CHILDREN = "CHILDREN"
     SPECIAL_USE = "SPECIAL-USE"
     STATUS = "STATUS"
+    METADATA = "METADATA"  # RFC 9590 §3
 
 
 @frozen
@@ -192,7 +193,8 @@ class List:
     `reference` and `patterns` are str, already decoded from modified UTF-7.  A sole
     pattern "" asks for delimiter and root of `reference`.  `extended` is True if the
     command had any part of RFC 5258.  `status` holds the items of RETURN (STATUS
-    (...)).  RECURSIVEMATCH never comes without SUBSCRIBED.
+    (...)), `metadata` the entries of RETURN (METADATA (...)).  RECURSIVEMATCH never
+    comes without SUBSCRIBED.
     """
 
     reference: str
@@ -201,6 +203,7 @@ class List:
     returns: frozenset[ListReturn] = frozenset()
     status: tuple[StatusItem, ...] = ()
     extended: bool = False
+    metadata: tuple[str, ...] = ()
 
 
 @frozen
@@ -420,10 +423,7 @@ FetchAttribute = (
     | FetchRfc822
     | FetchRfc822Header
     | FetchRfc822Text
-    | FetchEmailId
-    | FetchThreadId
-    | FetchSaveDate
-    | FetchPreview
+    | KeptAttribute
 )
 
 
@@ -445,7 +445,8 @@ class Fetch:
 
 
 Command = (
-    Capability
+    KeptCommand
+    | Capability
     | Noop
     | Logout
     | Id

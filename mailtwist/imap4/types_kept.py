@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ..mailbox.model import Path
+
 
 @frozen
 class FetchEmailId:
@@ -25,3 +27,29 @@ class FetchPreview:
 @frozen
 class FetchSaveDate:
     """SAVEDATE (RFC 8514 §4.2)."""
+
+
+@frozen
+class GetMetadata:
+    """GETMETADATA (RFC 5464 §4.2); path () is the server.
+
+    `names` are in lower case; `depth` levels below them are wanted too, None for all.
+    `most_octets` None is any size of a value.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    depth: int | None = 0
+    most_octets: int | None = None
+
+
+@frozen
+class SetMetadata:
+    """SETMETADATA (RFC 5464 §4.3): values by name in lower case; None removes."""
+
+    path: Path
+    values: tuple[tuple[str, bytes | None], ...]
+
+
+KeptAttribute = FetchEmailId | FetchThreadId | FetchSaveDate | FetchPreview
+KeptCommand = GetMetadata | SetMetadata

@@ -20,16 +20,17 @@ from ..flags import Flags
 from .foreign_asked import MOST_IN_MEMORY, asked
 from .foreign_imap_mailbox import ForeignMailbox
 from .interfaces import IMailboxes, IUpload
-from .model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
+from .model import INBOX, Annotation, Appended, MailboxInfo, MailboxStatus, Path, Usage
 
 # What the interfaces have no words for: UIDs of new messages, several of them or a move
 # or a replacement that is whole, numbers of changes that outlive a session, uses of
-# mailboxes, identifiers that stay, and when a message was saved.  IMAP4rev2 has most of
-# it.
+# mailboxes, identifiers that stay, when a message was saved, and annotations.
+# IMAP4rev2 has most of it.
 MISSING = frozenset(
     ["UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "CREATE-SPECIAL-USE"]
     + ["MULTIAPPEND", "REPLACE", "IMAP4rev2", "OBJECTID", "SAVEDATE"]
     + ["URLAUTH", "URLAUTH=BINARY", "NOTIFY"]
+    + ["METADATA", "METADATA-SERVER", "LIST-METADATA"]
 )
 
 
@@ -171,6 +172,16 @@ class ForeignMailboxes:
 
     async def reset_access_keys(self, path: Path | None = None) -> None:
         raise NotPermitted()
+
+    async def metadata(
+        self, path: Path | None, names: Sequence[str] = ()
+    ) -> list[Annotation]:
+        return []
+
+    async def set_metadata(
+        self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
+    ) -> None:
+        raise NotPermitted("Mailboxes of this account have no annotations")
 
     async def usage(self) -> Usage:
         """Avatars tell of no limit."""

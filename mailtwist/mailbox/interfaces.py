@@ -14,6 +14,7 @@ from ..directory.model import Account
 from ..flags import Flags
 from ..interfaces import IDelivery
 from .model import (
+    Annotation,
     Appended,
     Changes,
     Column,
@@ -105,6 +106,23 @@ class IMailboxes(Interface):
         """All of the messages, or none: (octets, flags, internal date or None for now).
 
         Durable, with UIDs allotted.  Raises NoSuchMailbox, OverQuota, StorageFull."""
+
+    async def metadata(
+        path: Path | None, names: Sequence[str] = ()
+    ) -> list[Annotation]:
+        """Annotations of a mailbox, of the account with path (), or of all mailboxes
+        with None: those of these names in lower case, or all, sorted.
+
+        Special uses are among them (mailbox.metadata.SPECIAL_USE).  Raises
+        NoSuchMailbox, MailboxNotSelectable."""
+
+    async def set_metadata(
+        path: Path, values: Sequence[tuple[str, bytes | None]], most: int
+    ) -> None:
+        """Change annotations, all or none; None for the value removes one.
+
+        Raises TooManyAnnotations above `most` for one mailbox, UnknownUse,
+        NoSuchMailbox, MailboxNotSelectable."""
 
     async def usage() -> Usage:
         """What the account holds now."""

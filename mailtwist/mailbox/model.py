@@ -44,6 +44,16 @@ class MailboxInfo:
 
 
 @frozen
+class Annotation:
+    """One annotation (RFC 5464) of a mailbox, or of the account with path ();
+    `name` is in lower case."""
+
+    path: Path
+    name: str
+    value: bytes
+
+
+@frozen
 class MailboxStatus:
     """The figures of STATUS and SELECT (RFC 3501 §6.3.10, RFC 7162 §3.1.2)."""
 

@@ -25,8 +25,17 @@ from ..errors import (
     OverQuota,
 )
 from ..flags import Flags
+from ..mailbox import metadata
 from ..mailbox.interfaces import IMailboxes, IStore, IUpload
-from ..mailbox.model import INBOX, Appended, MailboxInfo, MailboxStatus, Path, Usage
+from ..mailbox.model import (
+    INBOX,
+    Annotation,
+    Appended,
+    MailboxInfo,
+    MailboxStatus,
+    Path,
+    Usage,
+)
 from ..mailbox.watchers import Watchers
 from .memory_delivery import MemoryDelivery, MemoryUpload
 from .memory_folder import Folder, NewMessage
@@ -71,6 +80,7 @@ class MemoryMailboxes:
         self._watchers: Watchers[Path | None] = Watchers()
         self._last_uid_validity = store.now() - 1
         self._made = 0
+        self._metadata: dict[str, bytes] = {}  # of the account
         self.threads: dict[int, int] = {}  # by keys of messages
         self.now = store.now
         self._make(INBOX, frozenset())
@@ -134,6 +144,7 @@ class MemoryMailboxes:
         if old == INBOX:
             self._make_parents(new)
             self._make(new, frozenset())
+            self._folders[new].metadata.update(self._folders[INBOX].metadata)
             inbox = await self.open(INBOX)
             await inbox.move(list(self._folders[INBOX].messages), new)
             return
@@ -243,6 +254,37 @@ class MemoryMailboxes:
             if other is folder:
                 self._watchers.tell(path)
                 return
+
+    # -- annotations ------------------------------------------------------------
+
+    async def metadata(
+        self, path: Path | None, names: Sequence[str] = ()
+    ) -> list[Annotation]:
+        if path == metadata.ACCOUNT:
+            held = [Annotation((), *each) for each in self._metadata.items()]
+            return metadata.chosen(held, names)
+        found = []
+        for one in self._folders if path is None else [path]:
+            folder = self.folder(one)
+            found += [Annotation(one, *each) for each in folder.metadata.items()]
+            found += metadata.annotation_of_uses(one, folder.special_uses)
+        return metadata.chosen(found, names)
+
+    async def set_metadata(
+        self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
+    ) -> None:
+        wanted = dict(values)
+        if path == metadata.ACCOUNT:
+            held, uses = self._metadata, None
+        else:
+            folder = self.folder(path)
+            held, uses = folder.metadata, metadata.uses_in(wanted)
+        put, gone = metadata.changed(held, wanted, most)
+        held.update(put)
+        for name in gone:
+            held.pop(name, None)
+        if uses is not None:
+            folder.special_uses = uses
 
     async def usage(self) -> Usage:
         return self._usage()

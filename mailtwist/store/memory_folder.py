@@ -75,6 +75,7 @@ class Folder:
     recent_from: int = 1
     octets: int = 0
     deleted: bool = False
+    metadata: dict[str, bytes] = field(factory=dict, repr=False)
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
     _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)

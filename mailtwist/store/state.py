@@ -224,6 +224,12 @@ class State:
             (uid_next, highest_modseq, row_id),
         )
 
+    def set_special_uses(self, row_id: int, uses: frozenset[str]) -> None:
+        self.db.execute(
+            "UPDATE mailboxes SET special_uses = ? WHERE id = ?",
+            (" ".join(sorted(uses)), row_id),
+        )
+
     def set_recent_from(self, row_id: int, uid: int) -> None:
         self.db.execute(
             "UPDATE mailboxes SET recent_from = ? WHERE id = ?", (uid, row_id)

@@ -20,6 +20,7 @@ from .contract_flags import FlagContract
 from .contract_identifiers import IdentifierContract
 from .contract_keys import KeyContract
 from .contract_messages import MessageContract
+from .contract_metadata import MetadataContract
 from .contract_previews import PreviewContract
 from .contract_replace import ReplaceContract
 from .contract_tree import TreeContract
@@ -143,6 +144,7 @@ class StoreContract(
     IdentifierContract,
     PreviewContract,
     WatchContract,
+    MetadataContract,
 ):
     """The suite; its tests are in the parts."""
 

@@ -12,6 +12,7 @@ from ..names import Matcher
 from ..response import Answer, ok, parenthesized, string, untagged
 from ..session import Session
 from ..types import List, ListReturn, ListSelect, Lsub
+from . import metadata
 from .mailboxes import name_of, status_line
 
 
@@ -21,6 +22,9 @@ async def list_(session: Session, command: List) -> Answer:
         return ok("LIST completed")
     tree = Tree.of(await session.mailboxes.listed())
     matcher = Matcher(command.reference, command.patterns, session.config.delimiter)
+    annotated = None
+    if ListReturn.METADATA in command.returns and session.offers("METADATA"):
+        annotated = await metadata.listed(session, command.metadata)
     for info in tree.infos:
         if not matcher.matches(info.path):
             continue
@@ -42,6 +46,8 @@ async def list_(session: Session, command: List) -> Answer:
         )
         if ListReturn.STATUS in command.returns and info.selectable and info.exists:
             await _list_status(session, command, info.path)
+        if annotated is not None and info.selectable and info.exists:
+            session.put(annotated.line(session, info.path))
         await session.flow()
     return ok("LIST completed")
 

@@ -9,6 +9,7 @@ from .. import types as t
 from ..response import Answer
 from ..session import Session
 from ..types_events import CancelUpdate, Notify, UidBatches
+from ..types_kept import GetMetadata, SetMetadata
 from ..types_search import MultiSearch, Search, Sort, Thread
 from ..types_urlauth import GenUrlAuth, ResetKey, UrlFetch
 from . import (
@@ -21,6 +22,7 @@ from . import (
     limit,
     list,
     mailboxes,
+    metadata,
     multisearch,
     notify,
     search,
@@ -52,6 +54,8 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Unsubscribe: mailboxes.unsubscribe,
     t.Status: mailboxes.status,
     t.Namespace: mailboxes.namespace,
+    GetMetadata: metadata.get_metadata,
+    SetMetadata: metadata.set_metadata,
     t.List: list.list_,
     t.Lsub: list.lsub,
     t.Select: select.select,

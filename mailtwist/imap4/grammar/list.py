@@ -6,6 +6,7 @@ from ...errors import BadParameter
 from .. import names
 from ..types import List, ListReturn, ListSelect, Lsub, StatusItem
 from .mailbox import status_items
+from .metadata import entries
 from .scanner import CommandScanner
 from .strings import astring, list_mailbox, parenthesized, sp, word
 
@@ -33,17 +34,20 @@ def list_(s: CommandScanner) -> List:
         patterns = (_pattern(s),)
     returns: set[ListReturn] = set()
     status: tuple[StatusItem, ...] = ()
+    annotations: tuple[str, ...] = ()
     if s.skip(b" ") and not s.done:
         extended = True
         if word(s) != "RETURN":
             raise BadParameter("Only RETURN may follow the patterns")
         sp(s)
-        for option, items in parenthesized(s, _return_option, empty=True):
+        for option, items, wanted in parenthesized(s, _return_option, empty=True):
             returns.add(option)
-            status = items or status
+            status, annotations = items or status, wanted or annotations
     if ListSelect.SUBSCRIBED in select:
         returns.add(ListReturn.SUBSCRIBED)  # RFC 5258 §3.1
-    return List(reference, patterns, select, frozenset(returns), status, extended)
+    return List(
+        reference, patterns, select, frozenset(returns), status, extended, annotations
+    )
 
 
 def lsub(s: CommandScanner) -> Lsub:
@@ -69,13 +73,19 @@ def _select_option(s: CommandScanner) -> ListSelect:
         raise BadParameter(f"Unknown selection option {name[:40]}") from fault
 
 
-def _return_option(s: CommandScanner) -> tuple[ListReturn, tuple[StatusItem, ...]]:
+def _return_option(
+    s: CommandScanner,
+) -> tuple[ListReturn, tuple[StatusItem, ...], tuple[str, ...]]:
+    """With the items of STATUS and the entries of METADATA."""
     name = word(s, "a return option")
     try:
         option = ListReturn(name)
     except ValueError as fault:
         raise BadParameter(f"Unknown return option {name[:40]}") from fault
-    if option is not ListReturn.STATUS:
-        return option, ()
-    sp(s)
-    return option, status_items(s)
+    if option is ListReturn.STATUS:
+        sp(s)
+        return option, status_items(s), ()
+    if option is ListReturn.METADATA:
+        sp(s)
+        return option, (), entries(s)
+    return option, (), ()

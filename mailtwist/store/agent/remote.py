@@ -15,6 +15,7 @@ from ...errors import MailboxUnreachable, MailError, NoSuchMailbox
 from ...flags import Flags
 from ...mailbox.interfaces import IIndexedMailbox, IIndexedMailboxes, IUpload
 from ...mailbox.model import (
+    Annotation,
     Appended,
     Changes,
     Column,
@@ -87,6 +88,17 @@ class RemoteMailboxes:
     async def status(self, path: Path) -> MailboxStatus:
         status: MailboxStatus = await self._ask("status", path)
         return status
+
+    async def metadata(
+        self, path: Path | None, names: Sequence[str] = ()
+    ) -> list[Annotation]:
+        found: list[Annotation] = await self._ask("metadata", path, list(names))
+        return found
+
+    async def set_metadata(
+        self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
+    ) -> None:
+        await self._ask("set_metadata", path, list(values), most)
 
     async def usage(self) -> Usage:
         usage: Usage = await self._ask("usage")

@@ -19,6 +19,7 @@ from ...flags import Flags
 from ...mailbox.interfaces import IIndexedMailboxes, IUpload
 from ...mailbox.model import (
     INBOX,
+    Annotation,
     Appended,
     MailboxInfo,
     MailboxStatus,
@@ -26,7 +27,7 @@ from ...mailbox.model import (
     TextFigures,
     Usage,
 )
-from . import durable, folders, transfer, tree, usage
+from . import durable, folders, metadata, transfer, tree, usage
 from .account import AccountFiles, shielded
 from .content import Places, with_crlf
 from .indexing import Indexer
@@ -129,6 +130,7 @@ class MaildirMailboxes:
     async def _rename_inbox(self, new: Path) -> None:
         """RFC 3501 §6.3.5: the messages move, INBOX stays, and so do its children."""
         await self.create(new)
+        await self._in_thread(metadata.copied, INBOX, new)  # RFC 5464 §4.1
         inbox = await self.open(INBOX)
         try:
             await inbox.move((await inbox.rows()).uids, new)
@@ -255,6 +257,19 @@ class MaildirMailboxes:
 
     async def index_text(self, anew: bool = False) -> TextFigures:
         return await self.indexer.account(self, anew=anew)
+
+    # -- annotations ----------------------------------------------------------
+
+    async def metadata(
+        self, path: Path | None, names: Sequence[str] = ()
+    ) -> list[Annotation]:
+        found: list[Annotation] = await self._in_thread(metadata.listed, path, names)
+        return found
+
+    async def set_metadata(
+        self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
+    ) -> None:
+        await self._in_thread(metadata.change, path, values, most)
 
     # -- how much -------------------------------------------------------------
 

@@ -1,0 +1,95 @@
+"""GETMETADATA, SETMETADATA (RFC 5464), and METADATA of LIST (RFC 9590)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ...errors import NotPermitted
+from ...mailbox.metadata import ACCOUNT, Wish
+from ...mailbox.model import Annotation, Path
+from ..response import Answer, astring, literal, no, ok, parenthesized, string, untagged
+from ..session import Session
+from ..types_kept import GetMetadata, SetMetadata
+from .mailboxes import name_of
+
+_ADMIN = "/shared/admin"
+_SHARED = "/shared/"
+
+
+async def get_metadata(session: Session, command: GetMetadata) -> Answer:
+    """An entry asked for by its name that is not there is NIL."""
+    wish = Wish(command.names, command.depth)
+    names = command.names if command.depth == 0 else ()
+    held = await session.mailboxes.metadata(command.path, names)
+    if command.path == ACCOUNT:
+        held = [*held, *_of_server(session)]
+    found = {one.name: one.value for one in held if wish.takes(one.name)}
+    most, longest = command.most_octets, 0
+    told: list[tuple[str, bytes | None]] = []
+    for name, value in sorted(found.items()):
+        if most is not None and len(value) > most:
+            longest = max(longest, len(value))
+        else:
+            told.append((name, value))
+    if command.depth == 0:
+        told += [(name, None) for name in command.names if name not in found]
+    if told:
+        session.put(_line(session, command.path, told))
+    code = b"METADATA LONGENTRIES %d" % longest if longest else b""
+    return ok("GETMETADATA completed", code)
+
+
+def _of_server(session: Session) -> list[Annotation]:
+    """What this server says of itself (§3.2.1.1)."""
+    admin = session.config.admin or f"mailto:postmaster@{session.hostname}"
+    return [Annotation(ACCOUNT, _ADMIN, admin.encode())]
+
+
+async def set_metadata(session: Session, command: SetMetadata) -> Answer:
+    """All of it or nothing (§4.3)."""
+    most = session.config.annotation_octets
+    if any(value is not None and len(value) > most for _, value in command.values):
+        return no("A value is too large", b"METADATA MAXSIZE %d" % most)
+    shared = any(name.startswith(_SHARED) for name, _ in command.values)
+    if command.path == ACCOUNT and shared:
+        raise NotPermitted("What the server shares is set by its administrator")
+    await session.mailboxes.set_metadata(
+        command.path, command.values, session.config.annotations
+    )
+    return ok("SETMETADATA completed")
+
+
+class Listed:
+    """The annotations of all mailboxes for one LIST (RFC 9590 §3)."""
+
+    def __init__(self, names: Sequence[str], found: Iterable[Annotation]) -> None:
+        self._names = names
+        self._values: dict[Path, dict[str, bytes]] = {}
+        for one in found:
+            self._values.setdefault(one.path, {})[one.name] = one.value
+
+    def line(self, session: Session, path: Path) -> bytes:
+        values = self._values.get(path, {})
+        return _line(session, path, [(name, values.get(name)) for name in self._names])
+
+
+async def listed(session: Session, names: Sequence[str]) -> Listed:
+    return Listed(names, await session.mailboxes.metadata(None, names))
+
+
+def _line(
+    session: Session, path: Path, values: Iterable[tuple[str, bytes | None]]
+) -> bytes:
+    """`* METADATA` with values (§4.4.1)."""
+    words = [
+        word for name, value in values for word in (astring(name.encode()), _of(value))
+    ]
+    name = name_of(session, path) if path else b'""'
+    return untagged(b"METADATA", name, parenthesized(words))
+
+
+def _of(value: bytes | None) -> bytes:
+    """nstring / literal8."""
+    if value is None:
+        return b"NIL"
+    return b"~" + literal(value) if b"\0" in value else string(value)
