@@ -302,7 +302,9 @@ class Auth:
         "", "Added to login names without @; none if empty.", domain=True
     )
     scram_iterations: int = option(
-        120_000, "Iterations of SCRAM-SHA-256 keys made from now on.", ge(100_000)
+        120_000,
+        "Iterations of SCRAM-SHA-256 keys made from now on.",
+        between(100_000, 10_000_000),
     )
     scram_sha1: bool = option(False, "Keep SCRAM-SHA-1 keys too (old clients).")
     scram_waits: bool = option(
@@ -342,9 +344,9 @@ class Auth:
         True, "Nobody who came by ANONYMOUS may change or remove mail."
     )
     argon2_memory_kib: int = option(
-        19_456, "Memory of an argon2id hash (RFC 9106 §4).", ge(8192)
+        19_456, "Memory of an argon2id hash (RFC 9106 §4).", between(8192, 262_144)
     )
-    argon2_passes: int = option(2, "Passes of an argon2id hash.", ge(1))
+    argon2_passes: int = option(2, "Passes of an argon2id hash.", between(1, 16))
     failure_delay_s: float = option(
         1.0, "Delay of the first failed login; doubles with each more.", ge(0)
     )

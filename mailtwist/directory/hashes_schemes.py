@@ -16,6 +16,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ..sasl.text import prepared
+from .hashes_cost import TooCostly, affordable
 from .hashes_crypt import crypt
 
 _PREFIX = re.compile(r"\{([A-Za-z0-9][A-Za-z0-9-]*)(?:\.(HEX|B64|BASE64))?\}", re.I)
@@ -25,8 +26,8 @@ _argon2 = PasswordHasher()
 
 
 class UnusableHash(Exception):
-    """A hash of a kind that is not known here, or a damaged one; not a wrong
-    password."""
+    """A hash of a kind that is not known here, a damaged one, or one that costs too
+    much to compute; not a wrong password."""
 
 
 def fits(stored: str, password: bytes, default: str = "CRYPT") -> bool:
@@ -41,6 +42,8 @@ def fits(stored: str, password: bytes, default: str = "CRYPT") -> bool:
             return True
         form = prepared(password)
         return form != password and check(text, form)
+    except TooCostly as fault:
+        raise UnusableHash(str(fault)) from fault
     except ValueError as fault:
         raise UnusableHash("the text of a hash is damaged") from fault
 
@@ -104,6 +107,7 @@ def _crypt(text: str, password: bytes) -> bool:
         return _pbkdf2_passlib(text, password)
     if text.startswith("$scram"):
         raise UnusableHash("$scram$ is not known")
+    affordable(text)
     setting = text.encode()
     made = crypt(password, setting)
     if made is None:
@@ -114,6 +118,7 @@ def _crypt(text: str, password: bytes) -> bool:
 
 
 def _argon(text: str, password: bytes) -> bool:
+    affordable(text)
     try:
         extract_parameters(text)
         return _argon2.verify(text, password)
@@ -142,6 +147,7 @@ def _pbkdf2_ldap(name: str) -> Check:
     """`rounds$salt$hash` of OpenLDAP's pw-pbkdf2 and of passlib."""
 
     def check(text: str, password: bytes) -> bool:
+        affordable(text)
         rounds, salt, wanted = text.split("$")
         return _derived(name, password, _adapted(salt), rounds, _adapted(wanted))
 
@@ -152,6 +158,7 @@ def _pbkdf2(text: str, password: bytes) -> bool:
     """Dovecot's `$1$salt$rounds$hex`, or OpenLDAP's."""
     if not text.startswith("$1$"):
         return _pbkdf2_ldap("sha1")(text, password)
+    affordable(text)
     _, _, salt, rounds, wanted = text.split("$")
     return _derived("sha1", password, salt.encode(), rounds, bytes.fromhex(wanted))
 
@@ -160,6 +167,7 @@ def _scram(name: str) -> Check:
     """Dovecot's `rounds,salt,stored key,server key` (RFC 5802 §3)."""
 
     def check(text: str, password: bytes) -> bool:
+        affordable(text)
         rounds, salt, stored, _ = text.split(",")
         salted = hashlib.pbkdf2_hmac(name, password, _base64(salt), int(rounds))
         client = hmac.digest(salted, b"Client Key", name)
@@ -228,5 +236,6 @@ class Verifier:
             except UnusableHash:
                 return False
             return False
+        right = fits(stored, password, self._default)
         self._like = stored
-        return fits(stored, password, self._default)
+        return right

@@ -14,6 +14,7 @@ from ..errors import BadAddress
 from ..sasl.text import MOST_PASSWORD
 from ..secret import Secret
 from .fields import limits
+from .hashes_cost import TooCostly, affordable
 from .hashes_schemes import UnusableHash, checked, fits
 from .model import Account
 from .passwd_formats import BadLine, Found, PasswdRow
@@ -173,9 +174,11 @@ def _judged(hashed: str, scheme: str, kinds: dict[str, str]) -> None:
                 "its password is in no known form; passwords in clear are {PLAIN}..."
             )
         slow = text.startswith("$") or "CRYPT" in scheme or "PBKDF2" in scheme
+        if slow or "SCRAM" in scheme:
+            affordable(text)
         if slow and scheme in kinds:
             return
         fits(hashed, b"-")
         kinds[scheme] = hashed
-    except UnusableHash as fault:
+    except (UnusableHash, TooCostly) as fault:
         raise ValueError(f"its hash cannot be used: {fault}") from fault

@@ -28,6 +28,7 @@ from ..store import sqlite
 from . import app_passwords
 from .app_passwords import AppPassword
 from .hashes import Hashes, ours
+from .hashes_cost import TooCostly, affordable
 from .hashes_schemes import UnusableHash, fits
 from .home import home_of
 from .key_file import KeyFile
@@ -380,11 +381,12 @@ class UserDb:
     def _fits(self, row: Row | None, password: bytes) -> bool:
         if row is None or not row.hash:
             return self._hashes.fits(self._hashes.nobody, password)
-        if ours(row.hash):
-            return self._hashes.fits(row.hash, password)
         try:
+            if ours(row.hash):
+                affordable(row.hash)
+                return self._hashes.fits(row.hash, password)
             return fits(row.hash, password)
-        except UnusableHash as fault:
+        except (UnusableHash, TooCostly) as fault:
             raise ConfigError(f"the hash of {row.account.name}: {fault}") from fault
 
     def _scram_is_stale(self, key: str) -> bool:

@@ -65,6 +65,18 @@ class ImportTests(UserTestCase):
         for file in self.data.glob("userdb*"):
             self.assertNotIn(b"hunter2-unique", file.read_bytes())
 
+    def test_hashes_of_absurd_cost_are_refused_behind_affordable_ones(self):
+        costly = HASH.replace("$6$", "$6$rounds=999999999$")
+        path = self.file_of(
+            f"ann@example.test:{HASH}\nbob@example.test:{costly}\n"
+            "eve@example.test:{SCRAM-SHA-256}1000000000,YWJj,YWJj,YWJj\n"
+            "joe@example.test:{PLAIN}99999999999$x\n"
+        )
+        out = self.done("import", path)
+        self.assertIn("line 2: bob@example.test: skipped: its hash cannot", out)
+        self.assertIn("line 3: eve@example.test: skipped: its hash cannot", out)
+        self.assertIn("2 taken, 2 skipped", out)
+
     def test_what_is_there_already_stays(self):
         self.done("add", "ann@example.test", typed="mine\n")
         path = self.file_of(f"ann@example.test:{HASH}\nbob@example.test:{HASH}\n")

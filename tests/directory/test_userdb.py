@@ -396,6 +396,10 @@ class ImportTests(UserDbTestCase):
     def test_a_hash_that_cannot_be_judged_is_no_wrong_password(self):
         self.db.import_accounts([self.imported("bob", "{NO-SUCH}x")])
         self.assertRaises(ConfigError, self.db.verify, "bob", PASSWORD)
+        # What names our own kind may come from elsewhere too.
+        absurd = "$argon2id$v=19$m=8388608,t=1,p=1$c2FsdHNhbHQ$YWJj"
+        self.db.import_accounts([self.imported("eve", absurd)])
+        self.assertRaises(ConfigError, self.db.verify, "eve", PASSWORD)
 
     def test_who_has_no_password_cannot_log_in(self):
         self.db.import_accounts([self.imported("bob")])
