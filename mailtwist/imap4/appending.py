@@ -9,6 +9,8 @@ from ..mailbox.interfaces import IUpload
 from ..mime.binary_parts import BinaryParts
 from .types_append import Append
 
+MOST_HELD = 16  # messages of one APPEND that the store may hold as it likes
+
 
 @define(eq=False)
 class Appending:
@@ -45,6 +47,8 @@ class Appending:
         binary, self.binary = self.binary, None
         if binary is not None:
             await self._write(binary.end())
+        if len(self.messages) > MOST_HELD:
+            await self.upload.shelve()
 
     async def _write(self, octets: bytes) -> None:
         waited = self.upload.write(octets) if octets else None

@@ -47,6 +47,9 @@ class ForeignUpload:
         self.octets += len(octets)
         self.file.write(octets)
 
+    async def shelve(self) -> None:
+        """Only one message comes at a time: there is no MULTIAPPEND."""
+
     def abort(self) -> None:
         self.file.close()
 

@@ -52,6 +52,10 @@ class IUpload(Interface):
     def write(octets: bytes) -> Awaitable[None] | None:
         """As IMessageSink.write."""
 
+    async def shelve() -> None:
+        """All octets were written, and others follow before these are appended: hold
+        little memory and nothing open for them meanwhile."""
+
     def abort() -> None:
         """Forget the octets."""
 

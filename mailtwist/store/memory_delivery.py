@@ -35,6 +35,9 @@ class MemoryUpload:
             self._chunks.append(octets)
             self.octets += len(octets)
 
+    async def shelve(self) -> None:
+        """There is no other place than memory."""
+
     def abort(self) -> None:
         self._chunks = None
 

@@ -90,6 +90,16 @@ class AppendTests(DaemonTestCase):
         self.assertLess(self.peak_kb() - before, MOST_GROWTH_KB)
         client.logout()
 
+    def test_many_messages_of_one_command_take_little_memory_and_few_files(self):
+        client = ways_in.imapclient(self.daemon, self.user())[1]
+        self.addCleanup(client.shutdown)
+        client.append("INBOX", message("warm"))
+        one = b"Subject: one\r\n\r\n" + b"\xe4" * 60_000  # goes as a literal
+        before = self.peak_kb()
+        client.multiappend("INBOX", [one] * 2000)
+        self.assertLess(self.peak_kb() - before, MOST_GROWTH_KB)
+        self.assertEqual(client.select_folder("INBOX")[b"EXISTS"], 2001)
+
     def peak_kb(self):
         status = Path(f"/proc/{self.daemon.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])

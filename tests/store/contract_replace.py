@@ -98,3 +98,20 @@ class ReplaceContract:
         there.watch(lambda modseq: hints.append("there"))
         await mailbox.replace(uid, THERE, await self.uploaded())
         await self.until(lambda: {"here", "there"} <= set(hints), "hints")
+
+    async def test_uploads_that_were_shelved_are_appended(self):
+        large = b"Subject: large\r\n\r\n" + b"0123456789" * 60_000
+        contents = [NEW, b"", large, OLD]
+        uploads = [await self.uploaded(octets, (), 7) for octets in contents]
+        for upload, _, _ in uploads[:3]:
+            await upload.shelve()
+        done = await self.tree.append(INBOX, uploads)
+        mailbox = await self.open()
+        ranges = [Range(uid) for uid in done.uids]
+        self.assertEqual(await mailbox.octets(ranges), contents)
+
+    async def test_an_upload_that_was_shelved_and_given_up_leaves_nothing(self):
+        upload, _, _ = await self.uploaded()
+        await upload.shelve()
+        upload.abort()
+        self.assertEqual((await self.tree.status(INBOX)).messages, 0)

@@ -52,6 +52,30 @@ class SpoolTests(TestCase):
         self.assertEqual(self.spool.octets, 2_000_000)
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
 
+    async def test_a_shelved_one_is_closed_until_it_is_wanted(self):
+        for count in (1000, 2 * MEMORY_OCTETS):
+            spool = self.spool = self.spooler.spool(f"{self.path}{count}", b"head\n")
+            await self.write(b"a" * count)
+            await spool.shelve()
+            self.assertEqual((spool.in_memory, spool.parts), (False, []))
+            self.assertIsNone(spool.descriptor)
+            octets = os.pread(spool.open_descriptor(), 3 * MEMORY_OCTETS, 0)
+            self.assertEqual(octets, b"head\n" + b"a" * count)
+            spool.put_back()
+            self.assertIsNone(spool.descriptor)
+            spool.abort()
+        await self.spooler.close()
+        self.assertEqual(self.left(), [])
+
+    async def test_one_that_is_given_up_is_not_shelved(self):
+        await self.write(b"a" * 1000)
+        shelving = Deferred.fromCoroutine(self.spool.shelve())
+        self.spool.abort()
+        await shelving
+        await self.spooler.close()
+        self.assertEqual(self.left(), [])
+        self.assertRaises(OSError, self.spool.open_descriptor)
+
     async def test_any_split_gives_the_same_file(self):
         octets = os.urandom(700_000)
         for size in (7_919, 65_536, 262_144, 700_000):

@@ -102,6 +102,14 @@ class RemoteUpload(Writer):
         super().__init__(reach)
         self.begin("upload", account)
 
+    async def shelve(self) -> None:
+        """A fault is told by what the upload is for."""
+        if self.connection is not None and self.fault is None:
+            try:
+                await self.connection.call("shelve", self.number)
+            except MailError as fault:
+                self.fault = fault
+
 
 @implementer(IMessageSink)
 class RemoteSink(Writer):

@@ -48,6 +48,9 @@ class Refused:
     def write(self, octets: bytes) -> None:
         return None
 
+    async def shelve(self) -> None:
+        return None
+
     async def commit(self) -> list[MailError | None]:
         raise MailboxUnreachable()
 
@@ -92,6 +95,7 @@ class StoreServer(Frames):
             "deliver": self._deliver,
             "program": self._program,
             "write": lambda number, octets: self._writers[number].write(octets),
+            "shelve": lambda number: self._writers[number].shelve(),
             "commit": self._commit,
             "abort": self._abort,
             "forward": self._forward,

@@ -274,6 +274,9 @@ def stage(jobs: Sequence[Job]) -> None:
             job.drop()
     if own is not None:
         _take_spool(own)
+    for spool in {job.file.content for job in jobs}:
+        if isinstance(spool, Spool):
+            spool.put_back()
 
 
 def _fits(file: NewFile) -> bool:

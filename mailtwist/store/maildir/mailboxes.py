@@ -55,6 +55,9 @@ class MaildirUpload:
         converted, self._last = with_crlf(octets, self._last), octets[-1:] or self._last
         return self.spool.write(converted)
 
+    async def shelve(self) -> None:
+        await self.spool.shelve()
+
     def abort(self) -> None:
         self.spool.abort()
 

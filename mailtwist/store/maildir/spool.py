@@ -23,6 +23,7 @@ from . import durable
 FLUSH_OCTETS = 256 * 1024  # handed to the thread at a time
 MOST_BEHIND = 1024 * 1024  # octets that may wait for the disk before we say stop
 THREADS = 4
+_AGAIN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
@@ -112,6 +113,7 @@ class Spool:
         self.descriptor: int | None = None
         self.fault: OSError | None = None
         self.renamed = False  # the file is a message now; set by the writer
+        self._shelved = False  # all octets are in the file, which is closed
         self._held = 0  # octets in parts
         self._flushed = 0  # octets given to the file, head included
         self._writing: Deferred[None] | None = None
@@ -130,10 +132,13 @@ class Spool:
 
     @property
     def in_memory(self) -> bool:
-        return self.descriptor is None and self._writing is None
+        shelved = self._shelved
+        return self.descriptor is None and self._writing is None and not shelved
 
     def open_descriptor(self) -> int:
-        """The file's descriptor; raises OSError if there is none."""
+        """In a thread: the file's descriptor; raises OSError if there is none."""
+        if self._shelved and self.descriptor is None and not self._aborted:
+            self.descriptor = os.open(self.path, _AGAIN)
         if self.descriptor is None:
             raise OSError(errno.EBADF, "spool is closed")
         return self.descriptor
@@ -153,6 +158,26 @@ class Spool:
         if self._writing is None:
             self._flush()
         return self._wait() if self._held > MOST_BEHIND else None
+
+    async def shelve(self) -> None:
+        """Nothing more comes: keep all of it in the file, and that closed, until it is
+        wanted."""
+        if not self.octets or self.fault is not None or self._aborted:
+            return
+        if self.in_memory:
+            self._flush()
+        await self.settled()
+        while self._writing is not None:
+            await self._wait()
+        if self.fault is None and not self._aborted:
+            self._shelved = True
+            await self._owner.defer(self.put_back)
+
+    def put_back(self) -> None:
+        """In a thread: close the file of a spool that is shelved."""
+        if self._shelved and self.descriptor is not None:
+            descriptor, self.descriptor = self.descriptor, None
+            os.close(descriptor)
 
     async def settled(self) -> None:
         """Everything taken is in the file, if there is one, or `fault` says why not."""
@@ -221,15 +246,17 @@ class Spool:
         if self._users or self._writing is not None:
             return
         self.parts, self._held = [], 0
-        if self.descriptor is not None:
+        if self.descriptor is not None or self._shelved:
             descriptor, self.descriptor = self.descriptor, None
+            self._shelved = False
             self._owner.run(_discard, descriptor, "" if self.renamed else self.path)
         self._owner.ended(self)
 
 
-def _discard(descriptor: int, path: str) -> None:
+def _discard(descriptor: int | None, path: str) -> None:
     """Close and, with a path, unlink: freeing a large file takes a while."""
     if path:
         with contextlib.suppress(OSError):  # what stays is removed as stale later
             os.unlink(path)
-    os.close(descriptor)
+    if descriptor is not None:
+        os.close(descriptor)
