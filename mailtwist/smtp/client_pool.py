@@ -30,9 +30,8 @@ LIFETIME_S = 300.0  # of a connection; hosts change behind their names
 
 
 class Login(Protocol):
-    """How to log in at a host; `user` names it in the keys of kept connections."""
-
-    user: str
+    """How to log in at a host.  New credentials are a new login, and what was kept
+    with the old one is not used for it."""
 
     def allowed(self) -> None:
         """Raises the fault of a login that was refused a moment ago."""
@@ -53,7 +52,7 @@ class Door:
     lmtp: bool = False
     implicit_tls: bool = False
     tls: ClientTls | None = None
-    login: Login | None = field(default=None, eq=lambda login: login and login.user)
+    login: Login | None = field(default=None, eq=id)
 
 
 class CannotConnect(MailError):

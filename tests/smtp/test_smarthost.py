@@ -5,6 +5,7 @@ import os
 from base64 import b64decode, b64encode
 from pathlib import Path
 
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint
@@ -103,7 +104,7 @@ class CredentialsTests(SynchronousTestCase):
 class Exits:
     """A world whose transport knows smarthosts, each a scripted hop."""
 
-    def __init__(self, case):
+    def __init__(self, case, idle_s=0):
         self.case, self.exits = case, []
         self.authority = Authority()
         ca = Path(case.mktemp())
@@ -112,7 +113,7 @@ class Exits:
         self.world = World(
             case,
             ca=self.ca,
-            relay=Relay(idle_s=0, command_s=2, greeting_s=2),
+            relay=Relay(idle_s=idle_s, command_s=2, greeting_s=2),
             kind=SmarthostTransport,
             exits=self.exits,
         )
@@ -267,6 +268,16 @@ class LoginTests(TestCase):
             self.assertEqual(await exits.send(), ["4.7.0"])
         self.assertEqual(len(hop.peers), 1)
         self.assertEqual(hop.messages, [])
+
+    @run
+    async def test_a_changed_password_is_not_passed_over_by_a_kept_connection(self):
+        exits = Exits(self, idle_s=30)
+        hop = await exits.add(PLAIN | {"AUTH": b"235 2.7.0 in\r\n"})
+        old, new = exits.login(), exits.login(password=b"another")
+        for present, peers in ((old, 1), (old, 1), (new, 2)):
+            exits.exits[0] = evolve(exits.exits[0], login=iter([present]).__next__)
+            self.assertEqual(await exits.send(), [None])
+            self.assertEqual(len(hop.peers), peers)
 
     @run
     async def test_the_next_mechanism_is_tried_and_not_all(self):
