@@ -124,7 +124,9 @@ _ROWS = (
         "APPEND", "RFC 3501 §6.3.11", AUTHENTICATED, append.append, try_create=True
     ),
     CommandRow("GENURLAUTH", "RFC 4467 §7", AUTHENTICATED, urlauth.gen_url_auth),
-    CommandRow("URLFETCH", "RFC 4467 §7", AUTHENTICATED, urlauth.url_fetch),
+    CommandRow(
+        "URLFETCH", "RFC 4467 §7", AUTHENTICATED, urlauth.url_fetch, secret=True
+    ),
     CommandRow("RESETKEY", "RFC 4467 §7", AUTHENTICATED, urlauth.reset_key),
     CommandRow("GETMETADATA", "RFC 5464 §4.2", AUTHENTICATED, metadata.get_metadata),
     CommandRow("SETMETADATA", "RFC 5464 §4.3", AUTHENTICATED, metadata.set_metadata),

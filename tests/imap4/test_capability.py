@@ -82,6 +82,6 @@ class CommandTableTests(SynchronousTestCase):
             if row.uid:
                 self.assertEqual(row.states, SELECTED)
 
-    def test_commands_with_a_password_are_secret(self):
+    def test_commands_with_a_password_or_a_token_are_secret(self):
         found = {row.name for row in COMMANDS.values() if row.secret}
-        self.assertEqual(found, {"LOGIN", "AUTHENTICATE"})
+        self.assertEqual(found, {"LOGIN", "AUTHENTICATE", "URLFETCH"})

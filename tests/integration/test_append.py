@@ -65,6 +65,23 @@ class AppendTests(DaemonTestCase):
             self.assertEqual(smtp.docmd("BURL", f"{url} LAST")[0], 554)
             smtp.quit()
 
+    def test_what_a_url_allows_another_user(self):
+        client, user = self.client()
+        client.append("INBOX", None, None, message("for a friend"))
+        other, friend = self.client()
+        for one in (client, other):
+            one.select("INBOX")  # imaplib lets commands it does not know wait for that
+        start = f"imap://{user.replace('@', '%40')}@{self.daemon.hostname}"
+        for access, wanted in [
+            (f"user+{friend.replace('@', '%40')}", "Subject: for a friend"),
+            (f"user+{user.replace('@', '%40')}", "NIL"),
+        ]:
+            rump = f"{start}/INBOX/;UID=1/;SECTION=HEADER;URLAUTH={access}"
+            client.xatom("GENURLAUTH", f'"{rump}"', "INTERNAL")
+            (url,) = client.response("GENURLAUTH")[1]
+            self.assertEqual(other.xatom("URLFETCH", url.decode())[0], "OK")
+            self.assertIn(wanted, repr(other.response("URLFETCH")[1]))
+
     def test_large_messages_come_and_go_in_little_memory(self):
         client, _ = self.client()
         client.append("INBOX", None, None, message("warm"))

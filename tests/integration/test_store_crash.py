@@ -112,6 +112,14 @@ async def append_several(tree):
     await put(tree, THERE, *[(letter(n), ("\\Seen",), 1000 + n) for n in range(20, 23)])
 
 
+async def append_shelved(tree):
+    """Several that waited in closed files for the others."""
+    uploads = [await uploaded(tree, letter(n), (), 1000 + n) for n in range(20, 23)]
+    for upload, _, _ in uploads[:2]:
+        await upload.shelve()
+    await tree.append(THERE, uploads)
+
+
 async def copy(tree):
     await (await tree.open(INBOX)).copy([1, 2, 3], THERE)
 
@@ -308,6 +316,9 @@ class AllOrNothingTests(CrashCase):
 
     def test_append_of_several(self):
         self.all_or_nothing(append_several)
+
+    def test_append_of_several_that_were_shelved(self):
+        self.all_or_nothing(append_shelved)
 
     def test_copy(self):
         self.all_or_nothing(copy)
