@@ -30,7 +30,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "surrogates": (Column.SURROGATE,),
 }
 
-RARE = "surrogates"  # the last; empty octets for nearly all messages
+RARE = "surrogates"  # empty octets for nearly all messages
+_EMPTY = (b"",)
 
 Result = TypeVar("Result")
 
@@ -115,27 +116,25 @@ class Cache:
         columns: Sequence[Column],
     ) -> dict[int, tuple[bytes, ...]]:
         first = self._number(db, mailbox) << 32
+        if len(columns) > 1 and columns[-1] is Column.SURROGATE:
+            rare = _read(db, RARE, columns[-1:], first, uids, few=True)
+            others = self._get(db, mailbox, uids, columns[:-1])
+            return {u: row + rare.get(u, _EMPTY) for u, row in others.items()}
         tables = [
             (table, [column for column in columns if column in held])
             for table, held in TABLES.items()
         ]
         asked = [(table, some) for table, some in tables if some]
-        parts = [
-            _read(db, table, some, first, uids, few=table == RARE and len(asked) > 1)
-            for table, some in asked
-        ]
+        parts = [_read(db, table, some, first, uids) for table, some in asked]
         order = [column for _, some in asked for column in some]
         if len(parts) == 1 and order == list(columns):
             return parts[0]
         places = [order.index(column) for column in columns]
         found = {}
-        rare = parts.pop() if asked[-1][0] == RARE else None
         for uid, values in parts[0].items():
             try:
                 for more in parts[1:]:
                     values += more[uid]
-                if rare is not None:
-                    values += rare.get(uid, (b"",))
             except KeyError:
                 continue
             found[uid] = tuple([values[at] for at in places])

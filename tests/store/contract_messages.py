@@ -221,6 +221,27 @@ class MessageContract:
         both = await mailbox.rendered([first], [Column.PARTS, Column.BODY])
         self.assertEqual(both, [(index(BODY)[Column.PARTS], index(BODY)[Column.BODY])])
 
+    async def test_surrogates_are_rendered_alone_and_beside_other_columns(self):
+        from mailtwist.mime.index import index
+
+        octets = "Subject: f\xfcr\r\n\r\nbody\r\n".encode()
+        plain = (await self.put_all(INBOX, [(BODY, (), 1)] * 2)).uids
+        uids = [*plain, await self.put(INBOX, octets)]
+        wanted = [b"", b"", index(octets)[Column.SURROGATE]]
+        self.assertTrue(wanted[-1])
+        mailbox = await self.open()
+        for _ in range(2):  # parsed, then from the cache
+            for columns in (
+                (Column.SURROGATE,),
+                (Column.ENVELOPE, Column.SURROGATE),
+                (Column.ENVELOPE, Column.PARTS, Column.SURROGATE),
+                (Column.EMAIL_ID, Column.SURROGATE, Column.FIELDS),
+            ):
+                at = columns.index(Column.SURROGATE)
+                found = await mailbox.rendered(uids, columns)
+                self.assertEqual([row[at] for row in found], wanted, columns)
+                self.assertEqual({len(row) for row in found}, {len(columns)})
+
     # -- figures ----------------------------------------------------------------
 
     async def test_status_of_an_empty_mailbox(self):

@@ -1,12 +1,15 @@
 """Databases that were lost: UIDs come back from the text beside the messages."""
 
 import os
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 
 from twisted.trial.unittest import TestCase
 
 from mailtwist.mailbox.model import INBOX, Column
 from mailtwist.store import state
+from mailtwist.store.cache import VERSION
 from mailtwist.store.maildir import uidlist
 
 from .contract import StoreWords, add
@@ -163,6 +166,22 @@ class CacheTests(OnDisk, StoreWords, TestCase):
             mailbox = await self.open()
             for _ in range(2):
                 self.assertEqual(await mailbox.rendered(uids, columns), before, how)
+
+    async def test_a_cache_of_the_version_before_is_made_anew(self):
+        await self.put(octets="Subject: \xfc\r\n\r\n".encode())
+        columns = (Column.ENVELOPE, Column.SURROGATE)
+        before = await (await self.open()).rendered([1], columns)
+
+        def older():
+            path = self.maildir("../cache.sqlite")
+            with closing(sqlite3.connect(path)) as db:
+                db.execute("DROP TABLE surrogates")
+                db.execute(f"PRAGMA user_version={VERSION - 1}")
+                db.commit()
+
+        await self.restart(older)
+        mailbox = await self.open()
+        self.assertEqual(await mailbox.rendered([1], columns), before)
 
     async def test_a_cache_that_vanishes_while_it_is_open(self):
         await self.put()
