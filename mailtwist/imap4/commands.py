@@ -15,6 +15,7 @@ from .grammar import (
     metadata,
     multisearch,
     notify,
+    quota,
     search,
     sequence,
     session,
@@ -128,6 +129,9 @@ _ROWS = (
         "URLFETCH", "RFC 4467 §7", AUTHENTICATED, urlauth.url_fetch, secret=True
     ),
     CommandRow("RESETKEY", "RFC 4467 §7", AUTHENTICATED, urlauth.reset_key),
+    CommandRow("GETQUOTA", "RFC 9208 §4.1.1", AUTHENTICATED, quota.get_quota),
+    CommandRow("GETQUOTAROOT", "RFC 9208 §4.1.2", AUTHENTICATED, quota.get_quota_root),
+    CommandRow("SETQUOTA", "RFC 9208 §4.1.3", AUTHENTICATED, quota.set_quota),
     CommandRow("GETMETADATA", "RFC 5464 §4.2", AUTHENTICATED, metadata.get_metadata),
     CommandRow("SETMETADATA", "RFC 5464 §4.3", AUTHENTICATED, metadata.set_metadata),
     CommandRow("NAMESPACE", "RFC 2342 §5", AUTHENTICATED, lambda s: Namespace()),

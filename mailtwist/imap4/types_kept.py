@@ -51,5 +51,27 @@ class SetMetadata:
     values: tuple[tuple[str, bytes | None], ...]
 
 
+@frozen
+class GetQuota:
+    """GETQUOTA (RFC 9208 §4.1.1): the name of a quota root as the client wrote it."""
+
+    root: bytes
+
+
+@frozen
+class GetQuotaRoot:
+    """GETQUOTAROOT (RFC 9208 §4.1.2)."""
+
+    path: Path
+
+
+@frozen
+class SetQuota:
+    """SETQUOTA (RFC 9208 §4.1.3): limits by resource in upper case."""
+
+    root: bytes
+    limits: tuple[tuple[str, int], ...]
+
+
 KeptAttribute = FetchEmailId | FetchThreadId | FetchSaveDate | FetchPreview
-KeptCommand = GetMetadata | SetMetadata
+KeptCommand = GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota

@@ -66,6 +66,7 @@ class MailboxStatus:
     uid_validity: int
     highest_modseq: int
     object_id: str = ""  # of the mailbox; stable over renames
+    deleted_octets: int = 0  # what an EXPUNGE would free
 
 
 @frozen

@@ -106,6 +106,7 @@ class Folder:
             recent=sum(uid >= self.recent_from for uid in self.messages),
             unseen=sum(SEEN not in m.flags for m in messages),
             deleted=sum(DELETED in m.flags for m in messages),
+            deleted_octets=sum(len(m.octets) for m in messages if DELETED in m.flags),
             octets=self.octets,
             uid_next=self.uid_next,
             uid_validity=self.uid_validity,

@@ -115,6 +115,15 @@ class ImapClientTests(DaemonTestCase):
         self.assertIn("LOGINDISABLED", text)
         self.assertIn("b OK", text)
 
+    def test_imapclient_sees_what_an_account_holds_and_may_hold(self):
+        limited = self.user("--storage-limit", "10 KiB", "--message-limit", "3")
+        for client in self.clients(limited):
+            client.append("INBOX", b"Subject: x\r\n\r\n" + b"x" * 1500)
+        _, quotas = client.get_quota_root("INBOX")
+        found = {one.resource: (one.usage, one.limit) for one in quotas}
+        self.assertEqual(found, {"STORAGE": (3, 10), "MESSAGE": (2, 3)})
+        self.assertEqual(self.clients(self.user())[0].get_quota(), [])
+
     def test_a_session_typed_with_ncat_over_implicit_tls_works(self):
         # ncat cannot start TLS in the middle of a session; and TLS has no half-closed
         # connection in Twisted, so ncat is asked not to close when its input ends.

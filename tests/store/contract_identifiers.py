@@ -2,7 +2,8 @@
 
 from time import time
 
-from mailtwist.mailbox.model import INBOX, Column
+from mailtwist.flags import DELETED
+from mailtwist.mailbox.model import INBOX, Column, FlagAction, FlagChange
 
 FIRST = b"Message-ID: <1@x>\r\nSubject: a\r\n\r\nbody\r\n"
 ANSWER = b"Message-ID: <2@x>\r\nReferences: <0@x> <1@x>\r\n\r\nbody\r\n"
@@ -114,3 +115,17 @@ class IdentifierContract:
         await mailbox.expunge([1])
         found = await mailbox.rendered([1, 2], (Column.EMAIL_ID,))
         self.assertEqual(found, [None, (two[2],)])
+
+    async def test_what_an_expunge_would_free_is_counted(self):
+        for octets in (FIRST, ANSWER, OTHER):
+            await self.put(octets=octets)
+        mailbox = await self.open()
+        deleted = frozenset({DELETED})
+        mark = FlagChange(FlagAction.ADD, deleted)
+        await mailbox.store_flags([1, 2], mark)
+        status = await self.tree.status(INBOX)
+        self.assertEqual(status.deleted_octets, len(FIRST) + len(ANSWER))
+        await mailbox.store_flags([1], FlagChange(FlagAction.REMOVE, deleted))
+        self.assertEqual((await mailbox.status()).deleted_octets, len(ANSWER))
+        await mailbox.expunge()
+        self.assertEqual((await mailbox.status()).deleted_octets, 0)

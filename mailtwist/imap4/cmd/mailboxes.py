@@ -94,6 +94,7 @@ def status_line(
     values: dict[StatusItem, int | bytes] = {
         StatusItem.MESSAGES: found.messages,
         StatusItem.DELETED: found.deleted,
+        StatusItem.DELETED_STORAGE: found.deleted_octets,
         StatusItem.SIZE: found.octets,
         StatusItem.RECENT: found.recent,
         StatusItem.UIDNEXT: found.uid_next,

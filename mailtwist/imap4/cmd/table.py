@@ -9,7 +9,7 @@ from .. import types as t
 from ..response import Answer
 from ..session import Session
 from ..types_events import CancelUpdate, Notify, UidBatches
-from ..types_kept import GetMetadata, SetMetadata
+from ..types_kept import GetMetadata, GetQuota, GetQuotaRoot, SetMetadata, SetQuota
 from ..types_search import MultiSearch, Search, Sort, Thread
 from ..types_urlauth import GenUrlAuth, ResetKey, UrlFetch
 from . import (
@@ -25,6 +25,7 @@ from . import (
     metadata,
     multisearch,
     notify,
+    quota,
     search,
     select,
     sort,
@@ -54,6 +55,9 @@ HANDLERS: dict[type[Any], Handler] = {
     t.Unsubscribe: mailboxes.unsubscribe,
     t.Status: mailboxes.status,
     t.Namespace: mailboxes.namespace,
+    GetQuota: quota.get_quota,
+    GetQuotaRoot: quota.get_quota_root,
+    SetQuota: quota.set_quota,
     GetMetadata: metadata.get_metadata,
     SetMetadata: metadata.set_metadata,
     t.List: list.list_,

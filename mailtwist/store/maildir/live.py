@@ -78,6 +78,7 @@ class Live:
     gone: bool = False
     unseen: int = 0
     deleted: int = 0
+    deleted_octets: int = 0
     total_octets: int = 0
     history_from: int = 0  # `_history` holds what happened after this MODSEQ
     _history: deque[tuple[int, list[int], list[int]]] = field(factory=deque)
@@ -182,6 +183,7 @@ class Live:
             recent=recent,
             unseen=self.unseen,
             deleted=self.deleted,
+            deleted_octets=self.deleted_octets,
             octets=self.total_octets,
             uid_next=self.row.uid_next,
             uid_validity=self.row.uid_validity,
@@ -221,8 +223,8 @@ class Live:
         if at is None:
             return
         flags = self.names.flags(message.info, message.keywords)
-        self._count(self.flags[at], -1)
-        self._count(flags, 1)
+        self._count(self.flags[at], self.octets[at], -1)
+        self._count(flags, self.octets[at], 1)
         self.infos[at], self.keywords[at] = message.info, message.keywords
         self.modseqs[at], self.flags[at] = message.modseq, flags
 
@@ -244,14 +246,17 @@ class Live:
         self.flags += flags
         self.by_base.update(zip(bases, uids, strict=True))
         self.unseen += sum([SEEN not in each for each in flags])
-        self.deleted += sum([DELETED in each for each in flags])
+        marked = [n for n, each in zip(octets, flags, strict=True) if DELETED in each]
+        self.deleted += len(marked)
+        self.deleted_octets += sum(marked)
         self.total_octets += sum(octets)
 
-    def _count(self, flags: Flags, sign: int) -> None:
+    def _count(self, flags: Flags, octets: int, sign: int) -> None:
         if SEEN not in flags:
             self.unseen += sign
         if DELETED in flags:
             self.deleted += sign
+            self.deleted_octets += sign * octets
 
     def _remove(self, uids: Sequence[int]) -> list[int]:
         places = self.places(uids)
@@ -259,7 +264,7 @@ class Live:
             return []
         gone = [self.uids[at] for at in places]
         for at in places:
-            self._count(self.flags[at], -1)
+            self._count(self.flags[at], self.octets[at], -1)
             self.total_octets -= self.octets[at]
             self.by_base.pop(self.bases[at], None)
         columns: tuple[list[Any], ...] = (
