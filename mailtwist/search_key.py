@@ -149,6 +149,13 @@ class Not:
 
 
 @frozen
+class Fuzzy:
+    """Something like `key`, as the server sees it (RFC 6203 §3)."""
+
+    key: SearchKey
+
+
+@frozen
 class Or:
     left: SearchKey
     right: SearchKey
@@ -180,6 +187,7 @@ SearchKey = (
     | Text
     | ModSeq
     | Not
+    | Fuzzy
     | Or
     | And
 )

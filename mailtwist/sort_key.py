@@ -16,6 +16,7 @@ class SortKey(Enum):
     DISPLAYFROM = "DISPLAYFROM"  # the name, else the address (RFC 5957 §3)
     DISPLAYTO = "DISPLAYTO"
     FROM = "FROM"
+    RELEVANCY = "RELEVANCY"  # of FUZZY keys, the highest first (RFC 6203 §6)
     SIZE = "SIZE"
     SUBJECT = "SUBJECT"  # the base subject
     TO = "TO"

@@ -116,6 +116,7 @@ CAPABILITIES = (
     CapabilityRow("SORT", "RFC 5256", _logged_in),
     CapabilityRow("SORT=DISPLAY", "RFC 5957", _logged_in),
     CapabilityRow("ESORT", "RFC 5267", _logged_in),
+    CapabilityRow("SEARCH=FUZZY", "RFC 6203", _logged_in),
     CapabilityRow("MULTISEARCH", "RFC 7377", _logged_in),
     CapabilityRow("CONTEXT=SEARCH", "RFC 5267", _logged_in),
     CapabilityRow("CONTEXT=SORT", "RFC 5267", _logged_in),

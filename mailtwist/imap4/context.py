@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from attrs import define
 
-from ..search_key import And, HasFlag, InSequence, InUid, ModSeq, Not, Or, Saved
+from ..search_key import And, Fuzzy, HasFlag, InSequence, InUid, ModSeq, Not, Or, Saved
 from ..search_key import SearchKey as Key
 from ..seqset import STAR, SequenceSet
 from ..sort_key import SortCriterion
@@ -88,7 +88,7 @@ def _volatile(key: Key) -> bool:
     match key:
         case HasFlag() | ModSeq():
             return True
-        case Not(inner):
+        case Not(inner) | Fuzzy(inner):
             return _volatile(inner)
         case Or(left, right):
             return _volatile(left) or _volatile(right)
@@ -119,6 +119,8 @@ def fixed(
                 return InUid(_opened(uids, last))
             case Not(inner):
                 return Not(fix(inner))
+            case Fuzzy(inner):
+                return Fuzzy(fix(inner))
             case Or(left, right):
                 return Or(fix(left), fix(right))
             case And(keys):

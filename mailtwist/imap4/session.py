@@ -17,7 +17,7 @@ from ..config.model import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import NONE, SYSTEM, Flags
 from ..foreign import NOTHING, missing
-from ..mailbox.interfaces import IMailbox, IMailboxes
+from ..mailbox.interfaces import IIndexedMailboxes, IMailbox, IMailboxes
 from ..mailbox.model import Changes, Path
 from .appending import Appending
 from .capability import Situation, capabilities
@@ -33,6 +33,7 @@ from .url_access import UrlAccess
 log = Logger()
 
 URLS = frozenset({"URLAUTH", "URLAUTH=BINARY"})
+FUZZY = frozenset({"SEARCH=FUZZY"})  # of stores with a text index
 BUFFER_OCTETS = 64 * 1024  # sent at a time
 
 
@@ -163,6 +164,8 @@ class Session:
         if self.login is None:
             return NOTHING
         found = missing(self.login.account)
+        if not IIndexedMailboxes.providedBy(self.login.account.mailboxes):
+            found |= FUZZY
         return found if self.urls is not None else found | URLS
 
     def offers(self, name: str) -> bool:

@@ -22,6 +22,7 @@ class SearchReturn(Enum):
     MAX = "MAX"
     ALL = "ALL"
     COUNT = "COUNT"
+    RELEVANCY = "RELEVANCY"  # RFC 6203 §4
     SAVE = "SAVE"  # RFC 5182 §2.1
     CONTEXT = "CONTEXT"  # a hint that asks for nothing (RFC 5267 §4.2)
 
@@ -85,6 +86,7 @@ class Search:
     returns: Returns | None = None
     uses_modseq: bool = False
     uid: bool = False
+    uses_fuzzy: bool = False  # a FUZZY key is in it, so that there are scores
 
 
 class SearchSource(Enum):

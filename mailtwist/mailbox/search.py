@@ -17,6 +17,7 @@ from ..search_key import (
     And,
     Body,
     EmailId,
+    Fuzzy,
     HasFlag,
     Header,
     InSequence,
@@ -53,6 +54,7 @@ from .search_body import (
     stretches,
 )
 from .search_fields import by_fields, by_kept_fields, field_test
+from .search_fuzzy import fuzzy
 from .search_index import Narrowing
 from .search_needle import Needle
 from .search_text import MOST_HEADER
@@ -72,6 +74,7 @@ async def search(
     pause: Pause,
     now: float = 0.0,
     saved: Sequence[int] = (),
+    scores: dict[int, float] | None = None,
 ) -> list[int]:
     """The UIDs among `uids` that match, ascending.
 
@@ -79,10 +82,13 @@ async def search(
     `recent` holds the UIDs that are \\\\Recent in this session.  `pause` is awaited
     about every 5 ms of work.  Messages that are gone match nothing.  Days of internal
     dates are those of UTC, as INTERNALDATE is told in UTC.  `now` is what OLDER and
-    YOUNGER count from, in seconds since 1970; `saved` is what "$" stands for.
+    YOUNGER count from, in seconds since 1970; `saved` is what "$" stands for.  `scores`
+    gets how well each matches FUZZY keys, above 0 and up to 1.
     """
     run = _Run(mailbox, uids, recent, pause, now, saved)
     found = await run.matching(key, set(uids))
+    if scores is not None:
+        scores.update(run.scores)
     return sorted(found - run.gone)
 
 
@@ -100,12 +106,14 @@ class _Run:
     ) -> None:
         self._mailbox, self._view, self._recent = mailbox, uids, recent
         self._now, self._saved = now, saved
-        self._spent = Turns(pause).spent
+        self._turns = Turns(pause)
+        self._spent = self._turns.spent
         self._index = Narrowing(mailbox)
         self._rows: MessageRows | None = None
         self._covered: set[int] | None = None  # what _rows was asked for; None is all
         self._of_state: dict[Column, dict[int, bytes]] = {}
         self.gone: set[int] = set()
+        self.scores: dict[int, float] = {}  # by FUZZY keys
 
     async def matching(self, key: SearchKey, among: set[int]) -> set[int]:
         """Those of `among` that match `key`."""
@@ -131,6 +139,8 @@ class _Run:
                 for one in _grouped(keys):
                     among = await self.matching(one, among)
                 return among
+            case Fuzzy(inner):
+                return await self._fuzzy(inner, among)
             case InSequence(numbers):
                 await self._spent(len(among) / 50)
                 view = self._view
@@ -190,6 +200,19 @@ class _Run:
                 known[uid] = value
             await self._spent(len(chunk))
         return known
+
+    async def _fuzzy(self, key: SearchKey, among: set[int]) -> set[int]:
+        found = await fuzzy(
+            self._mailbox,
+            key,
+            among,
+            narrowing=self._index,
+            turns=self._turns,
+            exact=self.matching,
+        )
+        for uid, score in found.items():
+            self.scores[uid] = min(score, self.scores.get(uid, 1.0))
+        return set(found)
 
     async def _arrived(self, among: set[int], low: int, high: int) -> set[int]:
         """Those with an internal date from `low` to `high`, seconds since 1970."""
@@ -360,7 +383,8 @@ def _grouped(keys: Sequence[SearchKey]) -> list[SearchKey]:
 
 
 def _cost(key: SearchKey) -> int:
-    """0 nothing is read, 1 columns, 2 kept fields, 3 headers, 4 bodies."""
+    """0 nothing is read, 1 columns, 2 kept fields, 3 headers, 4 bodies,
+    5 bodies as text."""
     match key:
         case All() | InSequence() | InUid() | Saved():
             return 0
@@ -372,6 +396,8 @@ def _cost(key: SearchKey) -> int:
             return 2 if by_kept_fields(key) else 3
         case Body() | Text():
             return 4
+        case Fuzzy():
+            return 5
         case Not(inner):
             return _cost(inner)
         case Or(left, right):

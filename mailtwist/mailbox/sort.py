@@ -6,8 +6,9 @@ is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from ..mime.address_list import Listed, addresses
 from ..mime.base_subject import base_subject
@@ -35,9 +36,11 @@ async def sort(
     uids: Sequence[int],
     *,
     pause: Pause,
+    scores: Mapping[int, float] = MappingProxyType({}),
 ) -> list[int]:
     """`uids` (ascending) in the order asked for, equal ones ascending; those that are
-    gone are left out.  `pause` is awaited about every 5 ms of work."""
+    gone are left out.  `pause` is awaited about every 5 ms of work.  `scores` are
+    those of a search, for RELEVANCY."""
     turns = Turns(pause)
     rows = await mailbox.rows(list(uids))
     arrived = dict(zip(rows.uids, rows.internal_dates, strict=True))
@@ -45,6 +48,8 @@ async def sort(
     table: dict[SortKey, dict[int, str | float]] = {key: {} for key in keys}
     if SortKey.ARRIVAL in table:
         table[SortKey.ARRIVAL].update(arrived)
+    if SortKey.RELEVANCY in table:
+        table[SortKey.RELEVANCY] = {uid: -scores.get(uid, 0.0) for uid in rows.uids}
     if SortKey.SIZE in table:
         table[SortKey.SIZE] = dict(zip(rows.uids, rows.octets, strict=True))
     read = [(table[key], _VALUES[key]) for key in keys if key in _VALUES]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ...errors import BatchTooBig, BatchTooSmall, TooManyMessages
 from ...search_key import And, InSequence, InUid, Saved, SearchKey
@@ -24,10 +24,11 @@ LEAST_BATCH = 500  # messages; what every server takes (RFC 10022)
 @frozen
 class Touched:
     """The messages that a command may touch, and the response code that says so; b""
-    if that is all of them."""
+    if that is all of them.  `scores`: how well they match FUZZY keys, up to 1."""
 
     uids: list[int]
     code: bytes = b""
+    scores: dict[int, float] = field(factory=dict)
 
 
 def touched(session: Session, uids: list[int]) -> Touched:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ...errors import MailboxFault
 from ...mailbox.interfaces import IMailbox
@@ -34,7 +34,7 @@ async def esearch(session: Session, command: MultiSearch) -> Answer:
             found = await searched(session, search)
             code = found.code
             mailbox, view = session.open
-            await _tell(session, command, mailbox, found.uids)
+            await _tell(session, command, mailbox, found.uids, found.scores)
             returns = search.returns or Returns()
             if returns.asks(SearchReturn.SAVE):
                 view.saved = sorted(set(_shown(returns, found.uids)))
@@ -53,6 +53,7 @@ async def esearch(session: Session, command: MultiSearch) -> Answer:
 async def _elsewhere(session: Session, command: MultiSearch, path: Path) -> None:
     mailbox = await session.mailboxes.open(path, read_only=True)
     try:
+        scores: dict[int, float] = {}
         first_recent = await mailbox.take_recent()
         uids = await find(
             mailbox,
@@ -61,14 +62,19 @@ async def _elsewhere(session: Session, command: MultiSearch, path: Path) -> None
             recent=Recent(lambda uid: uid >= first_recent),
             pause=session.connection.pause,
             now=session.connection.now(),
+            scores=scores,
         )
-        await _tell(session, command, mailbox, uids)
+        await _tell(session, command, mailbox, uids, scores)
     finally:
         await mailbox.close()
 
 
 async def _tell(
-    session: Session, command: MultiSearch, mailbox: IMailbox, uids: list[int]
+    session: Session,
+    command: MultiSearch,
+    mailbox: IMailbox,
+    uids: list[int],
+    scores: Mapping[int, float],
 ) -> None:
     """The line of a mailbox with all correlators; none if nothing was found (§2.1)."""
     returns = command.search.returns or Returns()
@@ -79,7 +85,7 @@ async def _tell(
         b"(TAG %b MAILBOX %b UIDVALIDITY %d)"
         % (string(session.tag), name_of(session, mailbox.path), mailbox.uid_validity),
         b"UID",
-        *told_words(returns, uids, list, SequenceSet.of_numbers),
+        *told_words(returns, uids, list, SequenceSet.of_numbers, scores),
     ]
     shown = _shown(returns, uids)
     if command.search.uses_modseq and shown:

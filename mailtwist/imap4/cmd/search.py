@@ -3,7 +3,7 @@ MODSEQ (RFC 7162 §3.1.5), SAVE (RFC 5182) and PARTIAL (RFC 9394)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ...errors import MailError
 from ...mailbox.interfaces import IMailbox
@@ -24,7 +24,9 @@ async def search(session: Session, command: Search) -> Answer:
     if command.returns is None and not session.engine.rev2:
         await tell_plain(session, command, "SEARCH", found.uids)
     else:
-        await tell_extended(session, command, found.uids, SequenceSet.of_numbers)
+        await tell_extended(
+            session, command, found.uids, SequenceSet.of_numbers, found.scores
+        )
     keep(session, command, key, found.uids)
     return completed(session, command, "SEARCH", found.code)
 
@@ -37,6 +39,7 @@ async def searched(session: Session, command: Search) -> Touched:
     await session.look_if_due()
     saves = command.returns is not None and command.returns.asks(SearchReturn.SAVE)
     key, code = narrowed(session, selected, command.key)
+    scores: dict[int, float] = {}
     try:
         uids = await find(
             mailbox,
@@ -46,6 +49,7 @@ async def searched(session: Session, command: Search) -> Touched:
             pause=session.connection.pause,
             now=session.connection.now(),
             saved=selected.saved,
+            scores=scores,
         )
     except MailError:
         if saves:  # RFC 5182 §2.1: a NO leaves nothing saved
@@ -54,7 +58,7 @@ async def searched(session: Session, command: Search) -> Touched:
     gone = selected.vanished  # and not yet told, as numbers are under way
     if gone:
         uids = [uid for uid in uids if uid not in gone]
-    return Touched(uids, code)
+    return Touched(uids, code, scores)
 
 
 def completed(session: Session, command: Search, name: str, code: bytes) -> Answer:
@@ -90,6 +94,7 @@ async def tell_extended(
     command: Search,
     uids: list[int],
     as_set: Callable[[list[int]], SequenceSet],
+    scores: Mapping[int, float],
 ) -> None:
     """`* ESEARCH` (RFC 4731 §3.1) of results in their order, and "$" for SAVE.
 
@@ -107,7 +112,7 @@ async def tell_extended(
     if command.uid:
         words.append(b"UID")
     words += told_words(
-        returns, uids, lambda some: told_as(selected, command, some), as_set
+        returns, uids, lambda some: told_as(selected, command, some), as_set, scores
     )
     if command.uses_modseq and shown:  # RFC 4731 §3.2: of what is told
         words.append(b"MODSEQ %d" % await highest(mailbox, sorted(set(shown))))
@@ -119,9 +124,10 @@ def told_words(
     uids: list[int],
     told: Callable[[Sequence[int]], list[int]],
     as_set: Callable[[list[int]], SequenceSet],
+    scores: Mapping[int, float],
 ) -> list[bytes]:
     """search-return-data of these results; `told` gives them as the client knows
-    them."""
+    them, `scores` are those of RELEVANCY (RFC 6203 §4)."""
     words = []
     if uids:
         ends = told([uids[0], uids[-1]])
@@ -136,6 +142,10 @@ def told_words(
         words.append(b"PARTIAL (%b %b)" % (returns.partial.encode(), some))
     if returns.asks(SearchReturn.COUNT):
         words.append(b"COUNT %d" % len(uids))
+    part = uids if returns.partial is None else returns.partial.of(uids)
+    if returns.asks(SearchReturn.RELEVANCY) and part:
+        told_scores = [max(1, round(100 * scores.get(uid, 1.0))) for uid in part]
+        words.append(b"RELEVANCY (%b)" % " ".join(map(str, told_scores)).encode())
     return words
 
 

@@ -6,7 +6,8 @@ from ...mailbox import sort as ordered
 from ...mailbox.thread import threads, written
 from ...mailbox.turns import Turns
 from ...seqset import SequenceSet
-from ..response import Answer, untagged
+from ...sort_key import SortKey
+from ..response import Answer, no, string, untagged
 from ..session import Session
 from ..types_search import Sort, Thread
 from .context import keep, wanted_key
@@ -22,12 +23,19 @@ async def sort(session: Session, command: Sort) -> Answer:
         command.criteria,
         found.uids,
         pause=session.connection.pause,
+        scores=found.scores,
     )
     if command.search.returns is None:
         await tell_plain(session, command.search, "SORT", uids)
     else:
-        await tell_extended(session, command.search, uids, _in_order)
-    keep(session, command.search, key, uids, command.criteria)
+        await tell_extended(session, command.search, uids, _in_order, found.scores)
+    if key is not None and any(
+        one.key is SortKey.RELEVANCY for one in command.criteria
+    ):
+        code = b"NOUPDATE " + string(session.tag)
+        session.put(no("The order by RELEVANCY is not kept up", code).encode())
+    else:
+        keep(session, command.search, key, uids, command.criteria)
     return completed(session, command.search, "SORT", found.code)
 
 

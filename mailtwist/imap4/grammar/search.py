@@ -94,7 +94,10 @@ def criteria(s: CommandScanner, charset: str | None, returns: Returns | None) ->
     while s.skip(b" ") and not s.done:
         keys.append(parser.search_key(s))
     whole = keys[0] if len(keys) == 1 else key.And(tuple(keys))
-    return Search(whole, returns, parser.uses_modseq, s.uid)
+    relevancy = returns is not None and returns.asks(SearchReturn.RELEVANCY)
+    if relevancy and not parser.uses_fuzzy:
+        raise BadParameter("RELEVANCY is for searches with FUZZY")
+    return Search(whole, returns, parser.uses_modseq, s.uid, parser.uses_fuzzy)
 
 
 def codec(name: bytes) -> str:
@@ -113,7 +116,8 @@ class _Keys:
     """The rule search-key, with the charset of its strings (None: not named)."""
 
     def __init__(self, charset: str | None) -> None:
-        self.charset, self.uses_modseq = charset, False
+        self.charset = charset
+        self.uses_modseq = self.uses_fuzzy = False
 
     def search_key(self, s: CommandScanner) -> SearchKey:
         with s.level():
@@ -171,6 +175,12 @@ class _Keys:
     def not_(self, s: CommandScanner) -> SearchKey:
         sp(s)
         return key.Not(self.search_key(s))
+
+    def fuzzy(self, s: CommandScanner) -> SearchKey:
+        """ "FUZZY" SP search-key (RFC 6203 §7)."""
+        sp(s)
+        self.uses_fuzzy = True
+        return key.Fuzzy(self.search_key(s))
 
     def or_(self, s: CommandScanner) -> SearchKey:
         sp(s)
@@ -268,6 +278,7 @@ _RULES: dict[str, _Rule] = {
     "EMAILID": _object(key.EmailId),
     "FLAGGED": _has(FLAGGED),
     "FROM": _field("From"),
+    "FUZZY": _Keys.fuzzy,
     "HEADER": _Keys.header,
     "KEYWORD": lambda keys, s: _keyword(s),
     "LARGER": _sized(key.Larger),

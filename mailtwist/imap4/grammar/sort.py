@@ -20,7 +20,11 @@ def sort(s: CommandScanner) -> Sort:
     keys = tuple(parenthesized(s, _criterion))
     if len(keys) > MOST_CRITERIA:
         raise BadParameter(f"At most {MOST_CRITERIA} criteria")
-    return Sort(keys, _searched(s, returns))
+    search = _searched(s, returns)
+    relevancy = any(one.key is SortKey.RELEVANCY for one in keys)
+    if relevancy and not search.uses_fuzzy:
+        raise BadParameter("RELEVANCY is for searches with FUZZY")
+    return Sort(keys, search)
 
 
 def thread(s: CommandScanner) -> Thread:
