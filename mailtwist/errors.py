@@ -215,6 +215,12 @@ class MessageTooBig(MailError):
     status, public = "5.3.4", "Message is larger than this server takes"
 
 
+class LiteralTooBig(MessageTooBig):
+    """A non-synchronizing literal over the limit of LITERAL- (RFC 7888 §5)."""
+
+    public = "A literal above 4096 octets must wait for the server"
+
+
 class BadMessage(MailError):
     """The octets of the message break a rule no reader could agree on."""
 

@@ -263,6 +263,11 @@ class Imap4:
         "A client that takes nothing of what it asked for is cut off after this.",
         ge(1),
     )
+    literal_minus: bool = option(
+        False,
+        "Offer LITERAL- in place of LITERAL+: literals above 4096 octets, messages to "
+        "append too, are then refused unless the client waits before it sends them.",
+    )
     compress: bool = option(
         True,
         "Offer COMPRESS=DEFLATE. Where others can send mail to a user and watch the "

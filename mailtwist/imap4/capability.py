@@ -19,6 +19,7 @@ class Situation:
 
     `starttls`: it can be had on this listener.  `plaintext`: passwords may be sent on a
     connection without TLS.  `mechanisms`: SASL mechanisms offered now, in upper case.
+    `literal_minus`: LITERAL- is told, as both may not be (RFC 7888 §5).
     `compress`: connections may be compressed.  `missing`: capabilities by name that the
     avatar cannot give.  `append_limit`: octets of the largest message that APPEND
     takes.  `message_limit`: how many messages one command may touch, 0 for any number.
@@ -30,6 +31,7 @@ class Situation:
     plaintext: bool = False
     mechanisms: tuple[str, ...] = ()
     compress: bool = True
+    literal_minus: bool = False
     missing: frozenset[str] = frozenset()
     append_limit: int = 0
     message_limit: int = 0
@@ -75,7 +77,8 @@ class CapabilityRow:
 CAPABILITIES = (
     CapabilityRow("IMAP4rev1", "RFC 3501", _always),
     CapabilityRow("IMAP4rev2", "RFC 9051", _always, enables=True),
-    CapabilityRow("LITERAL+", "RFC 7888", _always),
+    CapabilityRow("LITERAL+", "RFC 7888", lambda s: not s.literal_minus),
+    CapabilityRow("LITERAL-", "RFC 7888 §5", lambda s: s.literal_minus),
     CapabilityRow("SASL-IR", "RFC 4959", _always),
     CapabilityRow("ID", "RFC 2971", _always),
     CapabilityRow("ENABLE", "RFC 5161", _always),

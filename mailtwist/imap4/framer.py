@@ -18,7 +18,7 @@ from enum import Enum, auto
 from attrs import field, frozen
 
 from ..config.model import Imap4
-from ..errors import LineTooLong, MailError, MessageTooBig
+from ..errors import LineTooLong, LiteralTooBig, MailError, MessageTooBig
 
 TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]{1,100}')
 
@@ -28,6 +28,7 @@ _ARGUMENT = re.compile(rb"~?\{[0-9]+\+?\}\r\n\Z")
 _URL = re.compile(rb"[ (]URL \{[0-9]+\+?\}\r\n\Z", re.I)
 _CUT_MARKER = re.compile(rb"\A[0-9]+\+\}\Z")  # of more digits than are kept
 _KEPT = 32  # octets of a skipped line that may hold its marker
+MOST_UNASKED = 4096  # octets of a literal nobody waits with (LITERAL-, RFC 7888 §5)
 _SWALLOW_FACTOR = 4  # times the largest message: what is skipped before BYE
 
 
@@ -224,6 +225,11 @@ class CommandFramer:
         """A literal comes: where do its octets go?"""
         self._text += b"\r\n"
         self._left, self._synchronizing = octets, not plus
+        if plus and octets > MOST_UNASKED and self._config.literal_minus:
+            tag = None if self._appending else tag_of(bytes(self._text[:200]))
+            self._reset()
+            self._start_swallow(octets)
+            return Broken(tag, LiteralTooBig())
         if self._announces_message():
             self._mode = _Mode.HEAD
             return MessageHead(Frame(bytes(self._text), self._literals))

@@ -22,6 +22,7 @@ from ..errors import (
     BatchTooSmall,
     EncryptionNeeded,
     LineTooLong,
+    LiteralTooBig,
     LoginExpired,
     LoginNotAllowed,
     MailboxExists,
@@ -172,6 +173,8 @@ def bad_for(fault: MailError) -> Answer:
 
 def answer_for(fault: MailError, *, try_create: bool = False) -> Answer:
     """BAD for what broke the protocol, else NO with its code."""
+    if isinstance(fault, LiteralTooBig):  # RFC 7888 §5
+        return bad(fault.public, b"TOOBIG")
     if isinstance(fault, _BAD):
         return bad_for(fault)
     return no_for(fault, try_create=try_create)

@@ -156,6 +156,7 @@ class Session:
             append_limit=self.config.message_octets,
             message_limit=self.config.messages_per_command,
             compress=self.config.compress,
+            literal_minus=self.config.literal_minus,
             missing=self._missing(),
         )
 
