@@ -1,17 +1,20 @@
 """Mail in dictionaries behind our servers: twistd -ny dict_mail.py
 
 The realm knows `twisted.mail.interfaces` alone.  POP3, IMAP and submission listen on
-loopback; DICT_MAIL_PORTS says where ("1110 1143 1587").
+loopback; DICT_MAIL_PORTS says where ("1110 1143 1587").  With a PEM file of key and
+certificate in DICT_MAIL_TLS passwords are taken behind STARTTLS and STLS only.
 """
 
 import os
 from io import BytesIO
+from pathlib import Path
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import Application
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet import endpoints, reactor
+from twisted.internet.ssl import PrivateCertificate
 from twisted.mail.imap4 import MemoryAccount, statusRequestHelper
 from twisted.mail.interfaces import (
     IAccountIMAP,
@@ -168,11 +171,13 @@ for name in (b"ann@example.com", b"bob@example.com"):
     checker.addUser(name, b"secret")
 portal = Portal(Realm(checker.users), [checker])
 
+pem = os.environ.get("DICT_MAIL_TLS")
 servers = ForeignServers(
     portal,
     reactor=reactor,
     hostname="mail.example.com",
-    auth=Auth(plaintext_without_tls=True),  # loopback; give tls= for anything else
+    tls=PrivateCertificate.loadPEM(Path(pem).read_bytes()).options() if pem else None,
+    auth=Auth(plaintext_without_tls=not pem),  # without only as it is loopback
 )
 application = Application("dict_mail")
 ports = os.environ.get("DICT_MAIL_PORTS", "1110 1143 1587").split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.cred.portal import Portal
 
 from ..auth.adapters import adapted
@@ -17,6 +18,8 @@ from .auth import throttle_of
 
 # What a checker with `checkPassword` can answer beside passwords.
 DIGESTS = ("secret", "CRAM-MD5")
+# What their interfaces have no words for, so that it would be promised and not kept.
+WITHHELD = ("DSN", "REQUIRETLS", "DELIVERBY", "FUTURERELEASE", "MT-PRIORITY")
 
 
 class ForeignServers:
@@ -50,8 +53,10 @@ class ForeignServers:
     def submission(self, config: Smtp | None = None) -> SMTPFactory:
         """For IMessageDeliveryFactory or IMessageDelivery."""
         nowhere = NoWayIn()
+        config = config or Smtp()
+        withheld = dict.fromkeys((*config.withheld, *WITHHELD))
         return SMTPFactory(
-            config=config or Smtp(),
+            config=evolve(config, withheld=tuple(withheld)),
             role="submission",
             router=nowhere,
             delivery=nowhere,

@@ -6,6 +6,7 @@ import poplib
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ..authority import Authority
 from .daemon import free_port
 from .programs import message, run
 from .world import until
@@ -31,23 +33,22 @@ def answers(port):
     return True
 
 
-class DictMailTests(SynchronousTestCase):
-    def setUp(self):
+class DictMailTestCase(SynchronousTestCase):
+    def started(self, folder, **environment):
         self.pop3, self.imap4, self.submission = (free_port() for _ in range(3))
         ports = f"{self.pop3} {self.imap4} {self.submission}"
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.log = Path(folder.name, "log")
+        self.log = Path(folder, "log")
         self.process = subprocess.Popen(
             [
                 *(*TWISTD, "-n", "--pidfile=", f"--logfile={self.log}"),
                 *("-y", str(ROOT / "docs/examples/dict_mail.py")),
             ],
-            cwd=folder.name,
+            cwd=folder,
             env={
                 **os.environ,
                 "DICT_MAIL_PORTS": ports,
                 "PYTHONPATH": str(ROOT),
+                **environment,
             },
         )
         self.addCleanup(self.stop)
@@ -57,12 +58,22 @@ class DictMailTests(SynchronousTestCase):
                 lambda: self.log.read_text() if self.log.exists() else "",
             )
 
+    def folder(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return folder.name
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(WAIT_S)
         said = self.log.read_text()
         self.assertNotIn("Traceback", said)
         self.assertNotIn(PASSWORD, said)
+
+
+class DictMailTests(DictMailTestCase):
+    def setUp(self):
+        self.started(self.folder())
 
     def send(self, subject, to=BOB, sender=ANN):
         with smtplib.SMTP("127.0.0.1", self.submission, timeout=WAIT_S) as client:
@@ -89,6 +100,14 @@ class DictMailTests(SynchronousTestCase):
             self.send("no", to="nobody@example.com")
         (code, said), *_ = refused.exception.recipients.values()
         self.assertEqual((code, said[:6]), (550, b"5.1.1 "))
+
+    def test_submission_offers_nothing_that_the_avatar_has_no_words_for(self):
+        with smtplib.SMTP("127.0.0.1", self.submission, timeout=WAIT_S) as client:
+            client.login(ANN, PASSWORD)
+            offered = set(client.esmtp_features)
+            self.assertTrue({"size", "8bitmime", "chunking", "smtputf8"} <= offered)
+            for asked in ("RET=FULL", "BY=99;R", "HOLDFOR=60", "MT-PRIORITY=3"):
+                self.assertEqual(client.mail(ANN, [asked])[0], 555, asked)
 
     def test_IMAP_reads_flags_copies_and_expunges(self):
         for subject in ("one", "two", "three"):
@@ -166,3 +185,55 @@ class DictMailTests(SynchronousTestCase):
         ):
             _, said = run("curl", "-sS", url, "-u", f"{BOB}:{PASSWORD}")
             self.assertIn("Subject: for curl", said)
+
+
+class TlsTests(DictMailTestCase):
+    def setUp(self):
+        folder = self.folder()
+        authority = Authority()
+        certificate, key = authority.issue_files(folder, "localhost")
+        pem = Path(folder, "both.pem")
+        pem.write_bytes(key.read_bytes() + certificate.read_bytes())
+        self.tls = ssl.create_default_context(cadata=authority.pem.decode())
+        self.started(folder, DICT_MAIL_TLS=str(pem))
+
+    def smtp(self):
+        client = smtplib.SMTP("localhost", self.submission, timeout=WAIT_S)
+        self.addCleanup(client.close)
+        client.ehlo()
+        return client
+
+    def test_nobody_sends_without_a_login(self):
+        client = self.smtp()
+        for _ in ("in clear", "behind STARTTLS"):
+            self.assertEqual(client.mail(ANN)[0], 530)
+            self.assertEqual(client.rcpt(BOB)[0] // 100, 5)
+            if "starttls" in client.esmtp_features:
+                client.starttls(context=self.tls)
+                client.ehlo()
+
+    def test_passwords_are_taken_behind_TLS_alone(self):
+        sender = self.smtp()
+        self.assertEqual(sender.esmtp_features["auth"].split(), ["CRAM-MD5"])
+        sender.starttls(context=self.tls)
+        sender.login(ANN, PASSWORD)
+        sender.sendmail(ANN, [BOB], message("sealed", BOB))
+
+        reader = imaplib.IMAP4("localhost", self.imap4, timeout=WAIT_S)
+        self.addCleanup(reader.shutdown)
+        self.assertIn("LOGINDISABLED", reader.capabilities)
+        with self.assertRaises(imaplib.IMAP4.error):
+            reader.login(BOB, PASSWORD)
+        reader.starttls(self.tls)
+        reader.login(BOB, PASSWORD)
+        self.assertEqual(reader.select("INBOX")[1], [b"1"])
+
+        popper = poplib.POP3("localhost", self.pop3, timeout=WAIT_S)
+        self.addCleanup(popper.close)
+        with self.assertRaises(poplib.error_proto):
+            popper.user(BOB)
+            popper.pass_(PASSWORD)
+        popper.stls(self.tls)
+        popper.user(BOB)
+        popper.pass_(PASSWORD)
+        self.assertEqual(popper.stat()[0], 1)
