@@ -17,6 +17,7 @@ from . import (
     config,
     index,
     queue,
+    quota,
     route,
     sendmail,
     serve,
@@ -34,6 +35,7 @@ COMMANDS = (
     route,
     queue,
     index,
+    quota,
     sendmail,
     completion,
 )

@@ -123,6 +123,9 @@ class ImapClientTests(DaemonTestCase):
         found = {one.resource: (one.usage, one.limit) for one in quotas}
         self.assertEqual(found, {"STORAGE": (3, 10), "MESSAGE": (2, 3)})
         self.assertEqual(self.clients(self.user())[0].get_quota(), [])
+        told = self.daemon.command("quota", "show", limited)
+        self.assertIn("of 10240 octets", told)
+        self.assertIn("2 of 3 messages (67%)", told)
 
     def test_a_session_typed_with_ncat_over_implicit_tls_works(self):
         # ncat cannot start TLS in the middle of a session; and TLS has no half-closed
