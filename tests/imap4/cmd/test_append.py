@@ -171,6 +171,8 @@ class SeveralTests(SynchronousTestCase):
         self.assertIn(b" APPENDLIMIT=70000 ", told + b" ")
         status, _ = client.ask("STATUS INBOX (APPENDLIMIT)")
         self.assertEqual(status, b"* STATUS INBOX (APPENDLIMIT 70000)")
+        client = Room(account=evolve(ANN, storage_limit_octets=1000)).login()
+        self.assertIn(b" APPENDLIMIT=1000 ", client.ask("CAPABILITY")[0] + b" ")
 
 
 class ReplaceTests(SynchronousTestCase):
