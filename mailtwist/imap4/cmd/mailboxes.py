@@ -40,7 +40,7 @@ async def delete(session: Session, command: Delete) -> Answer:
     may select another."""
     if command.path == INBOX:
         raise NotPermitted("INBOX cannot be deleted")
-    if session.mailbox is not None and session.mailbox.path == command.path:
+    if await _is_selected(session, command.path):
         await session.mailboxes.status(command.path)  # raises if it is not there
         await session.leave()
         session.put(b"* OK [CLOSED] The selected mailbox is deleted\r\n")
@@ -48,6 +48,17 @@ async def delete(session: Session, command: Delete) -> Answer:
     await session.mailboxes.delete(command.path)
     session.appended_to = None
     return ok("DELETE completed")
+
+
+async def _is_selected(session: Session, path: Path) -> bool:
+    """True if the selected mailbox has this name now; it may have been renamed."""
+    mailbox = session.mailbox
+    if mailbox is None:
+        return False
+    for info in await session.mailboxes.listed():
+        if info.path == path and info.object_id:
+            return bool(info.object_id == mailbox.object_id)
+    return bool(mailbox.path == path)
 
 
 async def rename(session: Session, command: Rename) -> Answer:

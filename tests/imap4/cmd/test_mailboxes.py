@@ -79,6 +79,23 @@ class MailboxTests(SynchronousTestCase):
         )
         self.assertEqual(self.client.ask("CLOSE"), [b"OK CLOSE completed"])
 
+    def test_the_selected_mailbox_may_be_deleted_under_its_new_name(self):
+        self.client.ask("CREATE Work")
+        self.client.ask("SELECT Work")
+        self.client.ask("RENAME Work Play")
+        self.assertEqual(
+            self.client.ask("DELETE Play"),
+            [b"* OK [CLOSED] The selected mailbox is deleted", b"OK DELETE completed"],
+        )
+
+    def test_another_mailbox_of_the_old_name_is_not_the_selected_one(self):
+        self.client.ask("CREATE Work")
+        self.client.ask("SELECT Work")
+        self.client.ask("RENAME Work Play")
+        self.client.ask("CREATE Work")
+        self.assertEqual(self.client.ask("DELETE Work"), [b"OK DELETE completed"])
+        self.assertEqual(self.client.ask("FETCH 1:* UID"), [b"OK FETCH completed"])
+
     def test_an_INBOX_that_cannot_be_deleted_stays_selected(self):
         self.client.append()
         self.client.ask("SELECT INBOX")
