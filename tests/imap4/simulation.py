@@ -39,6 +39,7 @@ class Box:
     uid_next: int = 1
     highest: int = 0  # MODSEQ that the observer saw
     touched: set[int] = field(factory=set)  # changed in this step
+    hot: set[int] = field(factory=set)  # changed in the last step that changed some
 
     def add(self, subject: str, flags: frozenset[str]) -> int:
         uid = self.uid_next
@@ -118,7 +119,7 @@ class Simulation:
             elif len(box.messages) < 3:
                 acts += [self.append] * 6
             if not member.read_only:
-                acts += [self.store] * 5 + [self.expunge, self.uid_expunge, self.move]
+                acts += [self.store] * 15 + [self.expunge, self.uid_expunge, self.move]
                 acts += [self.copy, self.mark]
             elif len(box.messages) > MOST:
                 acts = [self.leave]
@@ -366,9 +367,11 @@ class Simulation:
         known = member.known()
         if not known:
             return "", "", []
-        picked = sorted(
-            self.chance.sample(known, self.chance.randint(1, min(4, len(known))))
-        )
+        hot = [one for one in known if one[1] in self.boxes[member.box].hot]
+        if hot and self.chance.random() < 0.6:
+            known = hot  # what another changed a moment ago
+        count = self.chance.randint(1, min(4, len(known)))
+        picked = sorted(self.chance.sample(known, count))
         uids = [one for _, one in picked]
         if uid or self.chance.random() < 0.5:
             return "UID ", ",".join(map(str, uids)), uids
@@ -434,6 +437,7 @@ class Simulation:
                     self.check(told.modseq == message.modseq, name, told, message)
                 message.modseq = told.modseq
                 highest = max(highest, told.modseq)
+            box.hot = box.touched or box.hot
             box.highest, box.touched = highest, set()
         for member in self.members:
             if member.idle:

@@ -11,9 +11,9 @@ from tests.store.inline import InlineStore
 from .room import Room, small
 from .simulation import Simulation
 
-SEEDS = 60  # simulations over the store in memory
-STEPS = 80  # commands of each
-ON_DISK = 15  # simulations over Maildirs
+SEEDS = 50  # simulations over the store in memory
+STEPS = 120  # commands of each
+ON_DISK = 6  # simulations over Maildirs
 
 
 class Client:
