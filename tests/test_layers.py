@@ -28,6 +28,7 @@ FLOORS = {
     "config.wiring": 0,
     "mailbox.model": 0,
     "directory.model": 0,
+    "directory.ldap_url": 1,
     "delivery.model": 0,
     "sasl.model": 0,
     "mime": 1,

@@ -24,7 +24,9 @@ from .model import Account
 
 @implementer(IDirectory)
 class AskedDirectory(ABC):
-    """See IDirectory; raises SourceDown if the source does not answer."""
+    """See IDirectory; raises SourceDown if the source does not answer.
+
+    Without any domain, in the source or the configuration, it has accounts of all."""
 
     def __init__(self, config: Config, source: Source) -> None:
         self._local = source.names == "local"
@@ -73,7 +75,9 @@ class AskedDirectory(ABC):
         return self._ours(address_of(name, self._domain))
 
     def _ours(self, address: Address | None) -> Address | None:
-        known = address is not None and address.domain in self._domains
+        if address is None or not address.domain:
+            return None
+        known = not self._domains or address.domain in self._domains
         return address if known else None
 
     def key_of(self, address: Address) -> Key:

@@ -19,7 +19,7 @@ from ..tables.asked import SourceDown
 from ..tables.ldap import filter_template
 from ..tables.ldap_connections import CannotSay, LdapConnections, TooMany
 from ..tables.query import Key, Template, filter_escaped, name_escaped, template
-from ..tables.settings import LdapAccounts
+from ..tables.settings import LdapAccounts, LdapServer
 from ..tables.settled import Settled
 from .asked import AskedDirectory, Threads
 from .fields import Entry
@@ -110,13 +110,7 @@ class LdapDirectory(AskedDirectory):
         super().__init__(config, source)
         self._asking = Settled(LdapAccounts, source.settings, Asking, open_)
         settings = self.settings = self._asking.settings
-        for url in settings.servers:
-            if not settings.starttls and in_clear(url):
-                log.warn(
-                    "source {source}: passwords go to {url} without TLS",
-                    source=source.called,
-                    url=url,
-                )
+        warn_in_clear(source, settings)
         self._threads = Threads(reactor, source)
 
     async def texts(self, key: Key, *, by_address: bool) -> Mapping[str, str] | None:
@@ -144,22 +138,34 @@ class LdapDirectory(AskedDirectory):
     def _verify(
         self, asking: Asking, address: Address, password: bytes
     ) -> Entry | None:
-        """In a thread.  The password is asked about as it came, then prepared by
-        SASLprep (RFC 4513 §5.1.3)."""
+        """In a thread."""
         entry = self.made(address, asking.read(self.key_of(address), False))
         if entry is None:
             return None
-        bind, form = asking.connections.bind, prepared(password)
-        try:
-            right = bind(entry.dn, password) or (
-                form != password and bind(entry.dn, form)
-            )
-        except CannotSay as fault:
-            raise AuthUnavailable(str(fault)) from fault
-        return entry if right else None
+        return entry if right_for(asking.connections, entry.dn, password) else None
 
     async def close(self) -> None:
         await self._threads.close()
+
+
+def right_for(connections: LdapConnections, dn: str, password: bytes) -> bool:
+    """In a thread.  The password is asked about as it came, then prepared by SASLprep
+    (RFC 4513 §5.1.3).  Raises AuthUnavailable, and SourceDown of tables."""
+    bind, form = connections.bind, prepared(password)
+    try:
+        return bind(dn, password) or (form != password and bind(dn, form))
+    except CannotSay as fault:
+        raise AuthUnavailable(str(fault)) from fault
+
+
+def warn_in_clear(source: Source, settings: LdapServer) -> None:
+    for url in settings.servers:
+        if not settings.starttls and in_clear(url):
+            log.warn(
+                "source {source}: passwords go to {url} without TLS",
+                source=source.called,
+                url=url,
+            )
 
 
 def in_group(settings: LdapAccounts, query: str) -> str:

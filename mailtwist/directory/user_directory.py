@@ -37,8 +37,8 @@ Result = TypeVar("Result")
 class UserDbThread:
     """One thread that reads the user database for the reactor."""
 
-    def __init__(self, reactor: Any, config: Config) -> None:
-        self._reactor, self._db = reactor, UserDb(config)
+    def __init__(self, reactor: Any, config: Config, path: str = "") -> None:
+        self._reactor, self._db = reactor, UserDb(config, path=path)
         self._pool = ThreadPool(0, 1, "mailtwist-userdb")
         self._opened, self._closed = False, False
 

@@ -65,17 +65,23 @@ class Verified:
 class UserDb:
     """All accounts.  One connection, for one thread at a time.
 
+    `path` is "userdb.sqlite" in the data folder if empty; its key lies beside it.
     With `create` a missing file is made, once: one that vanishes later is a fault, not
     an empty database.  Methods raise sqlite3.Error and OSError if the file cannot be
     used, ConfigError if it is of a newer program or the key file does not fit it.
     """
 
     def __init__(
-        self, config: Config, *, key_file: KeyFile | None = None, create: bool = True
+        self,
+        config: Config,
+        *,
+        path: str = "",
+        key_file: KeyFile | None = None,
+        create: bool = True,
     ) -> None:
         self._config, self._data = config, Path(config.server.data)
-        self.path = self._data / "userdb.sqlite"
-        self.key_file = key_file or KeyFile(self._data / "userdb.key")
+        self.path = Path(path) if path else self._data / "userdb.sqlite"
+        self.key_file = key_file or KeyFile(self.path.with_suffix(".key"))
         self._hashes = Hashes(config.auth)
         self._create = create
         self._opened: tuple[int, sqlite3.Connection] | None = None
@@ -102,7 +108,7 @@ class UserDb:
             str(self.path), "mailtwist.directory", "schema", check_same_thread=False
         )
         if inode == -1:
-            made = [self.path, *self._data.glob("userdb.sqlite-*")]
+            made = [self.path, *self._data.glob(f"{self.path.name}-*")]
             give_to_owner_of(self._data, *made)
             inode = self.path.stat().st_ino
         self._create = False

@@ -55,22 +55,28 @@ class MysqlAccounts(MysqlServer):
 
 
 @frozen(kw_only=True)
-class LdapServer:
+class LdapLogin:
+    """How we come in; the file of `;settings=` behind an LDAP URL."""
+
+    starttls: bool = option(False, "StartTLS first; needed, never by chance.")
+    ca: str = option("", "PEM file of CAs; the system's if empty.", path=True)
+    bind_dn: str = option("", "Login; anonymous if empty.")
+    password: str = option("", "Its password.", secret=True)
+    timeout_s: float = option(
+        10.0, "Wait for a connection, and for an answer.", ge(0.1)
+    )
+
+
+@frozen(kw_only=True)
+class LdapServer(LdapLogin):
     """How a directory is reached, and where in it to look."""
 
     servers: tuple[str, ...] = required(
         "URLs, tried in order: `ldap://host`, `ldaps://host:port`, `ldapi://%2Fpath`.",
         texts=True,
     )
-    starttls: bool = option(False, "StartTLS first; needed, never by chance.")
-    ca: str = option("", "PEM file of CAs; the system's if empty.", path=True)
-    bind_dn: str = option("", "Login; anonymous if empty.")
-    password: str = option("", "Its password.", secret=True)
     base: str = required("Where to search; may hold `%d` and the like.")
     scope: str = option("sub", "How deep.", in_(("sub", "one", "base")))
-    timeout_s: float = option(
-        10.0, "Wait for a connection, and for an answer.", ge(0.1)
-    )
 
 
 @frozen(kw_only=True)

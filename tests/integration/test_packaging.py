@@ -55,7 +55,7 @@ class WheelTests(SynchronousTestCase):
         listed = run(env / "bin/twistd", "--help", cwd=self.folder)
         self.assertRegex(listed, r"\n    mailtwist +A whole mail server")
         listed = run(env / "bin/twistd", "mail", "--help-auth", cwd=self.folder)
-        self.assertRegex(listed, r"\n  userdb +\tA configuration file of mailtwist")
+        self.assertRegex(listed, r"\n  userdb +\tFILE.sqlite, or a configuration")
         version = run(env / "bin/mailtwist", "--version", cwd=self.folder)
         self.assertEqual(version, "mailtwist 0.1.0\n")
         sample = run(env / "bin/mailtwist", "config", "sample", cwd=self.folder)

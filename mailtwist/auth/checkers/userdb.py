@@ -125,7 +125,13 @@ class UserDbChecker:
         try:
             db = self._idle.pop()
         except IndexError:
-            db = UserDb(self._config, key_file=self._thread.key_file, create=False)
+            thread = self._thread
+            db = UserDb(
+                self._config,
+                path=thread.path,
+                key_file=thread.key_file,
+                create=False,
+            )
         try:
             return work(db)
         finally:
