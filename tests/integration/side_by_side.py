@@ -147,6 +147,8 @@ class SideBySide:
         daemon.start()
         self.dovecot = Raw(dovecot.port)
         self.ours = Raw(daemon.port("imap"))
-        for client in (self.dovecot, self.ours):
+        self.ours.ask(b"ENABLE UTF8=ACCEPT")  # others get surrogates (RFC 6857)
+        self.plain = Raw(daemon.port("imap"))  # may name a charset in SEARCH
+        for client in (self.dovecot, self.plain, self.ours):
             cleanup(client.close)
             client.ask(b"SELECT INBOX")
