@@ -181,9 +181,10 @@ class BackgroundTests(World, TestCase):
         self.assertEqual(await self.found("apple", mailbox), ([1, 2, 3, 4], [1, 3, 4]))
 
     async def test_what_another_process_indexes_is_left_to_it_for_a_while(self):
-        await self.put(octets=text("apple"))
         os.makedirs(self.home(self.name), exist_ok=True)
         lock = indexing.Lock(self.home(self.name))
+        self.assertTrue(lock.taken)
+        await self.put(octets=text("apple"))
         mailbox = await self.open()
         await deferLater(reactor, 0.1, lambda: None)
         self.assertIsNone(await self.covered(mailbox))
