@@ -193,6 +193,7 @@ class SourceCheckerTests(SourceTestCase):
             (f"ldap://{plain}/dc=test", "leo", ("mia", user, "*"), "uid by default"),
             (f"ldap://{plain}/dc=test?mail", user, ("leo",), "another attribute"),
             (f"ldaps://{tls}/dc=test?cn?one?(sn=leo)", "leo", ("reader",), "TLS"),
+            (f"ldap://{plain}/dc=test?2.5.4.3", "leo", ("mia",), "cn by its number"),
             (f"ldap://{plain}/dc=test??sub?(sn=mia)", "", ("leo",), "a filter"),
             (f"ldap://{plain}/dc=test??base", "", ("leo",), "a scope"),
             (f"ldap://{plain}/uid=%25u,dc=test", "leo", ("mia",), "a name"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from attrs import asdict
@@ -73,8 +75,7 @@ class UrlChecker:
         return dn is not None and right_for(self._connections, dn, password)
 
     def _found(self, name: str) -> str | None:
-        """The name of the only entry that is called so: comparisons of a directory are
-        loose, and another spelling would be another user to whoever asked us."""
+        """The name of the only entry that is called so."""
         url = self._url
         try:
             found = self._connections.search(
@@ -90,12 +91,18 @@ class UrlChecker:
             raise SourceDown(f"noSuchObject for {url.base.text!r}")
         if len(found) != 1:
             return None
-        values = found[0].values.get(url.attribute.lower(), ())
-        same = login_key(name) in map(login_key, values)
-        return found[0].dn if same else None
+        # Only one attribute was asked for; the server may call it by another name.
+        values = chain.from_iterable(found[0].values.values())
+        return found[0].dn if spelled_so(name, values) else None
 
     async def close(self) -> None:
         await self._threads.close()
+
+
+def spelled_so(name: str, values: Iterable[str]) -> bool:
+    """True if one of the values is this login name: comparisons of a directory are
+    loose, and another spelling would be another user to whoever asked us."""
+    return login_key(name) in map(login_key, values)
 
 
 def check_filter(query: str) -> None:
