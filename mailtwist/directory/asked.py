@@ -26,7 +26,8 @@ from .model import Account
 class AskedDirectory(ABC):
     """See IDirectory; raises SourceDown if the source does not answer.
 
-    Without any domain, in the source or the configuration, it has accounts of all."""
+    Without any domain, in the source or the configuration, it has accounts of all, by
+    the names that the source itself tells whole: who asks may choose no domain."""
 
     def __init__(self, config: Config, source: Source) -> None:
         self._local = source.names == "local"
@@ -86,7 +87,9 @@ class AskedDirectory(ABC):
 
     def made(self, asked_: Address, texts: Mapping[str, str] | None) -> Entry | None:
         """Raises AuthUnavailable for texts that cannot be meant."""
-        return None if texts is None else self._fields.entry(asked_, texts)
+        if texts is None or (not self._domains and "@" not in texts.get("name", "")):
+            return None
+        return self._fields.entry(asked_, texts)
 
 
 class Threads:

@@ -21,6 +21,7 @@ ANY_FILTER = "(objectClass=*)"
 
 _DESCRIPTION = re.compile(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+")  # RFC 4512 §2.5
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
+_WITH_DOMAIN = re.compile(r"(?<!%)(?:%%)*%[sd1-9]")
 _SOCKET = re.compile(r"(?:%2[Ff]|[A-Za-z0-9._-])+")
 
 
@@ -40,6 +41,11 @@ class LdapUrl:
     @property
     def named(self) -> bool:
         return not self.base.constant
+
+    @property
+    def names_domain(self) -> bool:
+        """True if the domain of a login name, or its lack, makes another entry."""
+        return not self.named or bool(_WITH_DOMAIN.search(self.base.text))
 
     def name_of(self, login: str) -> str | None:
         """The base for a login name; None if that lacks a part which is asked for."""

@@ -73,8 +73,9 @@ def short_form(reactor: Any, kind: str, argument: str) -> ShortForm | None:
     if kind == "system" and not text.endswith(".toml") and "/" not in text:
         return system_form(reactor, text, domain)
     if kind in BUILDERS and is_settings(text):
-        config = Config()
-        source = Source(kind=kind, settings=os.path.abspath(text))
+        config, path = Config(), os.path.abspath(text)
+        domains = (domain,) if domain else ()
+        source = Source(kind=kind, settings=path, domains=domains)
         parts = BUILDERS[kind](reactor, config, source, open_here)
         return chained(reactor, config, source, parts, domain)
     if options:

@@ -83,3 +83,15 @@ class LdapUrlTests(SynchronousTestCase):
         self.assertTrue(named.named)
         self.assertEqual(named.name_of("a,b@c.test"), "uid=a\\2cb,dc=c.test")
         self.assertIs(named.name_of("ann"), None, "no domain, no name")
+
+    def test_a_domain_that_makes_no_difference_is_known(self):
+        for base, names_domain in [
+            ("dc=a", True),
+            ("uid=%u,dc=a", False),
+            ("uid=%u,o=%%s", False),
+            ("uid=%u,o=%%%d", True),
+            ("mail=%s,dc=a", True),
+            ("uid=%u,dc=%2,dc=%1", True),
+        ]:
+            url = LdapUrl.parse(f"ldap://h/{quote(base)}")
+            self.assertIs(url.names_domain, names_domain, base)

@@ -209,6 +209,12 @@ class SourceCheckerTests(SourceTestCase):
         url = f"ldap://127.0.0.1:{self.servers.ldap.port}/uid=%u,dc=test"
         ftp = self.ftp("ldap", url)
         assert_judged(self, ftp, "leo")
+        self.assertIn("< 530 ", ftp.said("leo@other.test", PASSWORD))
+        ftp.end()
+        ftp = self.ftp("ldap", f"{url};domain=example.test")
+        assert_judged(self, ftp, "leo")
+        assert_judged(self, ftp, "leo@example.test")
+        self.assertIn("< 530 ", ftp.said("leo@other.test", PASSWORD))
         ftp.end()
 
     def test_a_login_in_LDAP_that_is_wrong_lets_nobody_in(self):
@@ -221,6 +227,26 @@ class SourceCheckerTests(SourceTestCase):
         for kind in ("mysql", "ldap"):
             ftp = self.ftp(kind, self.servers.folder / f"{kind}.toml")
             assert_judged(self, ftp, USERS[kind])
+            ftp.end()
+
+    def test_nobody_chooses_the_domain_of_an_account(self):
+        server = self.servers.mysql
+        self.servers.write(
+            "local.toml",
+            f'port = {server.port}\nuser = "mail"\ndatabase = "mail"\n'
+            f'password = "{server.password}"\n'
+            "account = \"SELECT 'mia' AS name, hash AS password FROM users "
+            "WHERE name = '%u@example.test'\"\n",
+        )
+        path = self.servers.folder / "local.toml"
+        for argument, name in [(path, ""), (f"{path};domain=example.test", "mia")]:
+            ftp = self.ftp("mysql", argument)
+            if name:
+                assert_judged(self, ftp, name)
+                assert_judged(self, ftp, USERS["mysql"])
+            else:
+                self.assertIn("< 530 ", ftp.said("mia", PASSWORD))
+            self.assertIn("< 530 ", ftp.said("mia@other.test", PASSWORD))
             ftp.end()
 
 

@@ -59,6 +59,7 @@ class UrlChecker:
         address = address_of(text_of(credentials.username), self._default)
         if (
             address is None
+            or not (self._url.names_domain or address.domain == self._default)
             or not 0 < len(password) <= MOST_PASSWORD
             or b"\0" in password
         ):
