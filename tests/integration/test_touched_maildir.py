@@ -15,7 +15,7 @@ from tests.integration.screen import Terminal
 from tests.integration.test_many_sessions import Client
 
 SOON_S = 1.0
-MUTT = 'set quit=yes\nset delete=yes\nset mark_old=no\nset sort="mailbox-order"\n'
+MUTT = "set quit=yes\nset delete=yes\nset mark_old=no\nset sort=subject\n"
 
 
 class TouchedMaildirTests(DaemonTestCase):
