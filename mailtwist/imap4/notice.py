@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 
 from attrs import define, field, frozen
 
-from ..mailbox.model import MailboxInfo, MailboxStatus, Path
+from ..mailbox.metadata import ACCOUNT, SPECIAL_USE, uses_in
+from ..mailbox.model import Annotation, MailboxInfo, MailboxStatus, Path
 from .types import FetchAttribute
 from .types_events import (
     SELECTED_FILTERS,
@@ -23,6 +24,9 @@ MOST_STALE = 10_000  # mailboxes that changed and were not told of yet
 MOST_FIGURES = 10_000  # mailboxes whose figures are remembered
 
 NOTHING: frozenset[NotifyEvent] = frozenset()
+OF_METADATA = frozenset(
+    {NotifyEvent.MAILBOX_METADATA_CHANGE, NotifyEvent.SERVER_METADATA_CHANGE}
+)
 
 
 @frozen
@@ -60,6 +64,8 @@ class Notice:
     overflowed: bool = False
     figures: dict[Path, MailboxStatus] = field(factory=dict)
     names: Names = field(factory=Names)
+    annotations_stale: bool = False
+    annotations: dict[tuple[Path, str], int] = field(factory=dict)  # hashes of values
     own: set[Path] = field(factory=set)  # names that this session itself changed
     end: Callable[[], None] = lambda: None
     # of the selected mailbox
@@ -81,13 +87,21 @@ class Notice:
     @property
     def pending(self) -> bool:
         """True if there is something to look into."""
-        return bool(self.overflowed or self.names_stale or self.stale)
+        return bool(
+            self.overflowed or self.names_stale or self.annotations_stale or self.stale
+        )
+
+    @property
+    def annotated(self) -> bool:
+        """True if something of annotations is wanted."""
+        return any(group.events & OF_METADATA for group in self.groups)
 
     def events(self, path: Path) -> frozenset[NotifyEvent]:
-        """What is wanted of a mailbox that is not selected."""
+        """What is wanted of a mailbox that is not selected; of ACCOUNT whatever the
+        mailboxes of the groups are (§5)."""
         found = NOTHING
         for group in self.groups:
-            if self._named(group, path):
+            if path == ACCOUNT or self._named(group, path):
                 found |= group.events
         return found
 
@@ -107,6 +121,8 @@ class Notice:
         """As IMailboxes.watch tells."""
         if path is None:
             self.names_stale = True
+        elif path == ACCOUNT:
+            self.annotations_stale = self.annotated
         elif self.events(path):
             self.stale[path] = None
             if len(self.stale) > MOST_STALE:
@@ -127,6 +143,7 @@ class Notice:
         old, self.names = self.names, names
         own, self.own = self.own, set()
         changes: dict[Path, NameChange] = {}
+        self._move_annotations(old, names)
         for change in (*_names_changed(old, names, own), *_subscribed(old, names)):
             touched = {change.path, change.old} - {None}
             if touched & own:
@@ -138,6 +155,55 @@ class Notice:
             if change.event in wanted:
                 changes.setdefault(change.path, change)
         return list(changes.values())
+
+    def _move_annotations(self, old: Names, new: Names) -> None:
+        """They go with their mailbox."""
+        paths = {path: new.by_id.get(one) for one, path in old.by_id.items()}
+        moved: dict[tuple[Path, str], int] = {}
+        for (path, name), mark in self.annotations.items():
+            target = paths.get(path, path)
+            if target is not None:
+                moved[target, name] = mark
+        self.annotations = moved
+
+    # -- annotations ----------------------------------------------------------
+
+    def know(self, path: Path, values: Iterable[tuple[str, bytes | None]]) -> None:
+        """The client itself gave these values, None for no annotation."""
+        if not self.annotated:
+            return
+        for name, value in values:
+            mark = _mark(name, value)
+            if mark is None:
+                self.annotations.pop((path, name), None)
+            else:
+                self.annotations[path, name] = mark
+
+    def renew_annotations(self, held: Iterable[Annotation]) -> dict[Path, list[str]]:
+        """All there are now; the names of those to tell of, by where they are."""
+        old, new = self.annotations, {}
+        for one in held:
+            mark = _mark(one.name, one.value)
+            if mark is not None:
+                new[one.path, one.name] = mark
+        self.annotations = new
+        changed: dict[Path, list[str]] = {}
+        for key in sorted(old.keys() | new.keys()):
+            path, name = key
+            if path == ACCOUNT:
+                event = NotifyEvent.SERVER_METADATA_CHANGE
+            else:
+                event = NotifyEvent.MAILBOX_METADATA_CHANGE
+            if old.get(key) != new.get(key) and event in self.events(path):
+                changed.setdefault(path, []).append(name)
+        return changed
+
+
+def _mark(name: str, value: bytes | None) -> int | None:
+    """What changes with the value; special uses have no order."""
+    if name == SPECIAL_USE:
+        return hash(uses_in({name: value})) if value else None
+    return None if value is None else hash(value)
 
 
 def _names_changed(old: Names, new: Names, own: set[Path]) -> list[NameChange]:

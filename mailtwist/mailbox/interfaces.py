@@ -146,7 +146,8 @@ class IMailboxes(Interface):
         changed: Callable[[Path | None], None], lost: Callable[[], None]
     ) -> Callable[[], None]:
         """Call `changed(path)` after anything in that mailbox changed, `changed(None)`
-        after names or subscriptions did, by whomever; hints that may come twice.
+        after names or subscriptions did, `changed(ACCOUNT)` after annotations of any
+        mailbox or of the account did, by whomever; hints that may come twice.
 
         `lost()` once if the watch cannot go on.  Returns a callable that ends it.
         Opens no mailbox.  Raises NotPermitted where changes cannot be told."""

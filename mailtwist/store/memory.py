@@ -285,6 +285,7 @@ class MemoryMailboxes:
             held.pop(name, None)
         if uses is not None:
             folder.special_uses = uses
+        self._watchers.tell(metadata.ACCOUNT)
 
     async def usage(self) -> Usage:
         return self._usage()

@@ -37,10 +37,17 @@ def of_mailboxes(state: State, rows: Iterable[MailboxRow]) -> list[Annotation]:
     return annotations
 
 
+def changes(state: State) -> int:
+    """How often `change` was called, by whatever process."""
+    (count,) = state.db.execute("SELECT changes FROM metadata_changes").fetchone()
+    return int(count)
+
+
 def change(
     state: State, row: MailboxRow | None, put: Mapping[str, bytes], gone: Iterable[str]
 ) -> None:
     """Of a mailbox, or with None of the account."""
+    state.db.execute("UPDATE metadata_changes SET changes = changes + 1")
     if row is None:
         state.db.executemany(
             "INSERT OR REPLACE INTO account_metadata VALUES (?, ?)", put.items()

@@ -7,6 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.imap4 import notice
 from mailtwist.imap4.notice import NameChange, Names, Notice
 from mailtwist.imap4.types_events import EventGroup, MailboxFilter, NotifyEvent
+from mailtwist.mailbox.metadata import ACCOUNT, SPECIAL_USE
+from mailtwist.mailbox.model import Annotation
 
 NAME, SUBSCRIBED = NotifyEvent.MAILBOX_NAME, NotifyEvent.SUBSCRIPTION_CHANGE
 F = MailboxFilter
@@ -144,3 +146,73 @@ class NameTests(SynchronousTestCase):
             else:
                 known.discard(change.path)
         self.assertEqual(known, new)
+
+
+class AnnotationTests(SynchronousTestCase):
+    HELD = (
+        Annotation(ACCOUNT, "/private/comment", b"mine"),
+        Annotation(("a",), "/shared/comment", b"one"),
+        Annotation(("a",), SPECIAL_USE, b"\\Junk \\Sent"),
+    )
+
+    def watching(self, *groups):
+        held = Notice(groups or (EVERYTHING,), names=names(a="a", b="b"))
+        held.renew_annotations(self.HELD)
+        return held
+
+    def test_what_is_told(self):
+        account, comment, uses = self.HELD
+        other = Annotation(("b",), "/shared/comment", b"one")
+        changed = Annotation(("a",), "/shared/comment", b"two")
+        for now, wanted, why in (
+            (self.HELD, {}, "nothing happened"),
+            ((account, changed, uses), {("a",): [comment.name]}, "changed"),
+            ((account, uses), {("a",): [comment.name]}, "removed"),
+            ((*self.HELD, other), {("b",): [other.name]}, "made"),
+            ((comment, uses), {ACCOUNT: [account.name]}, "of the account"),
+            ((), {ACCOUNT: [account.name], ("a",): [SPECIAL_USE, comment.name]}, "all"),
+        ):
+            held = self.watching()
+            self.assertEqual(held.renew_annotations(now), wanted, why)
+            self.assertEqual(held.renew_annotations(now), {}, "once")
+
+    def test_what_is_wanted(self):
+        mailbox, server = (
+            NotifyEvent.MAILBOX_METADATA_CHANGE,
+            NotifyEvent.SERVER_METADATA_CHANGE,
+        )
+        for which, event, wanted in (
+            (F.PERSONAL, mailbox, {("a",)}),
+            (F.PERSONAL, server, {ACCOUNT}),
+            (F.SUBSCRIBED, mailbox, set()),
+            (F.SUBSCRIBED, server, {ACCOUNT}),
+            (F.PERSONAL, NAME, set()),
+        ):
+            held = self.watching(EventGroup(which, frozenset({event})))
+            held.hint(ACCOUNT)
+            self.assertEqual(held.pending, event is not NAME)
+            self.assertEqual(set(held.renew_annotations(())), wanted, (which, event))
+
+    def test_own_changes_are_not_told(self):
+        account, comment, _ = self.HELD
+        held = self.watching()
+        held.know(ACCOUNT, [("/private/comment", None)])
+        held.know(("a",), [(comment.name, b"two"), (SPECIAL_USE, b"\\SENT \\junk")])
+        changed = Annotation(("a",), comment.name, b"two")
+        self.assertEqual(held.renew_annotations((changed, self.HELD[2])), {})
+        held.know(("a",), [(SPECIAL_USE, b"")])
+        self.assertEqual(held.renew_annotations((changed,)), {})
+
+    def test_they_go_with_a_renamed_mailbox(self):
+        held = self.watching()
+        held.renew(names(a="c", b="b"))
+        moved = [
+            Annotation(("c",) if one.path else ACCOUNT, one.name, one.value)
+            for one in self.HELD
+        ]
+        self.assertEqual(held.renew_annotations(moved), {})
+
+    def test_those_of_a_mailbox_that_is_gone_are_not_told(self):
+        held = self.watching()
+        held.renew(names(b="b"))
+        self.assertEqual(held.renew_annotations(self.HELD[:1]), {})

@@ -35,6 +35,15 @@ async def work():
 
 task.react(lambda reactor: Deferred.fromCoroutine(work()))
 """  # another process of ours on the same account
+ANNOTATES = (
+    OTHER.partition("    upload =")[0]
+    + """
+    await tree.set_metadata((), [("/private/comment", b"changed")], 10)
+    await tree.set_metadata(("There",), [("/shared/comment", None)], 10)
+    await store.close()
+"""
+    + OTHER[OTHER.index("\ntask.react") :]
+)
 
 
 class NotifyTests(DaemonTestCase):
@@ -119,6 +128,38 @@ class NotifyTests(DaemonTestCase):
         self.ask(client, "SELECT Away")
         (line,) = self.ask(client, "FETCH 1 FLAGS")
         self.assertEqual(line, b"* 1 FETCH (FLAGS (\\Recent work))")
+
+    def test_annotations_that_others_change(self):
+        user = self.user()
+        client, other = self.client(user), self.client(user)
+        self.ask(client, "CREATE There")
+        self.ask(
+            client, "NOTIFY SET (personal (MailboxMetadataChange ServerMetadataChange))"
+        )
+        self.ask(other, 'SETMETADATA There (/shared/comment "by a session")')
+        self.assertEqual(
+            self.pushed(client, b"* METADATA"), [b"* METADATA There /shared/comment"]
+        )
+        self.ask(client, 'SETMETADATA "" (/private/comment "its own")')
+        self.ask(other, 'SETMETADATA "" (/private/vendor/x/y "a")')
+        self.assertEqual(
+            self.pushed(client, b"* METADATA"), [b'* METADATA "" /private/vendor/x/y']
+        )
+        home = self.maildir(user).parent
+        done = subprocess.run(
+            [sys.executable, "-c", ANNOTATES, user, str(home)],
+            env=self.daemon.environment(),
+            capture_output=True,
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        told = self.pushed(client, b"* METADATA There")
+        if len(told) == 1:
+            told += self.pushed(client, b"* METADATA")
+        self.assertEqual(
+            sorted(told),
+            [b'* METADATA "" /private/comment', b"* METADATA There /shared/comment"],
+        )
 
     def test_mail_that_comes_is_pushed_with_what_was_asked_of_it(self):
         user = self.user()

@@ -1,7 +1,9 @@
 """Whoever watches an account is told which of its mailboxes changed."""
 
+from mailtwist.mailbox.metadata import ACCOUNT
 from mailtwist.mailbox.model import INBOX
 
+COMMENT = "/private/comment"
 THERE = ("There",)
 
 
@@ -44,6 +46,14 @@ class WatchContract:
         await self.told_of(told, None, self.tree.rename(THERE, ("Away",)))
         await self.told_of(told, ("Away",), self.put(("Away",)))
         await self.told_of(told, None, self.tree.delete(("Away",)))
+
+    async def test_annotations_are_told(self):
+        await self.tree.create(THERE)
+        told, _ = await self.watched()
+        for path in (THERE, ACCOUNT):
+            for value in (b"new", None):
+                work = self.tree.set_metadata(path, [(COMMENT, value)], 10)
+                await self.told_of(told, ACCOUNT, work)
 
     async def test_a_watch_ends_and_others_go_on(self):
         told, end = await self.watched()

@@ -4,6 +4,7 @@ import os
 
 from twisted.trial.unittest import TestCase
 
+from mailtwist.mailbox.metadata import ACCOUNT
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.maildir import account_watch, inotify
 
@@ -107,6 +108,15 @@ class PolledTests(OnDisk, StoreWords, TestCase):
         told, _ = await self.watched()
         await self.another_store().mailboxes(self.account).subscribe(THERE)
         await self.until_told(told, None)
+
+    async def test_annotations_that_another_process_changes(self):
+        await self.tree.create(THERE)
+        told, _ = await self.watched()
+        other = self.another_store().mailboxes(self.account)
+        for path in (THERE, ACCOUNT):
+            for value in (b"new", None):
+                await other.set_metadata(path, [("/shared/comment", value)], 10)
+                await self.until_told(told, ACCOUNT)
 
 
 class ManyFoldersTests(OnDisk, StoreWords, TestCase):

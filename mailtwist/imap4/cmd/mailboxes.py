@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import NotPermitted
 from ...mailbox.identifiers import mailbox_id
+from ...mailbox.metadata import annotation_of_uses
 from ...mailbox.model import INBOX, MailboxStatus, Path
 from ..names import wire_of
 from ..response import Answer, astring, ok, parenthesized, string, untagged
@@ -25,6 +26,9 @@ async def create(session: Session, command: Create) -> Answer:
     messages too, as mail programs expect."""
     session.own_names(*_with_parents(command.path))
     object_id = await session.mailboxes.create(command.path, command.special_uses)
+    if session.notice is not None and command.special_uses:
+        uses = annotation_of_uses(command.path, command.special_uses)
+        session.notice.know(command.path, [(one.name, one.value) for one in uses])
     if not session.offers("OBJECTID"):
         return ok("CREATE completed")
     return ok("CREATE completed", b"MAILBOXID (%b)" % mailbox_id(object_id))

@@ -56,6 +56,8 @@ async def set_metadata(session: Session, command: SetMetadata) -> Answer:
     await session.mailboxes.set_metadata(
         command.path, command.values, session.config.annotations
     )
+    if session.notice is not None:
+        session.notice.know(command.path, command.values)
     return ok("SETMETADATA completed")
 
 
@@ -84,8 +86,17 @@ def _line(
     words = [
         word for name, value in values for word in (astring(name.encode()), _of(value))
     ]
-    name = name_of(session, path) if path else b'""'
-    return untagged(b"METADATA", name, parenthesized(words))
+    return untagged(b"METADATA", _where(session, path), parenthesized(words))
+
+
+def changed_annotations(session: Session, path: Path, names: Iterable[str]) -> bytes:
+    """`* METADATA` without values (§4.4.2)."""
+    words = [astring(name.encode()) for name in names]
+    return untagged(b"METADATA", _where(session, path), *words)
+
+
+def _where(session: Session, path: Path) -> bytes:
+    return b'""' if path == ACCOUNT else name_of(session, path)
 
 
 def _of(value: bytes | None) -> bytes:

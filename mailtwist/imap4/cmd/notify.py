@@ -6,7 +6,8 @@ from twisted.logger import Logger
 
 from ...errors import MailboxFault, MailError, UnknownCommand
 from ...foreign import missing
-from ...mailbox.model import MailboxStatus, Path
+from ...mailbox.metadata import ACCOUNT
+from ...mailbox.model import Annotation, MailboxStatus, Path
 from ..notice import Names, Notice
 from ..response import Answer, ok
 from ..session import Session
@@ -14,6 +15,7 @@ from ..types import FetchModSeq, StatusItem
 from ..types_events import MESSAGE_EVENTS, Notify, NotifyEvent
 from .list import Tree, changed_line
 from .mailboxes import status_line
+from .metadata import changed_annotations
 
 log = Logger()
 
@@ -53,6 +55,8 @@ async def _begin(session: Session, notice: Notice, *, told: bool) -> None:
     """Know the names, and tell the figures of all that is watched if asked to."""
     infos = await session.mailboxes.listed()
     notice.names = Names.of(infos)
+    if notice.annotated:
+        notice.renew_annotations(await _annotations(session))
     if not told:
         return
     for info in infos:
@@ -86,6 +90,8 @@ async def tell_others(session: Session) -> None:
     try:
         if notice.names_stale:
             await _tell_names(session, notice)
+        if notice.annotations_stale:
+            await _tell_annotations(session, notice)
         while notice.stale and not notice.overflowed:
             path = next(iter(notice.stale))
             del notice.stale[path]
@@ -112,6 +118,21 @@ async def _tell_names(session: Session, notice: Notice) -> None:
         if change.old is not None:
             notice.figures.pop(change.old, None)
         await session.flow()
+
+
+async def _tell_annotations(session: Session, notice: Notice) -> None:
+    """METADATA with the names of what changed (§5.6, §5.7)."""
+    notice.annotations_stale = False
+    changed = notice.renew_annotations(await _annotations(session))
+    for path, names in changed.items():
+        session.put(changed_annotations(session, path, names))
+        await session.flow()
+
+
+async def _annotations(session: Session) -> list[Annotation]:
+    """All that the client may read: those of the account, and of its mailboxes."""
+    of_account = await session.mailboxes.metadata(ACCOUNT)
+    return [*of_account, *await session.mailboxes.metadata(None)]
 
 
 async def _tell_figures(session: Session, notice: Notice, path: Path) -> None:

@@ -18,8 +18,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...errors import MailError
+from ...mailbox.metadata import ACCOUNT
 from ...mailbox.model import INBOX, Path
 from ...mailbox.watchers import Watchers
+from .. import state_metadata
 from . import folders
 from .live import Stamp
 from .watch import RARELY_S, is_local
@@ -39,11 +41,13 @@ Changed = Callable[[Path | None], None]
 
 @define
 class Figures:
-    """What the state database says: MODSEQ by mailbox, and subscriptions."""
+    """What the state database says: MODSEQ by mailbox, subscriptions, and how often
+    annotations changed."""
 
     version: int = -1  # of the database as seen by its connection
     modseqs: dict[Path, int] = field(factory=dict)
     subscribed: frozenset[Path] = frozenset()
+    annotated: int = 0
 
 
 class AccountWatch:
@@ -90,7 +94,8 @@ class AccountWatch:
         return end
 
     def tell(self, path: Path | None) -> None:
-        """This process changed messages of `path`, or names (None)."""
+        """This process changed messages of `path`, names (None), or annotations
+        (ACCOUNT)."""
         if self._watchers:
             self._watchers.tell(path)
 
@@ -179,6 +184,8 @@ class AccountWatch:
                 changed[known] = None
         if figures.subscribed != before.subscribed:
             changed[None] = None
+        if figures.annotated != before.annotated:
+            changed[ACCOUNT] = None
         for path in changed:
             self._watchers.tell(path)
         if changed:  # more may have happened within the tick of a stamp
@@ -205,7 +212,8 @@ class AccountWatch:
         version = state.data_version()
         if version != before.version:
             subscribed = frozenset(state.subscriptions())
-            before = Figures(version, state.modseqs(), subscribed)
+            annotated = state_metadata.changes(state)
+            before = Figures(version, state.modseqs(), subscribed, annotated)
         return before
 
     def _stamp_of_state(self) -> tuple[int, ...]:

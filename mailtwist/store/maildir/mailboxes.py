@@ -17,6 +17,7 @@ from zope.interface import implementer
 from ...errors import MailError, NotPermitted, OverQuota
 from ...flags import Flags
 from ...mailbox.interfaces import IIndexedMailboxes, IUpload
+from ...mailbox.metadata import ACCOUNT
 from ...mailbox.model import (
     INBOX,
     Annotation,
@@ -273,6 +274,7 @@ class MaildirMailboxes:
         self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
     ) -> None:
         await self._in_thread(metadata.change, path, values, most)
+        self.files.changes.tell(ACCOUNT)
 
     # -- how much -------------------------------------------------------------
 

@@ -14,6 +14,9 @@ from mailtwist.imap4.types_events import (
 from ..talk import asked
 
 NEW, GONE = NotifyEvent.MESSAGE_NEW, NotifyEvent.MESSAGE_EXPUNGE
+METADATA = frozenset(
+    {NotifyEvent.MAILBOX_METADATA_CHANGE, NotifyEvent.SERVER_METADATA_CHANGE}
+)
 FLAGS, NAME = NotifyEvent.FLAG_CHANGE, NotifyEvent.MAILBOX_NAME
 BOTH = frozenset({NEW, GONE})
 ALL = BOTH | {FLAGS}
@@ -45,6 +48,10 @@ class NotifyTests(SynchronousTestCase):
                     ),
                     status=True,
                 ),
+            ),
+            (
+                b"NOTIFY SET (personal (MAILBOXMETADATACHANGE servermetadatachange))",
+                Notify((EventGroup(F.PERSONAL, METADATA),)),
             ),
             (
                 b"NOTIFY SET (mailboxes (inbox Lists/a) (MailboxName))",
@@ -94,6 +101,7 @@ class NotifyTests(SynchronousTestCase):
             (b"NOTIFY SET (personal (MessageExpunge))", BadParameter, "§5: both"),
             (b"NOTIFY SET (personal (FlagChange))", BadParameter, "§5: all three"),
             (b"NOTIFY SET (selected (MailboxName))", BadParameter, "§6.1"),
+            (b"NOTIFY SET (selected (MailboxMetadataChange))", BadParameter, "§6.1"),
             (
                 b"NOTIFY SET (selected NONE) (selected-delayed NONE)",
                 BadParameter,
@@ -116,7 +124,7 @@ class NotifyTests(SynchronousTestCase):
         st.lists(
             st.tuples(
                 st.sampled_from([f for f in F if f not in (F.SELECTED,)]),
-                st.sampled_from([NOTHING, BOTH, ALL]),
+                st.sampled_from([NOTHING, BOTH, ALL, METADATA]),
                 st.lists(
                     st.text("abz ", min_size=1).map(lambda name: (name,)),
                     min_size=1,
@@ -132,6 +140,8 @@ class NotifyTests(SynchronousTestCase):
     def test_what_is_written_is_read(self, status, groups):
         wanted, written = [], []
         for which, events, paths in groups:
+            if which is F.SELECTED_DELAYED:
+                events &= ALL
             named = which in (F.SUBTREE, F.MAILBOXES)
             wanted.append(EventGroup(which, events, tuple(paths) if named else ()))
             names = " ".join(f'"{path[0]}"' for path in paths)
