@@ -73,9 +73,8 @@ def verify(settings: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str,
         return {"fault": f"{service!r} is no name of a PAM service"}
     if settings["services"] is not None and service not in settings["services"]:
         return {"fault": f"no source asks the PAM service {service}"}
-    # libpam takes the service "other" instead, which asks for who knows what.
-    if not any(os.path.exists(f"{folder}/{service}") for folder in SERVICE_FOLDERS):
-        return {"fault": f"there is no /etc/pam.d/{service}"}
+    if not exists(service):
+        return missing(service)
     if not user or "\0" in user or not password or b"\0" in password:
         return {"verdict": WRONG}
     if below(user, int(settings["least_uid"])):
@@ -86,6 +85,8 @@ def verify(settings: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str,
         )
     except pamela.PAMError as fault:
         return {"fault": f"PAM service {service}: {fault.message}"}
+    if not exists(service):  # it may have gone before libpam looked for it
+        return missing(service)
     if result == 0:
         return {"verdict": RIGHT}
     if result in PAM_WRONG:
@@ -94,6 +95,16 @@ def verify(settings: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str,
         return {"verdict": DISABLED}
     why = pamela.pam_strerror(pamela.PamHandle(), result)
     return {"fault": f"PAM service {service}: {why}"}
+
+
+def exists(service: str) -> bool:
+    """False if libpam would take the service "other" instead, which asks for who knows
+    what."""
+    return any(os.path.exists(f"{folder}/{service}") for folder in SERVICE_FOLDERS)
+
+
+def missing(service: str) -> dict[str, str]:
+    return {"fault": f"there is no /etc/pam.d/{service}"}
 
 
 def below(user: str, least_uid: int) -> bool:

@@ -57,9 +57,11 @@ class Servers:
         atexit.register(self.ldap.remove)
         self.write("users", f"{USERS['dovecot']}:{{PLAIN}}{PASSWORD}::::::\n")
         self.write("userdb", f"{USERS['courier']}\tsystempw={{PLAIN}}{PASSWORD}\n")
+        self.mysql_proxy = SlowProxy(self.mysql.port)
         self.write(
             "mysql.toml",
-            f'port = {self.mysql.port}\nuser = "mail"\ndatabase = "mail"\nca = "ca"\n'
+            f'port = {self.mysql_proxy.port}\nuser = "mail"\ndatabase = "mail"\n'
+            'ca = "ca"\n'
             f'password = "{self.mysql.password}"\ntimeout_s = 1\n'
             'account = "SELECT name, hash AS password FROM users '
             "WHERE name = '%s'\"\n",

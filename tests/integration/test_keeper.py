@@ -20,6 +20,8 @@ from mailtwist.keeper.process import Settings, start
 from tests.integration.system_users import PASSWORD, add_service, add_user
 from tests.integration.users import tool
 
+ROOT = Path(__file__).parents[2]
+
 # Tells of itself on its socket, and ends with it.
 AGENT = """
 import json, os, socket
@@ -103,6 +105,34 @@ class VerifyTests(KeeperTestCase):
         for service in ("no-such-service", "../shadow", ""):
             with self.assertRaises(SourceDown):
                 await self.verify(keeper, service, user)
+
+    async def test_a_service_that_vanishes_while_it_is_asked_is_down_and_not_wrong(
+        self,
+    ):
+        """libpam may not have found it either, and have asked another."""
+        service = add_service(self)
+        path = Path("/etc/pam.d", service)
+        self.addCleanup(path.touch)
+        path.write_text(
+            f"auth optional pam_exec.so quiet /bin/rm {path}\n"
+            "auth required pam_deny.so\naccount required pam_deny.so\n"
+        )
+        with self.assertRaises(SourceDown):
+            await self.verify(self.keeper(), service, add_user(self).name)
+        self.assertFalse(path.exists())
+
+    async def test_the_service_as_installed(self):
+        """Right, wrong and expired, as this machine asks for every other login."""
+        service = add_service(self, (ROOT / "etc/pam.d/mailtwist").read_text())
+        keeper, user = self.keeper(), add_user(self).name
+        self.assertEqual(await self.verify(keeper, service, user), RIGHT)
+        self.assertEqual(await self.verify(keeper, service, user, "wrong"), WRONG)
+        self.assertEqual(await self.verify(keeper, service, "nobody-here"), WRONG)
+        tool("chage", "--lastday", "0", user)
+        self.assertEqual(await self.verify(keeper, service, user), DISABLED)
+        tool("chage", "--lastday", "-1", "--expiredate", "1970-01-02", user)
+        self.assertEqual(await self.verify(keeper, service, user), DISABLED)
+        self.assertEqual(await self.verify(keeper, service, user, "wrong"), WRONG)
 
     async def test_only_services_of_the_configuration_are_asked(self):
         user, permits = add_user(self).name, "auth required pam_permit.so\n"

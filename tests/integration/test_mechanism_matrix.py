@@ -1,8 +1,8 @@
 """curl, mutt and swaks are told each mechanism that they know, over SMTP, POP3 and
 IMAP; the server's log says that it was this one which let them in, or kept them out.
 
-NTLM is in none of the tables: it has no published specification of its messages for
-mail, and proves a password with MD4 and DES; no server of ours offers it.
+NTLM is in none of the tables, though Microsoft documents it: it is a challenge-response
+on MD4 hashes of the password, which no source here keeps, and is deprecated.
 """
 
 import atexit
@@ -207,6 +207,8 @@ class MuttTests(MatrixTestCase):
             command = f"echo {self.provider.token(user)}"
             given = self.settings(mechanism.lower(), oauth_refresh_command=command)
             self.comes_in(user, mechanism, given)
+            wrong = self.settings(mechanism.lower(), oauth_refresh_command="echo x.y.z")
+            self.kept_out(user, mechanism, wrong)
 
     def test_by_ticket(self):
         user = self.user()
