@@ -81,6 +81,7 @@ FLOORS = {
     "sasl": 2,
     "interfaces": 3,
     "mailbox.interfaces": 3,
+    "mailbox.held_rights": 3,
     "foreign": 3,
     "log": 3,
     "eager": 3,

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from attrs import frozen
 
 from .grammar import (
+    acl,
     append,
     fetch,
     list,
@@ -134,6 +135,11 @@ _ROWS = (
     CommandRow("SETQUOTA", "RFC 9208 §4.1.3", AUTHENTICATED, quota.set_quota),
     CommandRow("GETMETADATA", "RFC 5464 §4.2", AUTHENTICATED, metadata.get_metadata),
     CommandRow("SETMETADATA", "RFC 5464 §4.3", AUTHENTICATED, metadata.set_metadata),
+    CommandRow("SETACL", "RFC 4314 §3.1", AUTHENTICATED, acl.set_acl),
+    CommandRow("DELETEACL", "RFC 4314 §3.2", AUTHENTICATED, acl.delete_acl),
+    CommandRow("GETACL", "RFC 4314 §3.3", AUTHENTICATED, acl.get_acl),
+    CommandRow("LISTRIGHTS", "RFC 4314 §3.4", AUTHENTICATED, acl.list_rights),
+    CommandRow("MYRIGHTS", "RFC 4314 §3.5", AUTHENTICATED, acl.my_rights),
     CommandRow("NAMESPACE", "RFC 2342 §5", AUTHENTICATED, lambda s: Namespace()),
     CommandRow("IDLE", "RFC 2177 §3", AUTHENTICATED, lambda s: Idle()),
     CommandRow("NOTIFY", "RFC 5465 §3.1", AUTHENTICATED, notify.notify),

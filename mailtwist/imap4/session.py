@@ -17,7 +17,7 @@ from ..config.model import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import NONE, SYSTEM, Flags
 from ..foreign import NOTHING, missing
-from ..mailbox.interfaces import IIndexedMailboxes, IMailbox, IMailboxes
+from ..mailbox.interfaces import IIndexedMailboxes, IMailbox, IMailboxes, IRights
 from ..mailbox.model import Changes, Path
 from .appending import Appending
 from .capability import Situation, capabilities
@@ -33,6 +33,7 @@ from .url_access import UrlAccess
 log = Logger()
 
 URLS = frozenset({"URLAUTH", "URLAUTH=BINARY"})
+ACL = frozenset({"ACL", "RIGHTS", "LIST-MYRIGHTS"})  # of stores that keep rights
 FUZZY = frozenset({"SEARCH=FUZZY"})  # of stores with a text index
 BUFFER_OCTETS = 64 * 1024  # sent at a time
 
@@ -167,6 +168,8 @@ class Session:
         found = missing(self.login.account)
         if not IIndexedMailboxes.providedBy(self.login.account.mailboxes):
             found |= FUZZY
+        if not IRights.providedBy(self.login.account.mailboxes):
+            found |= ACL
         return found if self.urls is not None else found | URLS
 
     @property

@@ -185,6 +185,7 @@ class ListReturn(Enum):
     SPECIAL_USE = "SPECIAL-USE"
     STATUS = "STATUS"
     METADATA = "METADATA"  # RFC 9590 §3
+    MYRIGHTS = "MYRIGHTS"  # RFC 8440 §3
 
 
 @frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ..mailbox.model import Path
+from ..mailbox.rights import RightsChange
 
 
 @frozen
@@ -73,5 +74,40 @@ class SetQuota:
     limits: tuple[tuple[str, int], ...]
 
 
+@frozen
+class SetAcl:
+    """SETACL and DELETEACL (RFC 4314 §3.1, §3.2); `identifier` is prepared."""
+
+    path: Path
+    identifier: str
+    change: RightsChange
+
+
+@frozen
+class GetAcl:
+    """GETACL (RFC 4314 §3.3)."""
+
+    path: Path
+
+
+@frozen
+class ListRights:
+    """LISTRIGHTS (RFC 4314 §3.4); `wire` is the identifier as the client wrote it."""
+
+    path: Path
+    identifier: str
+    wire: bytes
+
+
+@frozen
+class MyRights:
+    """MYRIGHTS (RFC 4314 §3.5)."""
+
+    path: Path
+
+
 KeptAttribute = FetchEmailId | FetchThreadId | FetchSaveDate | FetchPreview
-KeptCommand = GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota
+AclCommand = SetAcl | GetAcl | ListRights | MyRights
+KeptCommand = (
+    GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota | AclCommand
+)

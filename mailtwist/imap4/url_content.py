@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ..errors import BadUrl, MailboxFault, MailError
+from ..errors import BadUrl, MailboxFault, MailError, NotPermitted
+from ..mailbox.held_rights import need
 from ..mailbox.interfaces import IMailbox, IMailboxes
 from ..mailbox.model import Column, Path, Range
 from ..mime.part import Part
@@ -65,8 +66,9 @@ async def opened(
     message or part, UnknownEncoding, and what the store raises when it cannot tell.
     """
     try:
+        await need(mailboxes, path, "r")
         mailbox = await mailboxes.open(path, read_only=True)
-    except MailboxFault as fault:
+    except (MailboxFault, NotPermitted) as fault:
         raise BadUrl(b"", "The mailbox of the URL cannot be opened") from fault
     try:
         return await _found(mailbox, url, binary)

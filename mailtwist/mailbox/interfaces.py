@@ -32,6 +32,7 @@ from .model import (
     TextPlace,
     Usage,
 )
+from .rights import Rights, RightsChange
 
 
 class IStore(Interface):
@@ -236,6 +237,30 @@ class IIndexedMailbox(IMailbox):
     async def text_hits(needle: str, place: TextPlace) -> TextHits | None:
         """What the index knows of a needle that `mime.text.normal` gave, of three
         characters or more; None while it cannot be used."""
+
+
+class IRights(IMailboxes):
+    """Mailboxes that others may use too, each with a list of who may what (RFC 4314).
+
+    A mailbox takes the list of its parent when it is made, keeps it over RENAME and
+    loses it with DELETE.
+    """
+
+    owner: str = Attribute("The account that keeps `mailbox.rights.OWNERS`.")
+
+    async def rights(path: Path) -> dict[str, Rights]:
+        """The list of a mailbox: rights by identifier, the owner's first.
+
+        Raises NoSuchMailbox, MailboxNotSelectable."""
+
+    async def set_rights(path: Path, identifier: str, wanted: RightsChange) -> None:
+        """Change the rights of one identifier, as `mailbox.rights.change`.
+
+        Raises NotPermitted, NoSuchMailbox, MailboxNotSelectable."""
+
+    async def my_rights(path: Path | None = None) -> dict[Path, Rights]:
+        """What the account that holds these mailboxes may do with one of them, or with
+        each.  Raises NoSuchMailbox, MailboxNotSelectable."""
 
 
 class IIndexedMailboxes(IMailboxes):

@@ -26,7 +26,7 @@ from ..errors import (
 )
 from ..flags import Flags
 from ..mailbox import metadata
-from ..mailbox.interfaces import IMailboxes, IStore, IUpload
+from ..mailbox.interfaces import IRights, IStore, IUpload
 from ..mailbox.model import (
     INBOX,
     Annotation,
@@ -36,6 +36,7 @@ from ..mailbox.model import (
     Path,
     Usage,
 )
+from ..mailbox.rights import ALL, Rights, RightsChange, change, granted
 from ..mailbox.watchers import Watchers
 from .memory_delivery import MemoryDelivery, MemoryUpload
 from .memory_folder import Folder, NewMessage
@@ -67,12 +68,13 @@ class MemoryStore:
         return int(self._clock())
 
 
-@implementer(IMailboxes)
+@implementer(IRights)
 class MemoryMailboxes:
-    """See IMailboxes."""
+    """See IRights."""
 
     def __init__(self, store: MemoryStore, account: Account) -> None:
         self.account = account
+        self.owner = account.name
         self._store = store
         self._folders: dict[Path, Folder] = {}
         self._subscribed: set[Path] = set()
@@ -145,6 +147,7 @@ class MemoryMailboxes:
             self._make_parents(new)
             self._make(new, frozenset())
             self._folders[new].metadata.update(self._folders[INBOX].metadata)
+            self._folders[new].rights = dict(self._folders[INBOX].rights)
             inbox = await self.open(INBOX)
             await inbox.move(list(self._folders[INBOX].messages), new)
             return
@@ -187,6 +190,8 @@ class MemoryMailboxes:
         self._made += 1
         folder = Folder(f"m{self._made}", self._last_uid_validity, special_uses)
         self._folders[path] = folder
+        above = self._folders.get(path[:-1])
+        folder.rights = dict(above.rights) if above else {self.owner: ALL}
         folder.changed = lambda: self._told(folder)
         self._watchers.tell(None)
         return folder
@@ -286,6 +291,24 @@ class MemoryMailboxes:
         if uses is not None:
             folder.special_uses = uses
         self._watchers.tell(metadata.ACCOUNT)
+
+    # -- rights -----------------------------------------------------------------
+
+    async def rights(self, path: Path) -> dict[str, Rights]:
+        held = self.folder(path).rights
+        own = {self.owner: held[self.owner]} if self.owner in held else {}
+        return own | held
+
+    async def set_rights(
+        self, path: Path, identifier: str, wanted: RightsChange
+    ) -> None:
+        change(self.folder(path).rights, identifier, wanted, self.owner)
+
+    async def my_rights(self, path: Path | None = None) -> dict[Path, Rights]:
+        return {
+            one: granted(self.folder(one).rights, {self.owner}, owner=True)
+            for one in (self._folders if path is None else [path])
+        }
 
     async def usage(self) -> Usage:
         return self._usage()

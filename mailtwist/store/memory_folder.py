@@ -21,6 +21,7 @@ from ..mailbox.model import (
     MessageRows,
     Stored,
 )
+from ..mailbox.rights import Rights
 from ..mailbox.watchers import Watchers
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -76,6 +77,7 @@ class Folder:
     octets: int = 0
     deleted: bool = False
     metadata: dict[str, bytes] = field(factory=dict, repr=False)
+    rights: dict[str, Rights] = field(factory=dict, repr=False)
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
     _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)

@@ -25,6 +25,7 @@ from ..session import Session
 from ..types_append import Append, MessageEnd, MessageStart, Step, TextPart, UrlPart
 from ..url_content import opened
 from .limit import check_count
+from .permitted import permitted_steps
 
 
 async def start(session: Session, command: Append, steps: tuple[Step, ...]) -> None:
@@ -62,7 +63,8 @@ def _appending(session: Session) -> Appending:
 async def _take_steps(
     appending: Appending, session: Session, steps: tuple[Step, ...]
 ) -> None:
-    for step in steps:
+    path = appending.command.path
+    for step in await permitted_steps(session, path, steps):
         match step:
             case MessageStart(flags, internal_date):
                 upload = session.mailboxes.upload()

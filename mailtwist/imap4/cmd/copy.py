@@ -8,6 +8,7 @@ from ..response import Answer, copy_uid, ok
 from ..session import Session
 from ..types import Copy, Move
 from .limit import check_count, touched
+from .permitted import drop_flags
 
 
 async def copy(session: Session, command: Copy) -> Answer:
@@ -16,6 +17,7 @@ async def copy(session: Session, command: Copy) -> Answer:
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
     check_count(session, len(uids))
     copied = await mailbox.copy(uids, command.path)
+    await drop_flags(session, command.path, copied)
     _check_any(command, uids, copied)
     session.made(copied.uid_validity, copied.target_uids)
     return ok("COPY completed", copy_uid(copied))
@@ -29,6 +31,7 @@ async def move(session: Session, command: Move) -> Answer:
     limited = touched(session, selected.uids_of(command.sequence_set, uid=command.uid))
     uids = limited.uids
     moved = await mailbox.move(uids, command.path)
+    await drop_flags(session, command.path, moved)
     _check_any(command, uids, moved)
     if moved.source_uids:
         session.put(b"* OK [%b] Moved\r\n" % copy_uid(moved))

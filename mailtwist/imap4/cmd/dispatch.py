@@ -22,6 +22,7 @@ from ..session import MailboxDeleted, Session, StreamBroken
 from . import append, idle
 from .context import tell
 from .normalized import ANNOUNCED, announce, normalized
+from .permitted import permit
 from .table import HANDLERS
 
 log = Logger()
@@ -54,7 +55,7 @@ async def _answer(session: Session, event: Event) -> Answer | None:
     match event:
         case Asked(tag, _, command):
             session.tag = tag
-            command = await normalized(session, command)
+            command = await permit(session, await normalized(session, command))
             found = await HANDLERS[type(command)](session, command)
             if session.supplied is not None and isinstance(command, ANNOUNCED):
                 await announce(session, command, found)
@@ -62,7 +63,8 @@ async def _answer(session: Session, event: Event) -> Answer | None:
         case Continue(octets):
             session.put(octets)
         case AppendStart(_, _, command, steps):
-            await append.start(session, await normalized(session, command), steps)
+            command = await permit(session, await normalized(session, command))
+            await append.start(session, command, steps)
         case AppendMore(steps):
             await append.more(session, steps)
         case AppendOctets(octets):

@@ -22,6 +22,7 @@ from ..types import FetchAttribute, FetchFlags, FetchModSeq
 from .fetch_binary import DecodedPart, encoding_of
 from .fetch_columns import Chunk, View
 from .fetch_section import Wanted, without_nul
+from .permitted import may_see
 
 BATCH_OCTETS = 256 * 1024  # read at once
 PIECE_OCTETS = 128 * 1024  # of a larger body
@@ -201,6 +202,9 @@ async def _see(view: View, chunk: Chunk) -> tuple[Chunk, frozenset[int]]:
     pairs = zip(chunk.rows.uids, chunk.rows.flags, strict=True)
     unseen = [uid for uid, flags in pairs if SEEN not in flags]
     if not unseen or not view.plan.sets_seen or view.selected.read_only:
+        view.flags_told(chunk.rows, asked=asked)
+        return chunk, frozenset()
+    if not await may_see(view.session):
         view.flags_told(chunk.rows, asked=asked)
         return chunk, frozenset()
     change = FlagChange(FlagAction.ADD, frozenset({SEEN}))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
 from ...errors import MailError
 from ...mailbox.model import MailboxInfo, Path
+from ...mailbox.rights import ALL, Rights
 from ..names import Matcher
 from ..response import Answer, ok, parenthesized, string, untagged
 from ..session import Session
 from ..types import List, ListReturn, ListSelect, Lsub
-from . import metadata
+from . import acl, metadata
 from .mailboxes import name_of, status_line
+from .permitted import rights_of_all
 
 
 async def list_(session: Session, command: List) -> Answer:
     if command.patterns == ("",) and not command.select:  # delimiter and root
         session.put(_line(session, b"LIST", [b"\\Noselect"], b'""'))
         return ok("LIST completed")
-    tree = Tree.of(await session.mailboxes.listed())
+    held = await rights_of_all(session)
+    tree = Tree.of(await _visible(session, held))
     matcher = Matcher(command.reference, command.patterns, session.config.delimiter)
     annotated = None
     if ListReturn.METADATA in command.returns and session.offers("METADATA"):
@@ -44,12 +47,22 @@ async def list_(session: Session, command: List) -> Answer:
                 child_info,
             )
         )
-        if ListReturn.STATUS in command.returns and info.selectable and info.exists:
+        here = info.selectable and info.exists
+        mine = held.get(info.path, ALL)
+        if ListReturn.MYRIGHTS in command.returns and here and info.path in held:
+            session.put(acl.line(session, info.path, mine))
+        if ListReturn.STATUS in command.returns and here and "r" in mine:
             await _list_status(session, command, info.path)
-        if annotated is not None and info.selectable and info.exists:
+        if annotated is not None and here and "r" in mine:
             session.put(annotated.line(session, info.path))
         await session.flow()
     return ok("LIST completed")
+
+
+async def _visible(session: Session, held: Mapping[Path, Rights]) -> list[MailboxInfo]:
+    """What may be looked up (RFC 4314 §4)."""
+    listed = await session.mailboxes.listed()
+    return [info for info in listed if "l" in held.get(info.path, ALL)]
 
 
 async def mailbox_line(session: Session, path: Path, supplied: Path | None) -> bytes:
@@ -163,7 +176,7 @@ async def _list_status(session: Session, command: List, path: Path) -> None:
 async def lsub(session: Session, command: Lsub) -> Answer:
     """Subscribed names, and as \\\\Noselect names above subscribed ones which the
     pattern itself does not reach (§6.3.9, the "%" rule)."""
-    tree = Tree.of(await session.mailboxes.listed())
+    tree = Tree.of(await _visible(session, await rights_of_all(session)))
     matcher = Matcher(command.reference, (command.pattern,), session.config.delimiter)
     hidden = _ancestors(
         info.path

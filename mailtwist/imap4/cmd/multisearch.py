@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...errors import MailboxFault
+from ...errors import MailboxFault, NotPermitted
+from ...mailbox.held_rights import need
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import INBOX, MailboxInfo, Path
 from ...mailbox.search import search as find
@@ -42,7 +43,7 @@ async def esearch(session: Session, command: MultiSearch) -> Answer:
         else:
             try:
                 await _elsewhere(session, command, path)
-            except MailboxFault:
+            except (MailboxFault, NotPermitted):
                 continue  # deleted meanwhile, or nothing to be selected
         await session.flow()
     if code:
@@ -51,6 +52,7 @@ async def esearch(session: Session, command: MultiSearch) -> Answer:
 
 
 async def _elsewhere(session: Session, command: MultiSearch, path: Path) -> None:
+    await need(session.mailboxes, path, "r")
     mailbox = await session.mailboxes.open(path, read_only=True)
     try:
         scores: dict[int, float] = {}

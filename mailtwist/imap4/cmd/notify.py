@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-from ...errors import MailboxFault, MailError, UnknownCommand
+from ...errors import MailboxFault, MailError, NotPermitted, UnknownCommand
 from ...foreign import missing
+from ...mailbox.held_rights import need
 from ...mailbox.metadata import ACCOUNT
 from ...mailbox.model import Annotation, MailboxStatus, Path
 from ..notice import Names, Notice
@@ -64,6 +65,7 @@ async def _begin(session: Session, notice: Notice, *, told: bool) -> None:
         if not events or not info.selectable or _is_selected(session, info.path):
             continue
         try:
+            await need(session.mailboxes, info.path, "r")
             found = await session.mailboxes.status(info.path)
         except MailError:  # gone meanwhile, or not to be had: it is ignored
             continue
@@ -141,8 +143,9 @@ async def _tell_figures(session: Session, notice: Notice, path: Path) -> None:
     if not events or _is_selected(session, path):
         return
     try:
+        await need(session.mailboxes, path, "r")
         found = await session.mailboxes.status(path)
-    except MailboxFault:  # it is gone, of which its name tells
+    except (MailboxFault, NotPermitted):  # it is gone, of which its name tells
         notice.figures.pop(path, None)
         return
     items = _items(session, events, notice.figures.get(path), found)

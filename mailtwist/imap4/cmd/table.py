@@ -9,10 +9,21 @@ from .. import types as t
 from ..response import Answer
 from ..session import Session
 from ..types_events import CancelUpdate, Notify, UidBatches
-from ..types_kept import GetMetadata, GetQuota, GetQuotaRoot, SetMetadata, SetQuota
+from ..types_kept import (
+    GetAcl,
+    GetMetadata,
+    GetQuota,
+    GetQuotaRoot,
+    ListRights,
+    MyRights,
+    SetAcl,
+    SetMetadata,
+    SetQuota,
+)
 from ..types_search import MultiSearch, Search, Sort, Thread
 from ..types_urlauth import GenUrlAuth, ResetKey, UrlFetch
 from . import (
+    acl,
     auth,
     context,
     copy,
@@ -60,6 +71,10 @@ HANDLERS: dict[type[Any], Handler] = {
     SetQuota: quota.set_quota,
     GetMetadata: metadata.get_metadata,
     SetMetadata: metadata.set_metadata,
+    SetAcl: acl.set_acl,
+    GetAcl: acl.get_acl,
+    ListRights: acl.list_rights,
+    MyRights: acl.my_rights,
     t.List: list.list_,
     t.Lsub: list.lsub,
     t.Select: select.select,

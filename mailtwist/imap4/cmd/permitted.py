@@ -1,0 +1,149 @@
+"""Which rights a command needs (RFC 4314 §4), asked for before it is answered.
+
+A mailbox that may not even be looked up is as one that is not there (RFC 4314 §6).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from ...errors import NotPermitted
+from ...flags import DELETED, SEEN, Flags
+from ...mailbox.held_rights import keeper, need, rights
+from ...mailbox.model import Copied, FlagAction, FlagChange, Path
+from ...mailbox.rights import Rights
+from .. import types as t
+from ..session import Session
+from ..types_append import Append, MessageStart, Step
+from ..types_kept import GetMetadata, SetMetadata
+
+_CHANGING = frozenset("swtie")  # without any of them SELECT is EXAMINE (RFC 4314 §5.2)
+
+
+async def rights_of_all(session: Session) -> dict[Path, Rights]:
+    """By mailbox; nothing where the store keeps none."""
+    kept = keeper(session.mailboxes)
+    return {} if kept is None else await kept.my_rights()
+
+
+async def permit(session: Session, command: Any) -> Any:
+    """The command as far as this login may give it; raises NotPermitted if it may not.
+
+    For a store without rights this is `command`."""
+    if session.login is None or keeper(session.mailboxes) is None:
+        return command
+    match command:
+        case t.Select():
+            await need(session.mailboxes, command.path, "r")
+            if not _CHANGING & await rights(session.mailboxes, command.path):
+                return t.Examine(command.path, command.condstore, command.resync)
+        case t.Examine() | t.Status():
+            await need(session.mailboxes, command.path, "r")
+        case GetMetadata(path=path) if path:
+            await need(session.mailboxes, path, "r")
+        case SetMetadata(path=path) if path:
+            await need(session.mailboxes, path, "rw")
+        case t.Create():
+            await _need_above(session, command.path)
+        case t.Delete():
+            await need(session.mailboxes, command.path, "x")
+        case t.Rename():
+            await need(session.mailboxes, command.old, "x")
+            await _need_above(session, command.new)
+        case Append():
+            await need(session.mailboxes, command.path, "i")
+            if command.replaces is not None:
+                await need(session.mailboxes, await _selected(session), "te")
+        case t.Copy():
+            await need(session.mailboxes, command.path, "i")
+        case t.Move():
+            await need(session.mailboxes, await _selected(session), "te")
+            await need(session.mailboxes, command.path, "i")
+        case t.Expunge():
+            await need(session.mailboxes, await _selected(session), "e")
+        case t.Close() if session.mailbox is not None:
+            if "e" not in await rights(session.mailboxes, await _selected(session)):
+                return t.Unselect()  # no fault (RFC 4314 §4)
+        case t.Store():
+            return await _store(session, command)
+    return command
+
+
+async def _selected(session: Session) -> Path:
+    """Where the selected mailbox is now, as it may have been renamed."""
+    mailbox, _ = session.open
+    for info in await session.mailboxes.listed():
+        if info.object_id and info.object_id == mailbox.object_id:
+            return info.path
+    path: Path = mailbox.path
+    return path
+
+
+async def _need_above(session: Session, path: Path) -> None:
+    """ "k" on the nearest parent that exists; the top is the login's own."""
+    known = {info.path for info in await session.mailboxes.listed() if info.object_id}
+    for depth in range(len(path) - 1, 0, -1):
+        if path[:depth] in known:
+            await need(session.mailboxes, path[:depth], "k")
+            return
+
+
+def allowed(flags: Flags, held: Rights) -> Flags:
+    """Those of `flags` that may be set or removed (RFC 4314 §4)."""
+    return frozenset(flag for flag in flags if _right_of(flag) in held)
+
+
+def _right_of(flag: str) -> str:
+    return {DELETED: "t", SEEN: "s"}.get(flag, "w")
+
+
+async def _store(session: Session, command: t.Store) -> t.Store:
+    """With the flags that may be changed; one that replaces all needs all."""
+    held = await rights(session.mailboxes, await _selected(session))
+    change = command.change
+    if held.issuperset("swt"):
+        return command
+    flags = allowed(change.flags, held)
+    if change.action is FlagAction.REPLACE or not flags:
+        raise NotPermitted()
+    return evolve(command, change=evolve(change, flags=flags))
+
+
+async def may_see(session: Session) -> bool:
+    """True if FETCH may set \\Seen in the selected mailbox."""
+    if keeper(session.mailboxes) is None:
+        return True
+    return "s" in await rights(session.mailboxes, await _selected(session))
+
+
+async def drop_flags(session: Session, target: Path, copied: Copied) -> None:
+    """Copies lose the flags that may not be set where they are now (RFC 4314 §4)."""
+    held = await rights(session.mailboxes, target)
+    if held.issuperset("swt") or not copied.target_uids:
+        return
+    mailbox = await session.mailboxes.open(target)
+    try:
+        rows = await mailbox.rows(copied.target_uids)
+        flags: Flags = frozenset().union(*rows.flags)
+        if lost := flags - allowed(flags, held):
+            change = FlagChange(FlagAction.REMOVE, lost)
+            await mailbox.store_flags(copied.target_uids, change)
+    finally:
+        await mailbox.close()
+
+
+async def permitted_steps(
+    session: Session, path: Path, steps: tuple[Step, ...]
+) -> tuple[Step, ...]:
+    """Messages to append keep the flags that may be set, the others are left out."""
+    if not any(isinstance(step, MessageStart) and step.flags for step in steps):
+        return steps
+    held = await rights(session.mailboxes, path)
+    return tuple(
+        evolve(step, flags=allowed(step.flags, held))
+        if isinstance(step, MessageStart)
+        else step
+        for step in steps
+    )
