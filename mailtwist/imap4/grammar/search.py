@@ -62,23 +62,24 @@ _SET = re.compile(rb"[0-9*$]")
 
 
 def search(s: CommandScanner) -> Search:
-    """[SP search-return-opts] [SP "CHARSET" SP astring] 1*(SP search-key)."""
+    """[SP search-return-opts] [SP "CHARSET" SP astring] 1*(SP search-key).
+
+    After ENABLE UTF8=ACCEPT no charset may be named, as there is one only (RFC 6855
+    §3); SORT and THREAD have to name theirs (RFC 5256 §3).
+    """
     returns = try_returns(s)
     sp(s)
     charset = None
     if s.try_match(_CHARSET):
+        if not s.charsets:
+            raise BadParameter("No CHARSET after ENABLE UTF8=ACCEPT")
         charset = charset_of(s, returns)
         sp(s)
     return criteria(s, charset, returns)
 
 
 def charset_of(s: CommandScanner, returns: Returns | None) -> str:
-    """The codec of a charset; raises BadCharset.
-
-    After ENABLE UTF8=ACCEPT there is one only, and none may be named (RFC 6855 §3).
-    """
-    if not s.charsets:
-        raise BadParameter("No CHARSET after ENABLE UTF8=ACCEPT")
+    """The codec of a charset; raises BadCharset."""
     try:
         return codec(astring(s, "a charset"))
     except BadCharset:

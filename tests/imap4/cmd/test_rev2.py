@@ -48,6 +48,20 @@ class EnableTests(SynchronousTestCase):
             found = client.ask("SEARCH CHARSET UTF-8 SUBJECT hello")[-1]
             self.assertTrue(found.startswith(answer), enabled)
 
+    def test_sort_and_thread_name_utf8_after_utf8_accept_too(self):
+        """RFC 5256 §3: their charset is no option.  RFC 6855 §3 is about SEARCH."""
+        client = self.room.selected(messages=1)
+        client.ask("ENABLE UTF8=ACCEPT")
+        for command, answer in (
+            ("SORT (SUBJECT) UTF-8 ALL", b"* SORT 1"),
+            (
+                "SORT RETURN (COUNT) (SUBJECT) UTF-8 ALL",
+                b'* ESEARCH (TAG "t6") COUNT 1',
+            ),
+            ("THREAD REFERENCES UTF-8 ALL", b"* THREAD (1)"),
+        ):
+            self.assertEqual(client.ask(command)[0], answer, command)
+
     def test_text_in_utf8_is_found_without_a_charset(self):
         self.client.ask("ENABLE IMAP4rev2")
         self.client.append(HELLO.replace(b"hello", b"=?utf-8?q?f=C3=BCnf?="))
