@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from ..errors import BadMessage
 from ..flags import Flags
 from ..mailbox.interfaces import IUpload
 from ..mime.binary_parts import BinaryParts
@@ -43,10 +44,13 @@ class Appending:
         await self._write(octets)
 
     async def finish(self) -> None:
-        """The message in hand is whole."""
+        """The message in hand is whole; raises BadMessage if it has no octet
+        (RFC 3502 §6.3.11)."""
         binary, self.binary = self.binary, None
         if binary is not None:
             await self._write(binary.end())
+        if not self.upload.octets:
+            raise BadMessage("A message of no octet cancels the command")
         if len(self.messages) > MOST_HELD:
             await self.upload.shelve()
 

@@ -51,6 +51,22 @@ class AppendTests(SynchronousTestCase):
             self.assertTrue(answer.startswith(b"NO [TOOBIG] "), answer)
         self.assertEqual(client.ask("NOOP"), [b"OK NOOP completed"])
 
+    def test_a_message_of_no_octet_cancels_the_command(self):
+        """RFC 3502 §6.3.11; REPLACE keeps the old message."""
+        self.client.append()
+        self.client.ask("SELECT INBOX")
+        for command in (
+            "APPEND INBOX {0+}\r\n",
+            "APPEND INBOX ~{0+}\r\n",
+            "APPEND INBOX {3+}\r\na:b {0+}\r\n",
+            "APPEND INBOX {0+}\r\n {3+}\r\na:b",
+            "APPEND INBOX CATENATE (TEXT {0+}\r\n)",
+            "REPLACE 1 INBOX {0+}\r\n",
+        ):
+            (answer,) = self.client.ask(command)
+            self.assertTrue(answer.startswith(b"NO "), f"{command}: {answer!r}")
+            self.assertEqual([*self.room.folder().messages], [1], command)
+
     def test_the_selected_mailbox_tells_it_before_the_answer(self):
         self.client.ask("SELECT INBOX")
         first, second, answer = self.client.append()

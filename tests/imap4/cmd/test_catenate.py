@@ -58,10 +58,12 @@ class CatenateTests(SynchronousTestCase):
                 b"Subject: hello\r\n\r\n",
             ),
         ]:
-            told = self.client.ask(f'APPEND Sent CATENATE (URL "{url}")')
+            told = self.client.ask(
+                f'APPEND Sent CATENATE (TEXT {{1+}}\r\n> URL "{url}")'
+            )
             self.assertIn(b"OK [APPENDUID ", told[-1], url)
             (uid,) = self.room.folder(("Sent",)).messages
-            self.assertEqual(self.kept(uid), wanted, url)
+            self.assertEqual(self.kept(uid), b">" + wanted, url)
             self.room.folder(("Sent",)).remove([uid])
         flags = self.room.folder().messages[1].flags
         self.assertNotIn("\\Seen", flags)
