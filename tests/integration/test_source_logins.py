@@ -19,8 +19,11 @@ MOST_LAG_S = 3.0  # on a machine that does much else
 class Alone:
     """What holds for every source, alone."""
 
+    def account(self):
+        return USERS[self.sources[0]]
+
     def test_every_way_in_takes_the_right_password_and_no_other(self):
-        user = USERS[self.sources[0]]
+        user = self.account()
         for way, login in WAYS.items():
             self.assertEqual(login(self.daemon, user, PASSWORD), OK, way)
             self.assertEqual(login(self.daemon, user, PASSWORD + "x"), WRONG, way)
@@ -28,14 +31,14 @@ class Alone:
             self.assertEqual(login(self.daemon, user, PASSWORD), OK, way)
 
     def test_mail_arrives_and_is_read(self):
-        user = USERS[self.sources[0]]
+        user = self.account()
         before = len(messages(self.daemon, user))
         deliver(self.daemon, user, b"Subject: to a source\r\n\r\ntext\r\n")
         got = until(lambda: messages(self.daemon, user)[before:])
         self.assertIn(b"Subject: to a source", got[0])
 
     def test_hostile_names_are_wrong_and_no_fault(self):
-        name = USERS[self.sources[0]].partition("@")[0]
+        name = self.account().partition("@")[0]
         for text, why in [
             ("*)(uid=*", "a filter"),
             ("' OR 1=1 --", "SQL"),
