@@ -19,6 +19,7 @@ from ..flags import NONE, SYSTEM, Flags
 from ..foreign import NOTHING, missing
 from ..mailbox.interfaces import IIndexedMailboxes, IMailbox, IMailboxes, IRights
 from ..mailbox.model import Changes, Path
+from ..mailbox.rights import ALL, Rights, changeable
 from .appending import Appending
 from .capability import Situation, capabilities
 from .commands import CommandRow
@@ -33,7 +34,7 @@ from .url_access import UrlAccess
 log = Logger()
 
 URLS = frozenset({"URLAUTH", "URLAUTH=BINARY"})
-ACL = frozenset({"ACL", "RIGHTS", "LIST-MYRIGHTS"})  # of stores that keep rights
+RIGHTS = frozenset({"ACL", "RIGHTS", "LIST-MYRIGHTS"})  # of stores that keep rights
 FUZZY = frozenset({"SEARCH=FUZZY"})  # of stores with a text index
 BUFFER_OCTETS = 64 * 1024  # sent at a time
 
@@ -92,6 +93,7 @@ class Session:
     login: Login | None = None
     mailbox: IMailbox | None = None
     selected: Selected | None = None
+    held_rights: Rights = ALL  # in the mailbox, when it was selected
     condstore: bool = False
     qresync: bool = False
     compressed: bool = False
@@ -169,7 +171,7 @@ class Session:
         if not IIndexedMailboxes.providedBy(self.login.account.mailboxes):
             found |= FUZZY
         if not IRights.providedBy(self.login.account.mailboxes):
-            found |= ACL
+            found |= RIGHTS
         return found if self.urls is not None else found | URLS
 
     @property
@@ -358,9 +360,14 @@ class Session:
             return
         self._keywords = keywords or NONE
         told = flag_list(keywords.union(SYSTEM))
-        kept = b"()" if self.selected.read_only else told[:-1] + b" \\*)"
         self.put(b"* FLAGS %b\r\n" % told)
+        kept = b"()" if self.selected.read_only else self._permanent(keywords)
         self.put(b"* OK [PERMANENTFLAGS %b] Flags that are kept\r\n" % kept)
+
+    def _permanent(self, keywords: Flags) -> bytes:
+        """What this login may change (RFC 4314 §5.1.1), and \\* for new keywords."""
+        told = flag_list(changeable(keywords.union(SYSTEM), self.held_rights))
+        return told[:-1] + b" \\*)" if "w" in self.held_rights else told
 
     # -- the end ----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from enum import Enum
 from attrs import frozen
 
 from ..errors import BadParameter, NotPermitted
+from ..flags import DELETED, SEEN, Flags
 
 Rights = frozenset[str]
 
@@ -23,6 +24,8 @@ ANYONE = "anyone"
 NEGATIVE = "-"
 MOST_IDENTIFIERS = 1000  # of one mailbox
 
+_FLAGS = {DELETED: "t", SEEN: "s"}
+_OTHER_FLAGS = "w"
 _OBSOLETE = {"c": frozenset("kx"), "d": frozenset("te")}  # §2.1.1
 
 
@@ -65,6 +68,11 @@ def encoded(rights: Rights) -> str:
     return "".join(letters) + "".join(
         letter for letter, members in _OBSOLETE.items() if members & rights
     )
+
+
+def changeable(flags: Flags, held: Rights) -> Flags:
+    """Those of `flags` that may be set or removed (§4)."""
+    return frozenset(flag for flag in flags if _FLAGS.get(flag, _OTHER_FLAGS) in held)
 
 
 def granted(

@@ -10,10 +10,10 @@ from typing import Any
 from attrs import evolve
 
 from ...errors import NotPermitted
-from ...flags import DELETED, SEEN, Flags
+from ...flags import Flags
 from ...mailbox.held_rights import keeper, need, rights
 from ...mailbox.model import Copied, FlagAction, FlagChange, Path
-from ...mailbox.rights import Rights
+from ...mailbox.rights import Rights, changeable
 from .. import types as t
 from ..session import Session
 from ..types_append import Append, MessageStart, Step
@@ -90,22 +90,13 @@ async def _need_above(session: Session, path: Path) -> None:
             return
 
 
-def allowed(flags: Flags, held: Rights) -> Flags:
-    """Those of `flags` that may be set or removed (RFC 4314 §4)."""
-    return frozenset(flag for flag in flags if _right_of(flag) in held)
-
-
-def _right_of(flag: str) -> str:
-    return {DELETED: "t", SEEN: "s"}.get(flag, "w")
-
-
 async def _store(session: Session, command: t.Store) -> t.Store:
     """With the flags that may be changed; one that replaces all needs all."""
     held = await rights(session.mailboxes, await _selected(session))
     change = command.change
     if held.issuperset("swt"):
         return command
-    flags = allowed(change.flags, held)
+    flags = changeable(change.flags, held)
     if change.action is FlagAction.REPLACE or not flags:
         raise NotPermitted()
     return evolve(command, change=evolve(change, flags=flags))
@@ -127,7 +118,7 @@ async def drop_flags(session: Session, target: Path, copied: Copied) -> None:
     try:
         rows = await mailbox.rows(copied.target_uids)
         flags: Flags = frozenset().union(*rows.flags)
-        if lost := flags - allowed(flags, held):
+        if lost := flags - changeable(flags, held):
             change = FlagChange(FlagAction.REMOVE, lost)
             await mailbox.store_flags(copied.target_uids, change)
     finally:
@@ -142,7 +133,7 @@ async def permitted_steps(
         return steps
     held = await rights(session.mailboxes, path)
     return tuple(
-        evolve(step, flags=allowed(step.flags, held))
+        evolve(step, flags=changeable(step.flags, held))
         if isinstance(step, MessageStart)
         else step
         for step in steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...flags import SEEN
+from ...mailbox.held_rights import rights
 from ...mailbox.identifiers import mailbox_id
 from ...mailbox.model import MessageRows
 from ..response import Answer, ok
@@ -25,6 +26,7 @@ async def select(session: Session, command: Select | Examine) -> Answer:
         session.condstore = True
     examines = isinstance(command, Examine)
     mailbox = await session.mailboxes.open(command.path, read_only=examines)
+    session.held_rights = await rights(session.mailboxes, command.path)
     read_only = mailbox.read_only  # SELECT may be refused more (§6.3.1)
     try:
         session.enter(mailbox)

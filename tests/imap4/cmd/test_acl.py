@@ -93,6 +93,22 @@ class EnforcedTests(SynchronousTestCase):
         self.may("lr")
         self.assertIn(b"[READ-ONLY]", self.client.ask("SELECT Work")[-1])
 
+    def test_permanent_flags_are_those_that_may_be_changed(self):
+        for letters, wanted, why in [
+            ("lrs", b"(\\Seen)", "one"),
+            ("lrst", b"(\\Deleted \\Seen)", "two"),
+            ("lrw", b"(\\Answered \\Draft \\Flagged \\*)", "keywords"),
+            ("lri", b"()", "none, though messages may be put in"),
+        ]:
+            self.may(letters)
+            (line,) = (
+                line
+                for line in self.client.ask("SELECT Work")
+                if b"PERMANENTFLAGS" in line
+            )
+            flags = line[line.index(b"FLAGS (") + 7 : line.index(b")]")].split()
+            self.assertEqual(sorted(flags), sorted(wanted[1:-1].split()), why)
+
     def test_append_needs_i(self):
         self.may("lrswte")
         line = "APPEND Work {3+}\r\nx\r\n"
