@@ -81,6 +81,43 @@ class BadCharsetUnsaved(BadCharset):
     """The same, of a search with SAVE: "$" stands for nothing now (RFC 5182 §2.1)."""
 
 
+class BadFilterCharset(BadCharset):
+    """A search with FILTER in another charset than UTF-8 (RFC 5466 §3.1)."""
+
+    public = "A search with FILTER is in UTF-8"
+
+
+class UndefinedFilter(MailError):
+    """A filter that is not there, or that is in itself (RFC 5466 §3.1)."""
+
+    status, public = "5.5.4", "No such filter"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__()
+
+
+class BadFilter(MailError):
+    """A filter whose value is no search (RFC 5466 §3.2)."""
+
+    status = "5.5.4"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"Filter {name} is no search: {why}")
+
+
+class BadFilterName(MailError):
+    """An entry among the filters whose name no filter can have (RFC 5466 §4)."""
+
+    status, public = "5.5.4", "That cannot be the name of a filter"
+
+
+class TooManyFilters(MailError):
+    """A search that would grow too much by the filters in it."""
+
+    status, public = "5.5.4", "Too many filters in one search"
+
+
 # -- who it is --------------------------------------------------------------------
 
 

@@ -162,6 +162,16 @@ class Or:
 
 
 @frozen
+class Filter:
+    """The search that the account or the server keeps as `name` (RFC 5466 §3.1).
+
+    It is put in before anything is looked for: no mailbox can answer it.
+    """
+
+    name: str
+
+
+@frozen
 class And:
     keys: tuple[SearchKey, ...]
 
@@ -189,5 +199,6 @@ SearchKey = (
     | Not
     | Fuzzy
     | Or
+    | Filter
     | And
 )

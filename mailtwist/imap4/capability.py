@@ -135,6 +135,7 @@ CAPABILITIES = (
     CapabilityRow("METADATA", "RFC 5464", _logged_in),
     CapabilityRow("METADATA-SERVER", "RFC 5464", _logged_in),
     CapabilityRow("LIST-METADATA", "RFC 9590", _logged_in),
+    CapabilityRow("FILTERS", "RFC 5466", _logged_in),
     CapabilityRow("QUOTA", "RFC 9208", _logged_in),
     CapabilityRow("QUOTA=RES-STORAGE", "RFC 9208 §5.1", _logged_in),
     CapabilityRow("QUOTA=RES-MESSAGE", "RFC 9208 §5.2", _logged_in),

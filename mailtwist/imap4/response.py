@@ -14,6 +14,7 @@ from ..errors import (
     AuthThrottled,
     AuthUnavailable,
     BadCharset,
+    BadFilterCharset,
     BadMailboxName,
     BadParameter,
     BadSequence,
@@ -40,8 +41,10 @@ from ..errors import (
     SyntaxFault,
     SystemBusy,
     TooManyAnnotations,
+    TooManyFilters,
     TooManyMessages,
     UidRequired,
+    UndefinedFilter,
     UnknownCommand,
     UnknownEncoding,
     UnknownEvent,
@@ -138,6 +141,7 @@ _CODES: tuple[tuple[type[MailError], bytes], ...] = (
     (UnknownUse, b"USEATTR"),  # RFC 6154 §3
     (BatchTooSmall, b"TOOFEW"),  # RFC 10022
     (BatchTooBig, b"TOOMANY"),
+    (TooManyFilters, b"LIMIT"),
 )
 KNOWN_CHARSETS = (b"US-ASCII", b"UTF-8", b"ISO-8859-1", b"ISO-8859-15", b"WINDOWS-1252")
 
@@ -152,6 +156,8 @@ def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
         return no(fault.public, b"TRYCREATE")
     if isinstance(fault, BadCharset):
         return no(fault.public, b"BADCHARSET (%b)" % b" ".join(KNOWN_CHARSETS))
+    if isinstance(fault, UndefinedFilter):
+        return no(fault.public, b"UNDEFINED-FILTER " + fault.name.encode("ascii"))
     if isinstance(fault, BadUrl):
         return no(fault.public, bad_url(fault.url))
     if isinstance(fault, TooManyMessages):
@@ -175,6 +181,8 @@ def answer_for(fault: MailError, *, try_create: bool = False) -> Answer:
     """BAD for what broke the protocol, else NO with its code."""
     if isinstance(fault, LiteralTooBig):  # RFC 7888 §5
         return bad(fault.public, b"TOOBIG")
+    if isinstance(fault, BadFilterCharset):  # RFC 5466 §3.1
+        return bad(fault.public, b"BADCHARSET (US-ASCII UTF-8)")
     if isinstance(fault, _BAD):
         return bad_for(fault)
     return no_for(fault, try_create=try_create)

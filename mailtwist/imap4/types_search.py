@@ -87,6 +87,7 @@ class Search:
     uses_modseq: bool = False
     uid: bool = False
     uses_fuzzy: bool = False  # a FUZZY key is in it, so that there are scores
+    uses_filter: bool = False  # a FILTER key is in it, which has to be put in first
 
 
 class SearchSource(Enum):

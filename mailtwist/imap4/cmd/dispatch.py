@@ -21,6 +21,7 @@ from ..response import Answer, answer_for
 from ..session import MailboxDeleted, Session, StreamBroken
 from . import append, idle
 from .context import tell
+from .filters import put_in
 from .normalized import ANNOUNCED, announce, normalized
 from .permitted import permit
 from .table import HANDLERS
@@ -56,6 +57,7 @@ async def _answer(session: Session, event: Event) -> Answer | None:
         case Asked(tag, _, command):
             session.tag = tag
             command = await permit(session, await normalized(session, command))
+            command = await put_in(session, command)
             found = await HANDLERS[type(command)](session, command)
             if session.supplied is not None and isinstance(command, ANNOUNCED):
                 await announce(session, command, found)

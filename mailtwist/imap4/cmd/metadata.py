@@ -10,6 +10,7 @@ from ...mailbox.model import Annotation, Path
 from ..response import Answer, astring, literal, no, ok, parenthesized, string, untagged
 from ..session import Session
 from ..types_kept import GetMetadata, SetMetadata
+from .filters import check_filters
 from .mailboxes import name_of
 
 _ADMIN = "/shared/admin"
@@ -53,6 +54,8 @@ async def set_metadata(session: Session, command: SetMetadata) -> Answer:
     shared = any(name.startswith(_SHARED) for name, _ in command.values)
     if command.path == ACCOUNT and shared:
         raise NotPermitted("What the server shares is set by its administrator")
+    if command.path == ACCOUNT:
+        check_filters(command.values)
     await session.mailboxes.set_metadata(
         command.path, command.values, session.config.annotations
     )

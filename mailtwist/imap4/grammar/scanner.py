@@ -17,7 +17,8 @@ class CommandScanner(Scanner):
 
     `delimiter` and `utf8` say how mailbox names are read; with `utf8` quoted strings
     are UTF-8 too.  `charsets`: SEARCH may name one.  `uid` is True while the arguments
-    of a UID command are parsed, `uid_only` if message numbers are refused.
+    of a UID command are parsed, `uid_only` if message numbers are refused.  `level`:
+    so many levels of nesting are around what is parsed.
     """
 
     def __init__(
@@ -28,12 +29,13 @@ class CommandScanner(Scanner):
         utf8: bool = False,
         uid_only: bool = False,
         charsets: bool = True,
+        level: int = 0,
     ) -> None:
         super().__init__(frame.text)
         self.literals = frame.literals
         self.delimiter, self.utf8, self.charsets = delimiter, utf8, charsets
         self.uid, self.uid_only = False, uid_only
-        self._level = 0
+        self._level = level
 
     @contextmanager
     def level(self) -> Iterator[None]:

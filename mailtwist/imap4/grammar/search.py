@@ -1,4 +1,5 @@
-"""SEARCH (RFC 3501 §6.4.4, RFC 4731 §3.1, RFC 7162 §3.1.5, RFC 5182, RFC 5032)."""
+"""SEARCH (RFC 3501 §6.4.4, RFC 4731 §3.1, RFC 7162 §3.1.5, RFC 5182, RFC 5032,
+RFC 5466)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from ... import search_key as key
 from ...errors import (
     BadCharset,
     BadCharsetUnsaved,
+    BadFilterCharset,
     BadParameter,
     SyntaxFault,
     UidRequired,
@@ -57,6 +59,8 @@ CHARSETS = {
 _ALIASES = {"ASCII": "US-ASCII", "UTF8": "UTF-8", "LATIN1": "ISO-8859-1"}
 
 _CHARSET = re.compile(rb"CHARSET ", re.I)
+_FILTER_CHARSETS = (None, "utf-8", "ascii")  # RFC 5466 §3.1
+_FILTER_NAME = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]/]+(?![^ )])')
 _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}(?![^ )])")
 _SET = re.compile(rb"[0-9*$]")
 
@@ -96,9 +100,23 @@ def criteria(s: CommandScanner, charset: str | None, returns: Returns | None) ->
         keys.append(parser.search_key(s))
     whole = keys[0] if len(keys) == 1 else key.And(tuple(keys))
     relevancy = returns is not None and returns.asks(SearchReturn.RELEVANCY)
-    if relevancy and not parser.uses_fuzzy:
+    if parser.uses_filter and charset not in _FILTER_CHARSETS:
+        raise BadFilterCharset()
+    if relevancy and not (parser.uses_fuzzy or parser.uses_filter):
         raise BadParameter("RELEVANCY is for searches with FUZZY")
-    return Search(whole, returns, parser.uses_modseq, s.uid, parser.uses_fuzzy)
+    return Search(
+        whole,
+        returns,
+        parser.uses_modseq,
+        s.uid,
+        parser.uses_fuzzy,
+        parser.uses_filter,
+    )
+
+
+def filter_name(s: CommandScanner) -> str:
+    """filter-name (RFC 5466 §4)."""
+    return s.match(_FILTER_NAME, "the name of a filter")[0].decode("ascii")
 
 
 def codec(name: bytes) -> str:
@@ -118,7 +136,7 @@ class _Keys:
 
     def __init__(self, charset: str | None) -> None:
         self.charset = charset
-        self.uses_modseq = self.uses_fuzzy = False
+        self.uses_modseq = self.uses_fuzzy = self.uses_filter = False
 
     def search_key(self, s: CommandScanner) -> SearchKey:
         with s.level():
@@ -182,6 +200,12 @@ class _Keys:
         sp(s)
         self.uses_fuzzy = True
         return key.Fuzzy(self.search_key(s))
+
+    def filter(self, s: CommandScanner) -> SearchKey:
+        """ "FILTER" SP filter-name (RFC 5466 §4)."""
+        sp(s)
+        self.uses_filter = True
+        return key.Filter(filter_name(s))
 
     def or_(self, s: CommandScanner) -> SearchKey:
         sp(s)
@@ -277,6 +301,7 @@ _RULES: dict[str, _Rule] = {
     "DELETED": _has(DELETED),
     "DRAFT": _has(DRAFT),
     "EMAILID": _object(key.EmailId),
+    "FILTER": _Keys.filter,
     "FLAGGED": _has(FLAGGED),
     "FROM": _field("From"),
     "FUZZY": _Keys.fuzzy,

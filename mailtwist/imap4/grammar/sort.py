@@ -22,7 +22,7 @@ def sort(s: CommandScanner) -> Sort:
         raise BadParameter(f"At most {MOST_CRITERIA} criteria")
     search = _searched(s, returns)
     relevancy = any(one.key is SortKey.RELEVANCY for one in keys)
-    if relevancy and not search.uses_fuzzy:
+    if relevancy and not (search.uses_fuzzy or search.uses_filter):
         raise BadParameter("RELEVANCY is for searches with FUZZY")
     return Sort(keys, search)
 
