@@ -4,8 +4,8 @@ import os
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.config.model import Config
 from mailtwist.config.searching import Search
@@ -152,6 +152,51 @@ class OffTests(World, TestCase):
         await self.put(octets=text("apple"))
         await self.index()
         self.assertEqual(await self.found("apple"), (None, [1]))
+
+
+class TurnTests(SynchronousTestCase):
+    """When a mailbox has its turn: its account is asked for then."""
+
+    def setUp(self):
+        self.clock, self.turns = Clock(), []
+        self.indexer = indexing.Indexer(self.clock, Search(), self.account)
+
+    def account(self, home):
+        """Nobody uses it any more."""
+        self.turns.append((round(self.clock.seconds(), 3), home))
+
+    def change(self, home="/a", times=1, every_s=0.0):
+        for _ in range(times):
+            self.indexer.changed(home, ("INBOX",))
+            self.clock.advance(every_s)
+
+    def test_many_changes_in_a_row_are_one_turn_when_they_ended(self):
+        self.change(times=48, every_s=0.125)
+        self.assertEqual(self.turns, [])
+        self.clock.pump([0.125] * 16)
+        self.assertEqual(self.turns, [(47 * 0.125 + indexing.SOON_S, "/a")])
+        self.assertFalse(self.indexer.busy)
+
+    def test_changes_without_an_end_have_a_turn_all_the_same(self):
+        self.change(times=560, every_s=0.125)
+        first, second = (round(at) for at, _ in self.turns)
+        self.assertEqual(first, indexing.LATE_S)
+        self.assertEqual(second, 2 * indexing.LATE_S)
+
+    def test_one_that_is_put_off_holds_up_no_other(self):
+        self.change("/a")
+        self.clock.advance(0.5)
+        self.change("/b")
+        self.clock.advance(0.25)
+        self.change("/a")
+        self.clock.pump([0.25] * 8)
+        self.assertEqual(self.turns, [(1.5, "/b"), (1.75, "/a")])
+
+    def test_nothing_begins_after_the_close(self):
+        self.change()
+        self.successResultOf(Deferred.fromCoroutine(self.indexer.close()))
+        self.change()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class BackgroundTests(World, TestCase):

@@ -1,9 +1,11 @@
 """The text index of accounts, kept up in the background.
 
-One mailbox after the other, a few messages at a time; between two slices the reactor
-does other things for longer than the slice took.  What is in the index is durable and
-not done again, so the work may be ended or killed at any moment.  A lock on a file lets
-one process at a time write for an account; others search it meanwhile.
+A mailbox has its turn when it was quiet for a moment, so that what comes in a row is
+taken together.  One mailbox after the other, a few messages at a time; between two
+slices the reactor does other things for longer than the slice took.  What is in the
+index is durable and not done again, so the work may be ended or killed at any moment.
+A lock on a file lets one process at a time write for an account; others search it
+meanwhile.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ import errno
 import fcntl
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from heapq import heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
+from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
@@ -37,12 +39,24 @@ if TYPE_CHECKING:
 
 log = Logger("mailtwist")
 
-SOON_S = 1.0  # after a change, so that many in a row are taken together
+SOON_S = 1.0  # after the last of many changes in a row
+LATE_S = 30.0  # after the first of them, if there is no end to them
 OTHERS_S = 30.0  # until an account is tried again that another process indexes
 CHUNK = 32  # messages of one transaction
 NICE = 10  # of the thread that writes
 
 Job = tuple[str, Path]  # home, mailbox
+
+
+@define
+class Due:
+    """When a mailbox has its turn, by the reactor's clock; never sooner than said."""
+
+    at_s: float
+    late_s: float  # not put off beyond this
+
+    def put_off(self, at_s: float) -> None:
+        self.at_s = max(self.at_s, min(at_s, self.late_s))
 
 
 class Indexer:
@@ -56,7 +70,8 @@ class Indexer:
     ) -> None:
         """`tree(home)` gives an account's mailboxes while they are in use."""
         self._reactor, self._config, self._tree = reactor, config, tree
-        self._waiting: OrderedDict[Job, None] = OrderedDict()
+        self._waiting: dict[Job, Due] = {}
+        self._order: list[tuple[float, Job]] = []  # heap; `_waiting` may say later
         self._swept: set[str] = set()  # homes whose deleted mailboxes were looked for
         self._timer: Any = None
         self._running: Deferred[None] | None = None
@@ -74,13 +89,42 @@ class Indexer:
 
     def changed(self, home: str, path: Path) -> None:
         """A mailbox was opened, or messages came or went."""
-        if self._config.index == "background" and not self._closed:
-            self._waiting[home, path] = None
-            self._soon(SOON_S)
+        if self._config.index != "background" or self._closed:
+            return
+        now, due = self._reactor.seconds(), self._waiting.get((home, path))
+        if due is None:
+            self._put((home, path), Due(now + SOON_S, now + LATE_S))
+            self._wait()
+        else:
+            due.put_off(now + SOON_S)
 
-    def _soon(self, after_s: float) -> None:
-        if self._timer is None and self._running is None and not self._closed:
+    def _put(self, job: Job, due: Due) -> None:
+        self._waiting[job] = due
+        heappush(self._order, (due.at_s, job))
+
+    def _wait(self) -> None:
+        """Until the first may be due."""
+        if not self._order or self._running is not None or self._closed:
+            return
+        at_s = self._order[0][0]
+        after_s = max(0.0, at_s - self._reactor.seconds())
+        if self._timer is None:
             self._timer = self._reactor.callLater(after_s, self._begin)
+        elif self._timer.getTime() > at_s:
+            self._timer.reset(after_s)
+
+    def _next(self) -> Job | None:
+        """Take the first that is due."""
+        now = self._reactor.seconds()
+        while self._order and self._order[0][0] <= now:
+            _, job = self._order[0]
+            due = self._waiting[job]
+            if due.at_s <= now:
+                heappop(self._order)
+                del self._waiting[job]
+                return job
+            heapreplace(self._order, (due.at_s, job))  # it was put off
+        return None
 
     def _begin(self) -> None:
         self._timer = None
@@ -90,26 +134,23 @@ class Indexer:
 
     def _ended(self, _: object) -> None:
         self._running = None
-        if self._waiting:
-            self._soon(OTHERS_S)
+        self._wait()
 
     async def _run(self) -> None:
-        """All that waits; what another process is at waits longer."""
-        later: list[Job] = []
-        while self._waiting and not self._closed:
-            job, _ = self._waiting.popitem(last=False)
+        """All that is due; what another process is at waits longer."""
+        while (job := self._next()) is not None:
             home, path = job
             tree = self._tree(home)
             if tree is None:
                 continue
             try:
                 if not await self._one(tree, home, path):
-                    later.append(job)
+                    later_s = self._reactor.seconds() + OTHERS_S
+                    self._put(job, Due(later_s, later_s))
             except MailboxFault:
                 pass  # it was deleted meanwhile
             except (MailError, OSError) as fault:
                 log.warn("{home}: not indexed: {why}", home=home, why=str(fault))
-        self._waiting.update(dict.fromkeys(later))
 
     async def _one(self, tree: MaildirMailboxes, home: str, path: Path) -> bool:
         lock = Lock(home)
@@ -217,6 +258,7 @@ class Indexer:
         """What was begun is finished, as far as it is in hand."""
         self._closed = True
         self._waiting.clear()
+        self._order.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
