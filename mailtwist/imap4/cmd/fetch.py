@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import MessageRows
@@ -60,7 +59,7 @@ async def fetch(session: Session, command: Fetch) -> Answer:
 
 
 async def tell_of(
-    session: Session, attributes: Sequence[FetchAttribute], uids: list[int]
+    session: Session, attributes: tuple[FetchAttribute, ...], uids: list[int]
 ) -> None:
     """FETCH responses that nobody asked for just now (RFC 5465 §5.2)."""
     mailbox, selected = session.open

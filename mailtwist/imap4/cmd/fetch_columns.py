@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ...errors import MailError
 from ...flags import Flags
@@ -49,16 +50,29 @@ _COLUMNS: dict[type[FetchAttribute], Column] = {
 }
 
 
+PLANS = 32  # kept, as clients ask for the same attributes again and again
+
+
 @frozen
 class Plan:
-    """What one FETCH needs: columns of rows and index, and octets of messages."""
+    """What one FETCH needs: columns of rows and index, and octets of messages.
+
+    `sets_seen`: the messages are read, in the sense of \\Seen.  `reads`: rows and index
+    do not suffice.  `messages`: the octets that are read are whole messages.  `sizes`:
+    the size that the client is shown must be known beforehand.
+    """
 
     attributes: tuple[FetchAttribute, ...]
     columns: tuple[Column, ...]
     bodies: dict[FetchAttribute, Wanted]
+    sets_seen: bool = field(init=False)
+    reads: bool = field(init=False)
+    messages: bool = field(init=False)
+    sizes: bool = field(init=False)
 
     @classmethod
-    def of(cls, attributes: Sequence[FetchAttribute]) -> Plan:
+    @lru_cache(maxsize=PLANS)
+    def of(cls, attributes: tuple[FetchAttribute, ...]) -> Plan:
         columns: dict[Column, None] = {}
         bodies: dict[FetchAttribute, Wanted] = {}
         for attribute in attributes:
@@ -82,28 +96,25 @@ class Plan:
                     columns[_preview(attribute)] = None
                 case _ if type(attribute) in _COLUMNS:
                     columns[_COLUMNS[type(attribute)]] = None
-        return cls(tuple(attributes), tuple(columns), bodies)
+        return cls(attributes, tuple(columns), bodies)
 
-    @property
-    def sets_seen(self) -> bool:
+    @sets_seen.default
+    def _sets_seen(self) -> bool:
         return any(body.sets_seen for body in self.bodies.values())
 
-    @property
-    def reads(self) -> bool:
-        """True if rows and index do not suffice."""
+    @reads.default
+    def _reads(self) -> bool:
         return any(not body.kept for body in self.bodies.values()) or self.sets_seen
 
-    @property
-    def messages(self) -> bool:
-        """True if the octets that are read are whole messages."""
+    @messages.default
+    def _messages(self) -> bool:
         return all(
             body.whole and not body.partial and not body.size
             for body in self.bodies.values()
         )
 
-    @property
-    def sizes(self) -> bool:
-        """True if the size that the client is shown must be known beforehand."""
+    @sizes.default
+    def _sizes(self) -> bool:
         return self.has(FetchSize) or (self.reads and not self.messages)
 
     def has(self, kind: type[FetchAttribute]) -> bool:
