@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ..config.load import load
-from ..errors import MailError
+from ..mailbox.interfaces import IMailboxes
 from ..mailbox.model import Usage
-from ..service.build import MailService
-from .index import names
+from .each_account import add_accounts, each_account
 
 
 def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,36 +23,17 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "shows them with its limits. The server may run meanwhile. Start it as the "
         "server is started: as root, or as the user that the server runs as.",
     )
-    show.add_argument(
-        "accounts",
-        metavar="ACCOUNT",
-        nargs="*",
-        help="those of the user database if none is named",
-    )
+    add_accounts(show)
     show.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each account; 1 if one could not be counted."""
-    from .asking import awaited
 
-    failed = 0
+    async def tell(mailboxes: IMailboxes) -> str:
+        return told(await mailboxes.usage())
 
-    async def ask(service: MailService) -> None:
-        nonlocal failed
-        for name in options.accounts or await names(service):
-            try:
-                account = await service.auth.directory.account(name)
-                if account is None:
-                    raise MailError("there is no such account")
-                usage = await service.store.mailboxes(account).usage()
-                print(f"{account.name}: {told(usage)}", flush=True)
-            except MailError as fault:
-                failed += 1
-                print(f"{name}: {fault.public}", flush=True)
-
-    awaited(load(options.config), ask, as_server=True)
-    return int(bool(failed))
+    return each_account(options, tell)
 
 
 def told(usage: Usage) -> str:

@@ -1,0 +1,58 @@
+"""What a command does for one account after the other, with a line for each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Awaitable, Callable, Sequence
+
+from ..config.load import load
+from ..directory.model import Account
+from ..directory.userdb import UserDb
+from ..errors import MailError
+from ..mailbox.interfaces import IMailboxes
+from ..service.build import MailService
+
+
+def add_accounts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "accounts",
+        metavar="ACCOUNT",
+        nargs="*",
+        help="those of the user database if none is named",
+    )
+
+
+def each_account(
+    options: argparse.Namespace, tell: Callable[[IMailboxes], Awaitable[str]]
+) -> int:
+    """Print what `tell` says of each account's mailboxes, or its MailError; 1 if one
+    failed, else 0."""
+    from .asking import awaited
+
+    failed = 0
+
+    async def ask(service: MailService) -> None:
+        nonlocal failed
+        for name in options.accounts or await _names(service):
+            try:
+                account: Account | None = await service.auth.directory.account(name)
+                if account is None:
+                    raise MailError("there is no such account")
+                line = await tell(service.store.mailboxes(account))
+                print(f"{account.name}: {line}", flush=True)
+            except MailError as fault:
+                failed += 1
+                print(f"{name}: {fault.public}", flush=True)
+
+    awaited(load(options.config), ask, as_server=True)
+    return int(bool(failed))
+
+
+async def _names(service: MailService) -> Sequence[str]:
+    """Of all accounts in the user database."""
+
+    def listed(db: UserDb) -> list[str]:
+        return [row.account.name for row in db.accounts()]
+
+    found: list[str] = await service.auth.thread.run(listed)
+    return found
