@@ -12,8 +12,8 @@ from attrs import evolve
 from ...errors import NotPermitted
 from ...flags import Flags
 from ...mailbox.held_rights import keeper, need, rights
-from ...mailbox.model import Copied, FlagAction, FlagChange, Path
-from ...mailbox.rights import Rights, changeable
+from ...mailbox.model import Copied, FlagAction, FlagChange, Path, Stored
+from ...mailbox.rights import ALL, Rights, changeable
 from .. import types as t
 from ..session import Session
 from ..types_append import Append, MessageStart, Step
@@ -66,8 +66,6 @@ async def permit(session: Session, command: Any) -> Any:
         case t.Close() if session.mailbox is not None:
             if "e" not in await rights(session.mailboxes, await _selected(session)):
                 return t.Unselect()  # no fault (RFC 4314 §4)
-        case t.Store():
-            return await _store(session, command)
     return command
 
 
@@ -90,16 +88,38 @@ async def _need_above(session: Session, path: Path) -> None:
             return
 
 
-async def _store(session: Session, command: t.Store) -> t.Store:
-    """With the flags that may be changed; one that replaces all needs all."""
-    held = await rights(session.mailboxes, await _selected(session))
-    change = command.change
+async def store_flags(
+    session: Session, uids: list[int], change: FlagChange, unchanged_since: int | None
+) -> Stored:
+    """IMailbox.store_flags of the selected mailbox for the flags that may be changed;
+    the others stay as they are.  Raises NotPermitted if there is none to change."""
+    mailbox, _ = session.open
+    held = ALL
+    if keeper(session.mailboxes) is not None:
+        held = await rights(session.mailboxes, await _selected(session))
     if held.issuperset("swt"):
-        return command
+        return await mailbox.store_flags(uids, change, unchanged_since=unchanged_since)
     flags = changeable(change.flags, held)
-    if change.action is FlagAction.REPLACE or not flags:
+    replaces = change.action is FlagAction.REPLACE
+    if held.isdisjoint("swt") or not (flags or replaces):
         raise NotPermitted()
-    return evolve(command, change=evolve(change, flags=flags))
+    action = FlagAction.ADD if replaces else change.action
+    done = await mailbox.store_flags(
+        uids, FlagChange(action, flags), unchanged_since=unchanged_since
+    )
+    if not replaces:
+        return done
+    wanted = {flag.lower() for flag in flags}
+    there: Flags = frozenset().union(*done.rows.flags)
+    others = frozenset(
+        flag for flag in changeable(there, held) if flag.lower() not in wanted
+    )
+    if not others:
+        return done
+    gone = FlagChange(FlagAction.REMOVE, others)
+    return evolve(
+        await mailbox.store_flags(done.rows.uids, gone), modified=done.modified
+    )
 
 
 async def may_see(session: Session) -> bool:

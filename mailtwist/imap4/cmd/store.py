@@ -9,10 +9,11 @@ from ..selected import Selected
 from ..session import Session
 from ..types import Store
 from .limit import tell_apart, touched
+from .permitted import store_flags
 
 
 async def store(session: Session, command: Store) -> Answer:
-    mailbox, selected = session.open
+    _, selected = session.open
     if selected.read_only:
         raise MailboxReadOnly()
     if command.unchanged_since is not None:
@@ -20,9 +21,7 @@ async def store(session: Session, command: Store) -> Answer:
     limited = touched(session, selected.uids_of(command.sequence_set, uid=command.uid))
     uids = limited.uids
     await session.look_if_due()  # a change of others is known apart from ours
-    done = await mailbox.store_flags(
-        uids, command.change, unchanged_since=command.unchanged_since
-    )
+    done = await store_flags(session, uids, command.change, command.unchanged_since)
     selected.told(done.rows, silent=command.silent)
     session.tell_keywords(done.rows.flags)
     if not command.silent or session.condstore:

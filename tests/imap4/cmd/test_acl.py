@@ -55,6 +55,23 @@ class EnforcedTests(SynchronousTestCase):
         self.assertEqual(self.status_of("STORE 1 +FLAGS (\\Deleted)"), b"NO")
         self.assertNotIn(b"Deleted", self.flags("Work"))
 
+    def test_store_in_place_of_all_flags_leaves_those_of_others(self):
+        for letters, wanted, why in [
+            ("lrw", b"(\\Deleted y)", "the keyword goes, the other stays"),
+            ("lrt", b"(x)", "Deleted goes"),
+            ("lrs", b"(\\Deleted \\Seen x)", "Seen comes"),
+        ]:
+            self.may("lrswtei")
+            self.client.ask("SELECT Work")
+            self.client.ask("STORE 1:* +FLAGS (\\Deleted)")
+            self.client.ask("EXPUNGE")
+            self.client.append(path="Work", flags="\\Deleted x")
+            self.may(letters)
+            self.client.ask("SELECT Work")
+            *_, told, end = self.client.ask("STORE 1 FLAGS (\\Seen y)")
+            self.assertEqual(end, b"OK STORE completed")
+            self.assertEqual(told, b"* 1 FETCH (FLAGS " + wanted + b")", why)
+
     def test_expunge_needs_e_and_close_says_nothing(self):
         self.client.append(path="Work", flags="\\Deleted")
         self.may("lrs")
