@@ -108,7 +108,10 @@ class AppendReader:
         return _text_part(s)
 
     def _part(self, s: CommandScanner) -> Step:
-        """cat-part, or the end of the list (RFC 4469 §5)."""
+        """cat-part, or the end of the list (RFC 4469 §5, RFC 6855 §4)."""
+        if self._bracket:
+            s.expect(b")", "a closing parenthesis")
+            self._bracket = False
         if not self._first:
             if s.skip(b")"):
                 self._within = False
@@ -118,6 +121,9 @@ class AppendReader:
         if s.try_match(_URL):
             return UrlPart(astring(s, "a URL"))
         if s.try_match(_TEXT):
+            return _text_part(s)
+        if s.utf8 and s.try_match(_UTF8):
+            self._bracket = True
             return _text_part(s)
         raise SyntaxFault("TEXT or URL", s.at)
 

@@ -68,6 +68,19 @@ class CatenateTests(SynchronousTestCase):
         flags = self.room.folder().messages[1].flags
         self.assertNotIn("\\Seen", flags)
 
+    def test_a_part_in_utf8_stands_in_parentheses(self):
+        """RFC 6855 §4, after ENABLE alone."""
+        line = (
+            "APPEND Sent CATENATE "
+            "(UTF8 (~{4+}\r\na:b ) TEXT {1+}\r\nc UTF8 (~{1+}\r\nd))"
+        )
+        self.assertTrue(self.client.ask(line)[-1].startswith(b"BAD "))
+        self.client.ask("ENABLE UTF8=ACCEPT")
+        told = self.client.ask(line)
+        self.assertIn(b"OK [APPENDUID ", told[-1])
+        (uid,) = self.room.folder(("Sent",)).messages
+        self.assertEqual(self.kept(uid), b"a:b cd")
+
     def test_what_cannot_be_fetched_is_told_with_its_url(self):
         validity = self.room.folder().uid_validity + 1
         for url in [
