@@ -1,22 +1,17 @@
 """Rendered octets of messages: deletable at any time with no visible change.
 
-Runs in threads, one at a time for an account.  A damaged file is set aside and begun
-anew; while there is no usable one (disk full, no permission) everything is a miss.
+While there is no usable file (`derived`) everything is a miss.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
-
-from twisted.logger import Logger
+from collections.abc import Iterable, Sequence
 
 from ..mailbox.model import Column
 from . import sqlite
-
-log = Logger()
+from .derived import DerivedFile
 
 VERSION = 4  # of the rendering and the tables; what another version wrote is dropped
 CHUNK = 500  # UIDs in one query; SQLite takes at most some thousand parameters
@@ -33,25 +28,19 @@ TABLES: dict[str, tuple[Column, ...]] = {
 RARE = "surrogates"  # empty octets for nearly all messages
 _EMPTY = (b"",)
 
-Result = TypeVar("Result")
 
-
-class Cache:
+class Cache(DerivedFile):
     """`cache.sqlite` of one account."""
 
+    version = VERSION
+    layout = (f"page_size={PAGE_OCTETS}",)
+    synchronous = "OFF"
+
     def __init__(self, path: str) -> None:
-        self.path = path
-        self._opened: sqlite3.Connection | None = None
+        super().__init__(path)
         self._numbers: dict[str, int] = {}  # of mailboxes, by object id
 
-    @property
-    def is_open(self) -> bool:
-        return self._opened is not None
-
-    def close(self) -> None:
-        if self._opened is not None:
-            opened, self._opened = self._opened, None
-            opened.close()
+    def forget_read(self) -> None:
         self._numbers.clear()
 
     # -- what is asked --------------------------------------------------------
@@ -62,7 +51,7 @@ class Cache:
         """What is there, by UID; perhaps of others between them too."""
         if not uids:
             return {}
-        return self._guarded(lambda db: self._get(db, mailbox, uids, columns), {})
+        return self.guarded(lambda db: self._get(db, mailbox, uids, columns), {})
 
     def put(
         self, mailbox: str, rendered: Sequence[tuple[int, dict[Column, bytes]]]
@@ -83,7 +72,7 @@ class Cache:
                     rows,
                 )
 
-        self._guarded(lambda db: sqlite.whole(db, put), None)
+        self.guarded(lambda db: sqlite.whole(db, put), None)
 
     def forget(self, mailbox: str, uids: Iterable[int] | None = None) -> None:
         """Messages, or the whole mailbox, are gone."""
@@ -104,7 +93,7 @@ class Cache:
 
         if not os.path.exists(self.path):
             return
-        self._guarded(lambda db: sqlite.whole(db, forget), None)
+        self.guarded(lambda db: sqlite.whole(db, forget), None)
 
     # -- how ------------------------------------------------------------------
 
@@ -152,61 +141,20 @@ class Cache:
             self._numbers[mailbox] = number
         return number
 
-    def _guarded(
-        self, work: Callable[[sqlite3.Connection], Result], otherwise: Result
-    ) -> Result:
-        try:
-            if self._opened is None:
-                self._opened = self._open()
-            return work(self._opened)
-        except OSError as fault:
-            log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
-        except sqlite3.Error as fault:
-            self.close()
-            if sqlite.damaged(fault) or sqlite.code_of(fault) == sqlite3.SQLITE_ERROR:
-                log.error("{path} is damaged; it is made anew", path=self.path)
-                self._set_aside()
-            else:
-                log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
-        return otherwise
-
-    def _set_aside(self) -> None:
-        try:
-            sqlite.set_aside(self.path)
-        except OSError as fault:
-            log.warn("{path} stays: {why}", path=self.path, why=str(fault))
-
-    def _open(self) -> sqlite3.Connection:
-        if not os.path.exists(self.path):
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(
-            self.path, timeout=10, isolation_level=None, check_same_thread=False
+    def make(self, db: sqlite3.Connection) -> None:
+        names = db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            " AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+        for (name,) in names:
+            db.execute(f'DROP TABLE "{name}"')
+        db.execute(
+            "CREATE TABLE mailboxes (number INTEGER PRIMARY KEY, name TEXT UNIQUE)"
         )
-        try:
-            if not db.execute("PRAGMA page_count").fetchone()[0]:
-                db.execute(f"PRAGMA page_size={PAGE_OCTETS}")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=OFF")
-            if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                sqlite.whole(db, _make)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-
-def _make(db: sqlite3.Connection) -> None:
-    names = db.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table'"
-        " AND name NOT LIKE 'sqlite_%'"
-    ).fetchall()
-    for (name,) in names:
-        db.execute(f'DROP TABLE "{name}"')
-    db.execute("CREATE TABLE mailboxes (number INTEGER PRIMARY KEY, name TEXT UNIQUE)")
-    for table, columns in TABLES.items():
-        blobs = ", ".join(f"{column.value} BLOB NOT NULL" for column in columns)
-        db.execute(f"CREATE TABLE {table} (key INTEGER PRIMARY KEY, {blobs})")
-    db.execute(f"PRAGMA user_version={VERSION}")
+        for table, columns in TABLES.items():
+            blobs = ", ".join(f"{column.value} BLOB NOT NULL" for column in columns)
+            db.execute(f"CREATE TABLE {table} (key INTEGER PRIMARY KEY, {blobs})")
+        db.execute(f"PRAGMA user_version={VERSION}")
 
 
 def _read(

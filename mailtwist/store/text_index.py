@@ -8,24 +8,19 @@ A table without its text cannot take a message out.  So there are generations of
 tables: what was expunged stays in its generation until that holds more dead than half
 its messages; then the generation is dropped and what lives of it is indexed anew.
 
-Runs in threads, one at a time for an object; several objects, in several processes,
-may use one file.  A damaged file is set aside and begun anew, and told so.
+Several objects, in several processes, may use one file (`derived`).
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
-
-from twisted.logger import Logger
+from collections.abc import Iterable, Sequence
 
 from ..mailbox.model import TextFigures, TextHits, TextPlace
 from ..mailbox.search_text import MessageText
 from . import sqlite
-
-log = Logger("mailtwist")
+from .derived import DerivedFile
 
 VERSION = 1  # of the texts and tables; what another version wrote is dropped
 FULL = 16_384  # messages of a generation
@@ -44,31 +39,22 @@ _PLACES = {
     TextPlace.TEXT: ("headers", "bodies"),
 }
 
-Result = TypeVar("Result")
 
-
-class TextIndex:
+class TextIndex(DerivedFile):
     """`search.sqlite` of one account."""
 
+    version = VERSION
+    layout = (f"page_size={PAGE_OCTETS}", "auto_vacuum=INCREMENTAL")
+    synchronous = "NORMAL"
+
     def __init__(self, path: str) -> None:
-        self.path = path
-        self._opened: sqlite3.Connection | None = None
+        super().__init__(path)
         self._inode = 0
         self._numbers: dict[str, int] = {}  # of mailboxes
         self._covered: dict[int, list[int]] = {}  # ... ranges of UIDs
         self._version = -1  # of the data that `_covered` was read from
 
-    @property
-    def is_open(self) -> bool:
-        return self._opened is not None
-
-    def close(self) -> None:
-        if self._opened is not None:
-            opened, self._opened = self._opened, None
-            opened.close()
-        self._forget_read()
-
-    def _forget_read(self) -> None:
+    def forget_read(self) -> None:
         self._numbers.clear()
         self._covered.clear()
 
@@ -78,7 +64,7 @@ class TextIndex:
         """See IIndexedMailbox; None if there is no index, or none that works."""
         if not os.path.exists(self.path):
             return None
-        return self._guarded(lambda db: self._hits(db, mailbox, needle, place), None)
+        return self.guarded(lambda db: self._hits(db, mailbox, needle, place), None)
 
     def covered(self, mailbox: str) -> list[int]:
         """The UIDs that were put in, whole or in part: low, high, low, high..."""
@@ -88,12 +74,12 @@ class TextIndex:
             number = self._number(db, mailbox)
             return [] if number is None else _ranges(db, number, whole=False)
 
-        return self._guarded(covered, [])
+        return self.guarded(covered, [])
 
     def mailboxes(self) -> list[str]:
         """Those with messages here."""
         select = "SELECT name FROM mailboxes"
-        return self._guarded(lambda db: [one for (one,) in db.execute(select)], [])
+        return self.guarded(lambda db: [one for (one,) in db.execute(select)], [])
 
     def figures(self) -> TextFigures:
         def figures(db: sqlite3.Connection) -> TextFigures:
@@ -104,7 +90,7 @@ class TextIndex:
             ).fetchone()
             return TextFigures(names, live, 0, held - live, self.octets())
 
-        return self._guarded(figures, TextFigures())
+        return self.guarded(figures, TextFigures())
 
     def octets(self) -> int:
         try:
@@ -133,8 +119,8 @@ class TextIndex:
             )
             return True
 
-        done = self._guarded(lambda db: sqlite.whole(db, put), False)
-        self._forget_read()
+        done = self.guarded(lambda db: sqlite.whole(db, put), False)
+        self.forget_read()
         return done
 
     def forget(self, mailbox: str, uids: Iterable[int] | None = None) -> None:
@@ -164,18 +150,18 @@ class TextIndex:
             db.execute("PRAGMA incremental_vacuum")
 
         if os.path.exists(self.path):
-            self._guarded(run, None)
-            self._forget_read()
+            self.guarded(run, None)
+            self.forget_read()
 
     def clear(self) -> None:
         """Forget everything, to begin anew."""
 
         def clear(db: sqlite3.Connection) -> None:
-            sqlite.whole(db, _make)
+            sqlite.whole(db, self.make)
             db.execute("PRAGMA incremental_vacuum")
 
-        self._guarded(clear, None)
-        self._forget_read()
+        self.guarded(clear, None)
+        self.forget_read()
 
     # -- how ------------------------------------------------------------------
 
@@ -201,7 +187,7 @@ class TextIndex:
         """Forget what was read before somebody changed the file."""
         version = db.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
-            self._forget_read()
+            self.forget_read()
             self._version = version
 
     def _number(self, db: sqlite3.Connection, mailbox: str) -> int | None:
@@ -223,63 +209,39 @@ class TextIndex:
             raise sqlite3.DatabaseError("a row that was put in is not there")
         return number
 
-    def _guarded(
-        self, work: Callable[[sqlite3.Connection], Result], otherwise: Result
-    ) -> Result:
-        try:
-            return work(self._database())
-        except OSError as fault:
-            log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
-        except sqlite3.Error as fault:
-            self.close()
-            if sqlite.damaged(fault) or sqlite.code_of(fault) == sqlite3.SQLITE_ERROR:
-                log.error(
-                    "{path} is damaged ({why}); it is made anew",
-                    path=self.path,
-                    why=str(fault),
-                )
-                self._set_aside()
-            else:
-                log.warn("{path} cannot be used: {why}", path=self.path, why=str(fault))
-        return otherwise
-
-    def _set_aside(self) -> None:
-        try:
-            sqlite.set_aside(self.path)
-        except OSError as fault:
-            log.warn("{path} stays: {why}", path=self.path, why=str(fault))
-
-    def _database(self) -> sqlite3.Connection:
-        """Open, and the file that is there now: it may have been removed."""
-        if self._opened is not None:
+    def database(self) -> sqlite3.Connection:
+        """The file that is there now: another process may have removed it."""
+        if self.is_open:
             try:
                 if os.stat(self.path).st_ino == self._inode:
-                    return self._opened
+                    return super().database()
             except FileNotFoundError:
                 pass
             self.close()
-        self._opened = self._open()
+        opened = super().database()
         self._inode = os.stat(self.path).st_ino
-        return self._opened
+        return opened
 
-    def _open(self) -> sqlite3.Connection:
-        if not os.path.exists(self.path):
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(
-            self.path, timeout=10, isolation_level=None, check_same_thread=False
-        )
-        try:
-            if not db.execute("PRAGMA page_count").fetchone()[0]:
-                db.execute(f"PRAGMA page_size={PAGE_OCTETS}")
-                db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=NORMAL")
-            if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                sqlite.whole(db, _make)
-        except BaseException:
-            db.close()
-            raise
-        return db
+    def make(self, db: sqlite3.Connection) -> None:
+        names = db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            " AND (sql LIKE 'CREATE VIRTUAL TABLE%' OR name IN"
+            " ('mailboxes', 'generations', 'documents'))"
+        ).fetchall()
+        for (name,) in names:
+            db.execute(f'DROP TABLE "{name}"')
+        for statement in (
+            "CREATE TABLE mailboxes (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+            " name TEXT UNIQUE NOT NULL)",
+            # AUTOINCREMENT: what a dropped one held must not show up in its successor.
+            "CREATE TABLE generations (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+            " documents INTEGER NOT NULL)",
+            "CREATE TABLE documents (key INTEGER PRIMARY KEY,"
+            " generation INTEGER NOT NULL, whole INTEGER NOT NULL)",
+            "CREATE INDEX documents_of ON documents (generation)",
+            f"PRAGMA user_version={VERSION}",
+        ):
+            db.execute(statement)
 
 
 def trigrams(needle: str) -> list[str]:
@@ -372,25 +334,3 @@ def _drop_dead(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM generations WHERE number = ?", (number,))
             for table in ("headers", "bodies"):
                 db.execute(f"DROP TABLE {table}_{number}")
-
-
-def _make(db: sqlite3.Connection) -> None:
-    names = db.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table'"
-        " AND (sql LIKE 'CREATE VIRTUAL TABLE%' OR name IN"
-        " ('mailboxes', 'generations', 'documents'))"
-    ).fetchall()
-    for (name,) in names:
-        db.execute(f'DROP TABLE "{name}"')
-    for statement in (
-        "CREATE TABLE mailboxes (number INTEGER PRIMARY KEY AUTOINCREMENT,"
-        " name TEXT UNIQUE NOT NULL)",
-        # AUTOINCREMENT: what a dropped one held must not show up in its successor.
-        "CREATE TABLE generations (number INTEGER PRIMARY KEY AUTOINCREMENT,"
-        " documents INTEGER NOT NULL)",
-        "CREATE TABLE documents (key INTEGER PRIMARY KEY,"
-        " generation INTEGER NOT NULL, whole INTEGER NOT NULL)",
-        "CREATE INDEX documents_of ON documents (generation)",
-        f"PRAGMA user_version={VERSION}",
-    ):
-        db.execute(statement)
