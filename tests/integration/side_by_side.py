@@ -45,16 +45,21 @@ class Raw:
         self._line()
         self.ask(f'LOGIN "{user}" "{PASSWORD}"'.encode())
 
-    def ask(self, command: bytes) -> list[bytes]:
-        """The untagged lines of the answer, literals inside; raises Refused."""
+    def answered(self, command: bytes) -> list[bytes]:
+        """The untagged lines, literals inside, and last the tagged one without tag."""
         self._tag += 1
         tag = b"t%d " % self._tag
         self.socket.sendall(tag + command + b"\r\n")
         lines = []
         while not (line := self._line()).startswith(tag):
             lines.append(line)
-        if not line.startswith(tag + b"OK"):
-            raise Refused(command, line)
+        return [*lines, line.removeprefix(tag)]
+
+    def ask(self, command: bytes) -> list[bytes]:
+        """The untagged lines of the answer; raises Refused."""
+        *lines, answer = self.answered(command)
+        if not answer.startswith(b"OK"):
+            raise Refused(command, answer)
         return lines
 
     def fetch(self, items: bytes) -> dict[int, list[object]]:

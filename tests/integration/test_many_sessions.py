@@ -20,14 +20,7 @@ ROUNDS = 25  # commands of each session in a storm
 class Client(Raw):
     """A client as a simulation wants it."""
 
-    def ask(self, command: bytes) -> list[bytes]:
-        self._tag += 1
-        tag = b"t%d " % self._tag
-        self.socket.sendall(tag + command + b"\r\n")
-        lines = []
-        while not (line := self._line()).startswith(tag):
-            lines.append(line)
-        return [*lines, line.removeprefix(tag)]
+    ask = Raw.answered
 
     def idle(self) -> None:
         self.socket.sendall(b"i IDLE\r\n")

@@ -107,6 +107,16 @@ class NotifyTests(DaemonTestCase):
             b'* LIST (\\HasNoChildren) "/" Made',
         )
 
+    def another_process(self, program, user):
+        """Run a program with the account and its home as arguments."""
+        done = subprocess.run(
+            [sys.executable, "-c", program, user, str(self.maildir(user).parent)],
+            env=self.daemon.environment(),
+            capture_output=True,
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_what_another_process_of_the_store_does(self):
         user = self.user()
         client = self.client(user)
@@ -114,14 +124,7 @@ class NotifyTests(DaemonTestCase):
         self.ask(
             client, f"NOTIFY SET (personal ({ALL} MailboxName SubscriptionChange))"
         )
-        home = self.maildir(user).parent
-        done = subprocess.run(
-            [sys.executable, "-c", OTHER, user, str(home)],
-            env=self.daemon.environment(),
-            capture_output=True,
-            timeout=60,
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.another_process(OTHER, user)
         told = self.pushed(client, b"* LIST ")
         while not any(b'"OLDNAME" (There)' in line for line in told):
             told += self.pushed(client, b"* LIST ")
@@ -145,14 +148,7 @@ class NotifyTests(DaemonTestCase):
         self.assertEqual(
             self.pushed(client, b"* METADATA"), [b'* METADATA "" /private/vendor/x/y']
         )
-        home = self.maildir(user).parent
-        done = subprocess.run(
-            [sys.executable, "-c", ANNOTATES, user, str(home)],
-            env=self.daemon.environment(),
-            capture_output=True,
-            timeout=60,
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.another_process(ANNOTATES, user)
         told = self.pushed(client, b"* METADATA There")
         if len(told) == 1:
             told += self.pushed(client, b"* METADATA")
