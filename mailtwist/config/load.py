@@ -275,7 +275,7 @@ def number(option: Attribute[Any], found: Any) -> int | float:
         raise ValueError
     if option.type is int and not isinstance(found, int):
         raise ValueError
-    return option.type(found)  # type: ignore[misc,no-any-return]
+    return int(found) if option.type is int else float(found)
 
 
 def octets_of(text: str) -> int | None:
@@ -295,13 +295,13 @@ def units_of(option: Attribute[Any]) -> Mapping[str, float] | None:
 
 def told(option: Attribute[Any]) -> str:
     """What this option may be, in words."""
-    words = {
+    words: dict[object, str] = {
         bool: "true or false",
         int: "a whole number",
         float: "a number",
         str: "a text",
     }
-    kind = words.get(option.type, "a text")  # type: ignore[arg-type]
+    kind = words.get(option.type, "a text")
     if option.metadata.get("networks"):
         kind = 'a list of networks like ["192.0.2.0/24", "2001:db8::/32"]'
     elif option.metadata.get("texts"):
