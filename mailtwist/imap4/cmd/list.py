@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
-from ...errors import MailError
+from ...errors import BadParameter, MailError
 from ...mailbox.model import MailboxInfo, Path
 from ...mailbox.rights import ALL, Rights
 from ..names import Matcher
@@ -17,8 +17,16 @@ from . import acl, metadata
 from .mailboxes import name_of, status_line
 from .permitted import rights_of_all
 
+_OFFERED_AS = {
+    ListReturn.MYRIGHTS: "LIST-MYRIGHTS",
+    ListReturn.METADATA: "LIST-METADATA",
+}
+
 
 async def list_(session: Session, command: List) -> Answer:
+    for option, capability in _OFFERED_AS.items():
+        if option in command.returns and not session.offers(capability):
+            raise BadParameter(f"Unknown return option {option.value}")
     if command.patterns == ("",) and not command.select:  # delimiter and root
         session.put(_line(session, b"LIST", [b"\\Noselect"], b'""'))
         return ok("LIST completed")
@@ -26,7 +34,7 @@ async def list_(session: Session, command: List) -> Answer:
     tree = Tree.of(await _visible(session, held))
     matcher = Matcher(command.reference, command.patterns, session.config.delimiter)
     annotated = None
-    if ListReturn.METADATA in command.returns and session.offers("METADATA"):
+    if ListReturn.METADATA in command.returns:
         annotated = await metadata.listed(session, command.metadata)
     for info in tree.infos:
         if not matcher.matches(info.path):

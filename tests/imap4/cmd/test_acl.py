@@ -142,5 +142,6 @@ class EnforcedTests(SynchronousTestCase):
         for command in ("MYRIGHTS INBOX", "GETACL INBOX", "SETACL INBOX bob l"):
             (line,) = client.ask(command)
             self.assertTrue(line.startswith(b"BAD"), line)
-        listed = client.ask('LIST "" INBOX RETURN (MYRIGHTS)')
-        self.assertEqual(len(listed), 2)
+        for patterns in ("INBOX", '""', "(INBOX Work)"):
+            (line,) = client.ask(f'LIST "" {patterns} RETURN (MYRIGHTS)')
+            self.assertEqual(line, b"BAD Unknown return option MYRIGHTS")
