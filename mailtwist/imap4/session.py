@@ -22,7 +22,7 @@ from ..mailbox.model import Changes, Path
 from ..mailbox.rights import ALL, Rights, changeable
 from .appending import Appending
 from .capability import Situation, capabilities
-from .commands import CommandRow
+from .commands import CommandRow, State
 from .context import Context
 from .engine import IMAP4Engine
 from .notice import Notice
@@ -196,7 +196,9 @@ class Session:
     def open(self) -> tuple[IMailbox, Selected]:
         """The selected mailbox and this session's view of it."""
         if self.mailbox is None or self.selected is None:
-            raise BadSequence("The mailbox that was selected is deleted")
+            if self.engine.state is State.SELECTED:
+                raise BadSequence("The mailbox that was selected is deleted")
+            raise BadSequence("Select a mailbox first")
         return self.mailbox, self.selected
 
     def enter(self, mailbox: IMailbox) -> None:

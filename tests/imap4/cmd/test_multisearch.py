@@ -49,6 +49,11 @@ class MultiSearchTests(SynchronousTestCase):
         ]:
             self.assertEqual(list(self.found(f"IN ({source}) ALL")), want, reason)
 
+    def test_the_selected_mailbox_cannot_be_searched_before_one_is(self):
+        for rest in ("ALL", "IN (selected) ALL", "IN (personal selected) ALL"):
+            (line,) = self.client.ask(f"ESEARCH {rest}")
+            self.assertEqual(line, b"BAD Select a mailbox first", rest)
+
     def test_what_is_told(self):
         for rest, want, reason in [
             ("BODY dinner", "ALL 2", "ALL if nothing is said"),
