@@ -337,6 +337,16 @@ class TooManyAnnotations(MailboxFault):
     public = "Too many annotations"
 
 
+class AnnotationTooBig(MailboxFault):
+    """A value above `most` octets (RFC 5464 §4.3 MAXSIZE)."""
+
+    public = "A value is too large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+
 class MailboxNotSelectable(MailboxFault):
     public = "Mailbox holds no messages, only other mailboxes"
 

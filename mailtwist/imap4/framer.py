@@ -18,12 +18,19 @@ from enum import Enum, auto
 from attrs import field, frozen
 
 from ..config.model import Imap4
-from ..errors import LineTooLong, LiteralTooBig, MailError, MessageTooBig
+from ..errors import (
+    AnnotationTooBig,
+    LineTooLong,
+    LiteralTooBig,
+    MailError,
+    MessageTooBig,
+)
 
 TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]{1,100}')
 
 _MARKER = re.compile(rb"\{([0-9]+)(\+?)\}\Z")
 _APPEND = re.compile(rb"[^ ]+ (?:APPEND|(?:UID )?REPLACE [^ ]+) ", re.I)
+_SETMETADATA = re.compile(rb"[^ ]+ SETMETADATA ", re.I)
 _ARGUMENT = re.compile(rb"~?\{[0-9]+\+?\}\r\n\Z")
 _URL = re.compile(rb"[ (]URL \{[0-9]+\+?\}\r\n\Z", re.I)
 _CUT_MARKER = re.compile(rb"\A[0-9]+\+\}\Z")  # of more digits than are kept
@@ -236,14 +243,21 @@ class CommandFramer:
         self._literal_octets += octets
         if self._literal_octets > self._config.literal_octets:
             tag = None if self._appending else tag_of(bytes(self._text[:200]))
+            fault = self._too_big(octets)
             self._reset()
             if plus:
                 self._start_swallow(octets)
-            return Broken(
-                tag, MessageTooBig("Literal is larger than this server takes")
-            )
+            return Broken(tag, fault)
         self._mode = _Mode.LITERAL
         return True if plus else Wanted()
+
+    def _too_big(self, octets: int) -> MailError:
+        """What to say of a literal that is not kept."""
+        most = min(self._config.annotation_octets, self._config.literal_octets)
+        start = _SETMETADATA.match(self._text)
+        if start is None or octets <= most or _ARGUMENT.match(self._text, start.end()):
+            return MessageTooBig("Literal is larger than this server takes")
+        return AnnotationTooBig(most)
 
     def _announces_message(self) -> bool:
         """True if the literal is no argument of a command, which is kept, but octets of

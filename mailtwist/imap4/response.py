@@ -10,6 +10,7 @@ from functools import lru_cache
 from attrs import frozen
 
 from ..errors import (
+    AnnotationTooBig,
     AuthFailed,
     AuthThrottled,
     AuthUnavailable,
@@ -162,6 +163,8 @@ def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
         return no(fault.public, bad_url(fault.url))
     if isinstance(fault, TooManyMessages):
         return no(fault.public, b"MESSAGELIMIT %d" % fault.most)  # RFC 9738
+    if isinstance(fault, AnnotationTooBig):
+        return no(fault.public, b"METADATA MAXSIZE %d" % fault.most)  # RFC 5464 §4.3
     if isinstance(fault, UnknownEvent):
         names = b" ".join(event.value.encode() for event in NotifyEvent)
         return no(fault.public, b"BADEVENT (%b)" % names)  # RFC 5465 §3.1

@@ -42,6 +42,7 @@ class Accounts:
     account: Account = ANN
     plaintext_without_tls: bool = True
     logouts: int = 0
+    avatar: type = Avatar
 
     def plaintext(self, *, tls):
         return tls or self.plaintext_without_tls
@@ -71,7 +72,7 @@ class Accounts:
     def _login(self, user, password, mechanism):
         if (user, password) != ("ann", b"demo"):
             raise AuthFailed()
-        avatar = Avatar(self.account, self.store.mailboxes(self.account))
+        avatar = self.avatar(self.account, self.store.mailboxes(self.account))
         return Login(avatar, self.account.name, mechanism, self._logout)
 
     def _logout(self):

@@ -45,6 +45,7 @@ class AnswerTests(SynchronousTestCase):
             (errors.EncryptionNeeded(), b"NO [PRIVACYREQUIRED] ", "RFC 5530"),
             (errors.OverQuota(), b"NO [OVERQUOTA] ", "RFC 5530"),
             (errors.MessageTooBig(), b"NO [TOOBIG] ", "RFC 4469"),
+            (errors.AnnotationTooBig(9), b"NO [METADATA MAXSIZE 9] ", "RFC 5464"),
             (errors.NoSuchMailbox(), b"NO [NONEXISTENT] ", "RFC 5530"),
             (errors.MailboxExists(), b"NO [ALREADYEXISTS] ", "RFC 5530"),
             (errors.BadMailboxName(), b"NO [CANNOT] ", "RFC 5530"),

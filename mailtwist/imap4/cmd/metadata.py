@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ...errors import NotPermitted
+from ...errors import AnnotationTooBig, NotPermitted
 from ...mailbox.metadata import ACCOUNT, Wish
 from ...mailbox.model import Annotation, Path
-from ..response import Answer, astring, literal, no, ok, parenthesized, string, untagged
+from ..response import Answer, astring, literal, ok, parenthesized, string, untagged
 from ..session import Session
 from ..types_kept import GetMetadata, SetMetadata
 from .filters import check_filters
@@ -50,7 +50,7 @@ async def set_metadata(session: Session, command: SetMetadata) -> Answer:
     """All of it or nothing (§4.3)."""
     most = session.config.annotation_octets
     if any(value is not None and len(value) > most for _, value in command.values):
-        return no("A value is too large", b"METADATA MAXSIZE %d" % most)
+        raise AnnotationTooBig(most)
     shared = any(name.startswith(_SHARED) for name, _ in command.values)
     if command.path == ACCOUNT and shared:
         raise NotPermitted("What the server shares is set by its administrator")
