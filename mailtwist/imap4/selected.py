@@ -236,12 +236,9 @@ class Selected:
 
     # -- what is told ---------------------------------------------------------------
 
-    @property
-    def waiting(self) -> bool:
-        """True if `flush(expunge=True)` would say something."""
-        return bool(self._vanished or self._new or self._changed)
-
-    def waits(self, *, expunge: bool, new: bool, flags: bool) -> bool:
+    def waits(
+        self, *, expunge: bool = True, new: bool = True, flags: bool = True
+    ) -> bool:
         """True if `flush` with these would say something."""
         return bool(
             (expunge and self._vanished)

@@ -98,10 +98,10 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(view.flush(expunge=False), [])
         self.assertEqual(view.number_of(5), 2)
         self.assertEqual(view.vanished, {3})
-        self.assertTrue(view.waiting)
+        self.assertTrue(view.waits())
         self.assertEqual(view.flush(expunge=True), [b"* 1 EXPUNGE\r\n"])
         self.assertEqual(view.number_of(5), 1)
-        self.assertFalse(view.waiting)
+        self.assertFalse(view.waits())
 
     def test_many_expunges_are_told_from_the_last_down(self):
         view = Selected([3, 5, 9], 1)

@@ -231,7 +231,7 @@ class View:
             return
         self.session.tell_keywords(rows.flags)
         newest = max(rows.modseqs)
-        if self.selected.waiting or newest > self.selected.highest_modseq:
+        if self.selected.waits() or newest > self.selected.highest_modseq:
             self.selected.told(rows)
 
     def lines(self, chunk: Chunk) -> map[bytes]:

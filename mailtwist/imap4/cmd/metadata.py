@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ...errors import AnnotationTooBig, NotPermitted
 from ...mailbox.metadata import ACCOUNT, Wish
 from ...mailbox.model import Annotation, Path
-from ..response import Answer, astring, literal, ok, parenthesized, string, untagged
+from ..response import Answer, astring, literal8, ok, parenthesized, string, untagged
 from ..session import Session
 from ..types_kept import GetMetadata, SetMetadata
 from .filters import check_filters
@@ -106,4 +106,4 @@ def _of(value: bytes | None) -> bytes:
     """nstring / literal8."""
     if value is None:
         return b"NIL"
-    return b"~" + literal(value) if b"\0" in value else string(value)
+    return literal8(value) if b"\0" in value else string(value)

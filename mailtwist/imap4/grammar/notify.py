@@ -68,7 +68,7 @@ def _event_group(s: CommandScanner) -> tuple[EventGroup, bool]:
     sp(s)
     events, attributes, known = _events(s)
     s.expect(b")", "a closing parenthesis")
-    _check(which, events, attributes, known)
+    _check(which, events, attributes)
     return EventGroup(which, events, paths, attributes), known
 
 
@@ -122,7 +122,6 @@ def _check(
     which: MailboxFilter,
     events: frozenset[NotifyEvent],
     attributes: tuple[FetchAttribute, ...],
-    known: bool,
 ) -> None:
     """What §5 and §6.1 ask of events that stand together."""
     both = {NotifyEvent.MESSAGE_NEW, NotifyEvent.MESSAGE_EXPUNGE}
