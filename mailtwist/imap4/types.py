@@ -122,13 +122,12 @@ class Examine:
 class Create:
     """CREATE (§6.3.3) with USE (RFC 6154 §3); uses spelled as in SPECIAL_USES.
 
-    `only_children`: the name ended with the delimiter, so only names under it are
-    wanted; a plain mailbox does as well.
+    A name that ends with the delimiter is for names under it; a plain mailbox does as
+    well, so it is one.
     """
 
     path: Path
     special_uses: frozenset[str] = frozenset()
-    only_children: bool = False
 
 
 @frozen

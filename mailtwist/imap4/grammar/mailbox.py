@@ -78,9 +78,9 @@ def create(s: CommandScanner) -> Create:
         sp(s)
         uses.update(parenthesized(s, _use, empty=True))
         s.expect(b")", "a closing parenthesis")
-    only_children = len(name) > 1 and name.endswith(s.delimiter)
-    path = names.split(name[:-1] if only_children else name, s.delimiter)
-    return Create(path, frozenset(uses), only_children)
+    above = len(name) > 1 and name.endswith(s.delimiter)
+    path = names.split(name[:-1] if above else name, s.delimiter)
+    return Create(path, frozenset(uses))
 
 
 def _use(s: CommandScanner) -> str:

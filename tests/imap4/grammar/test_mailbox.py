@@ -36,7 +36,7 @@ class MailboxTests(SynchronousTestCase):
             (b'select "a b" (condstore)', Select(("a b",), condstore=True)),
             (b"EXAMINE {3+}\r\na/b", Examine(("a", "b"))),
             (b"CREATE &AOQ-", Create(("\xe4",))),
-            (b"CREATE a/b/", Create(("a", "b"), only_children=True)),
+            (b"CREATE a/b/", Create(("a", "b"))),
             (b"CREATE S (USE (\\sent))", Create(("S",), frozenset({"\\Sent"}))),
             (b"DELETE a", Delete(("a",))),
             (b"RENAME a b/c", Rename(("a",), ("b", "c"))),
