@@ -52,8 +52,7 @@ class Connection(Frames):
         self._early: list[bytes] = []
         self._early_octets = 0
         self._calls: dict[int, Call] = {}
-        self._watches: dict[int, Changed] = {}
-        self._tree_watches: dict[int, TreeChanged] = {}
+        self._watches: dict[int, Callable[[Any], None]] = {}  # with what was sent
 
     @property
     def busy(self) -> bool:
@@ -125,11 +124,8 @@ class Connection(Frames):
     def hinted(self, watch: Any, what: Any) -> None:
         """Something changed; raises TypeError, ValueError for what is no hint."""
         changed = self._watches.get(watch)
-        tree_changed = self._tree_watches.get(watch)
         if changed is not None:
-            changed(int(what))
-        elif tree_changed is not None:
-            tree_changed(None if what is None else tuple(map(str, what)))
+            changed(what)
 
     def _answered(self, number: int, good: bool, result: Any) -> None:
         call = self._forget(number)
@@ -162,7 +158,7 @@ class Connection(Frames):
     def watch(self, mailbox: int, changed: Changed) -> int:
         """The number of the watch."""
         watch = next(self.numbers)
-        self._watches[watch] = changed
+        self._watches[watch] = lambda what: changed(int(what))
         self.tell("watch", mailbox, watch)
         return watch
 
@@ -175,15 +171,17 @@ class Connection(Frames):
     ) -> Callable[[], None]:
         """Hints about all of an account until the result is called, or `lost` was."""
         watch = next(self.numbers)
-        self._tree_watches[watch] = changed
+        self._watches[watch] = lambda what: changed(
+            None if what is None else tuple(map(str, what))
+        )
         self.when_lost.append(lost)
         self.held += 1
 
         def end() -> None:
-            if self._tree_watches.pop(watch, None) is not None:
+            if watch in self._watches:
                 self.when_lost.remove(lost)
                 self.held -= 1
-                self.tell("end_watch", watch)
+                self.end_watch(watch)
 
         try:
             await self.call("watch_tree", account, watch)
@@ -208,7 +206,6 @@ class Connection(Frames):
         for number in list(self._calls):
             self._answered(number, False, MailboxUnreachable())
         self._watches.clear()
-        self._tree_watches.clear()
         ends, self.when_lost = self.when_lost, []
         for end in ends:
             end()

@@ -60,8 +60,10 @@ class RemoteMailboxes:
     def reach(self) -> Connection:
         return self._agents.connection(self.account)
 
-    async def _ask(self, method: str, *arguments: Any) -> Any:
-        return await self.reach().call("tree", self.account, method, *arguments)
+    async def _ask(self, method: str, *arguments: Any, **named: Any) -> Any:
+        return await self.reach().call(
+            "tree", self.account, method, *arguments, **named
+        )
 
     async def listed(self) -> list[MailboxInfo]:
         listed: list[MailboxInfo] = await self._ask("listed")
@@ -105,9 +107,7 @@ class RemoteMailboxes:
         return usage
 
     async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
-        key: bytes | None = await self.reach().call(
-            "tree", self.account, "access_key", path, make=make
-        )
+        key: bytes | None = await self._ask("access_key", path, make=make)
         return key
 
     async def reset_access_keys(self, path: Path | None = None) -> None:
