@@ -5,6 +5,7 @@ While there is no usable file (`derived`) everything is a miss.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,6 @@ from . import sqlite
 from .derived import DerivedFile
 
 VERSION = 4  # of the rendering and the tables; what another version wrote is dropped
-CHUNK = 500  # UIDs in one query; SQLite takes at most some thousand parameters
 PAGE_OCTETS = 8192
 
 # Columns that are asked for together lie together.
@@ -168,18 +168,16 @@ def _read(
 ) -> dict[int, tuple[bytes, ...]]:
     """`few`: only what is not empty, as another table says which messages are there."""
     names = ", ".join(column.value for column in columns)
-    select = f"SELECT key - {first}, {names} FROM {table} WHERE key"  # noqa: S608
-    more = f" AND {names} != x''" if few else ""
-    low, high = min(uids), max(uids)
-    if high - low < 4 * len(uids):  # dense: read the range, with what is between
-        rows = db.execute(
-            f"{select} BETWEEN ? AND ?{more}", (first + low, first + high)
-        ).fetchall()
-        return {row[0]: row[1:] for row in rows}
-    found: dict[int, tuple[bytes, ...]] = {}
-    for start in range(0, len(uids), CHUNK):
-        part = [first + uid for uid in uids[start : start + CHUNK]]
-        marks = ",".join("?" * len(part))
-        rows = db.execute(f"{select} IN ({marks}){more}", part).fetchall()
-        found.update((row[0], row[1:]) for row in rows)
-    return found
+    low, high = first + min(uids), first + max(uids)
+    where = "BETWEEN ? AND ?"
+    given: list[int | str] = [low, high]
+    if high - low >= 4 * len(uids):  # else it is dense: also read what is between
+        where = "IN (SELECT value FROM json_each(?))"
+        given = [json.dumps([first + uid for uid in uids])]
+    if few:
+        where += f" AND {names} != x''"
+    rows = db.execute(
+        f"SELECT key - ?, {names} FROM {table} WHERE key {where}",  # noqa: S608
+        (first, *given),
+    ).fetchall()
+    return {row[0]: row[1:] for row in rows}

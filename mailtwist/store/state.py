@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -66,8 +66,6 @@ class Identifiers(NamedTuple):
     thread_id: int  # 0 if it is not known yet
     saved_at: int
 
-
-CHUNK = 500  # parameters of one statement
 
 _MAILBOX = (
     "SELECT id, path, object_id, uid_validity, uid_next, highest_modseq, recent_from,"
@@ -355,32 +353,21 @@ class State:
 
     def identifiers(self, row_id: int, uids: Sequence[int]) -> dict[int, Identifiers]:
         """Those of `uids` that are here."""
-        select = (
+        rows = self.db.execute(
             "SELECT uid, email_id, thread_id, saved_at FROM messages"
-            " WHERE mailbox = ? AND uid"
+            " WHERE mailbox = ? AND uid IN (SELECT value FROM json_each(?))",
+            (row_id, json.dumps(list(uids))),
         )
-        if not uids:
-            return {}
-        low, high = min(uids), max(uids)
-        if high - low < 4 * len(uids):  # dense: read the range, with what is between
-            rows = self.db.execute(f"{select} BETWEEN ? AND ?", (row_id, low, high))
-            wanted = set(uids)
-            return {row[0]: Identifiers(*row[1:]) for row in rows if row[0] in wanted}
-        found: dict[int, Identifiers] = {}
-        for part in _parts(uids):
-            marks = ",".join("?" * len(part))
-            rows = self.db.execute(f"{select} IN ({marks})", (row_id, *part))
-            found.update((row[0], Identifiers(*row[1:])) for row in rows)
-        return found
+        return {row[0]: Identifiers(*row[1:]) for row in rows}
 
-    def threads(self, keys: Iterable[int]) -> dict[int, int]:
+    def threads(self, keys: Collection[int]) -> dict[int, int]:
         """Threads by key, of the keys that are known."""
-        found: dict[int, int] = {}
-        for part in _parts(list(keys)):
-            marks = ",".join("?" * len(part))
-            select = f"SELECT key, thread_id FROM thread_ids WHERE key IN ({marks})"  # noqa: S608
-            found.update(self.db.execute(select, part).fetchall())
-        return found
+        rows = self.db.execute(
+            "SELECT key, thread_id FROM thread_ids"
+            " WHERE key IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(keys)),),
+        )
+        return dict(rows.fetchall())
 
     def add_threads(self, threads: Iterable[tuple[int, int]]) -> None:
         """(key, thread) pairs."""
@@ -442,10 +429,6 @@ class State:
 
     def unsubscribe(self, path: Path) -> None:
         self.db.execute("DELETE FROM subscriptions WHERE path = ?", (_text(path),))
-
-
-def _parts(numbers: Sequence[int]) -> list[Sequence[int]]:
-    return [numbers[at : at + CHUNK] for at in range(0, len(numbers), CHUNK)]
 
 
 def _text(path: Path) -> str:

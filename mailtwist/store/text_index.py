@@ -274,11 +274,10 @@ def _matching(
 
 def _ranges(db: sqlite3.Connection, number: int, *, whole: bool) -> list[int]:
     first = number << 32
-    which = " AND whole" if whole else ""
     rows = db.execute(
-        f"SELECT key - ? FROM documents WHERE key BETWEEN ? AND ?{which}"  # noqa: S608
+        "SELECT key - ? FROM documents WHERE key BETWEEN ? AND ? AND whole >= ?"
         " ORDER BY key",
-        (first, first, first + 0xFFFF_FFFF),
+        (first, first, first + 0xFFFF_FFFF, whole),
     )
     ranges: list[int] = []
     last = -1
