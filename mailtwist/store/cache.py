@@ -142,19 +142,12 @@ class Cache(DerivedFile):
         return number
 
     def make(self, db: sqlite3.Connection) -> None:
-        names = db.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table'"
-            " AND name NOT LIKE 'sqlite_%'"
-        ).fetchall()
-        for (name,) in names:
-            db.execute(f'DROP TABLE "{name}"')
         db.execute(
             "CREATE TABLE mailboxes (number INTEGER PRIMARY KEY, name TEXT UNIQUE)"
         )
         for table, columns in TABLES.items():
             blobs = ", ".join(f"{column.value} BLOB NOT NULL" for column in columns)
             db.execute(f"CREATE TABLE {table} (key INTEGER PRIMARY KEY, {blobs})")
-        db.execute(f"PRAGMA user_version={VERSION}")
 
 
 def _read(

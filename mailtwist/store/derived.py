@@ -41,8 +41,7 @@ class DerivedFile(ABC):
 
     @abstractmethod
     def make(self, db: sqlite3.Connection) -> None:
-        """Drop all tables and make those of `version`, in a transaction of the
-        caller's."""
+        """Make the tables of `version`; there are none."""
 
     @abstractmethod
     def forget_read(self) -> None:
@@ -84,6 +83,19 @@ class DerivedFile(ABC):
             self._opened = self._open()
         return self._opened
 
+    def make_anew(self, db: sqlite3.Connection) -> None:
+        """Drop all tables and make new ones, in a transaction of the caller's."""
+        for sort in ("CREATE VIRTUAL TABLE%", "%"):  # those have tables of their own
+            names = db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE ?"
+                " AND name NOT LIKE 'sqlite_%'",
+                (sort,),
+            ).fetchall()
+            for (name,) in names:
+                db.execute(f'DROP TABLE "{name}"')
+        self.make(db)
+        db.execute(f"PRAGMA user_version={self.version:d}")
+
     def _set_aside(self) -> None:
         try:
             sqlite.set_aside(self.path)
@@ -103,7 +115,7 @@ class DerivedFile(ABC):
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA synchronous={self.synchronous}")
             if db.execute("PRAGMA user_version").fetchone()[0] != self.version:
-                sqlite.whole(db, self.make)
+                sqlite.whole(db, self.make_anew)
         except BaseException:
             db.close()
             raise

@@ -157,7 +157,7 @@ class TextIndex(DerivedFile):
         """Forget everything, to begin anew."""
 
         def clear(db: sqlite3.Connection) -> None:
-            sqlite.whole(db, self.make)
+            sqlite.whole(db, self.make_anew)
             db.execute("PRAGMA incremental_vacuum")
 
         self.guarded(clear, None)
@@ -223,13 +223,6 @@ class TextIndex(DerivedFile):
         return opened
 
     def make(self, db: sqlite3.Connection) -> None:
-        names = db.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table'"
-            " AND (sql LIKE 'CREATE VIRTUAL TABLE%' OR name IN"
-            " ('mailboxes', 'generations', 'documents'))"
-        ).fetchall()
-        for (name,) in names:
-            db.execute(f'DROP TABLE "{name}"')
         for statement in (
             "CREATE TABLE mailboxes (number INTEGER PRIMARY KEY AUTOINCREMENT,"
             " name TEXT UNIQUE NOT NULL)",
@@ -239,7 +232,6 @@ class TextIndex(DerivedFile):
             "CREATE TABLE documents (key INTEGER PRIMARY KEY,"
             " generation INTEGER NOT NULL, whole INTEGER NOT NULL)",
             "CREATE INDEX documents_of ON documents (generation)",
-            f"PRAGMA user_version={VERSION}",
         ):
             db.execute(statement)
 
