@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from mailtwist.config.model import Imap4
+from mailtwist.errors import MailError
 from mailtwist.imap4.commands import State
 from mailtwist.imap4.engine import IMAP4Engine
 from mailtwist.imap4.events import (
@@ -44,6 +45,24 @@ def asked(line, *, state=State.SELECTED, config=None):
     if isinstance(event, Refused):
         raise event.fault
     return event.command
+
+
+def asked_or_refused(line, *, most=100):
+    """The command of any `line` at all, None if it is refused with a MailError.
+
+    Where it ends in a literal's marker, octets follow, as a client would send them."""
+    engine = IMAP4Engine(Imap4(), state=State.SELECTED)
+    engine.receive(b"t " + line + b"\r\n")
+    for _ in range(most):
+        event = engine.next_event()
+        if event is None:
+            engine.receive(b"x" * 4096 + b"\r\n")
+        elif isinstance(event, Refused):
+            assert isinstance(event.fault, MailError), event.fault
+            return None
+        elif not isinstance(event, Continue):
+            return event.command
+    raise AssertionError("neither a command nor a fault")
 
 
 class Conversation:
