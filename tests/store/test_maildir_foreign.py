@@ -4,8 +4,8 @@ import os
 
 from twisted.trial.unittest import TestCase
 
-from mailtwist.errors import NoSuchMailbox
-from mailtwist.mailbox.model import INBOX, Column, Range
+from mailtwist.errors import MailboxExists, NoSuchMailbox
+from mailtwist.mailbox.model import INBOX, Column, FlagAction, FlagChange, Range
 from mailtwist.store.maildir import subscriptions
 
 from .contract import MESSAGE, StoreWords, add
@@ -180,12 +180,14 @@ FOLDERS = [
     (".&AC4-hidden", (".hidden",), "Courier's form of a dot"),
     (".a&AC8-b", ("a/b",), "a slash, which no file system has"),
     (".INBOX.old", ("INBOX", "old"), "Courier with its prefix"),
+    (".Büro.Größe", ("Büro", "Größe"), "UTF-8, Courier 5 and Dovecot if asked to"),
     (".100%", ("100%",), "a percent sign"),
     (".~tilde", ("~tilde",), "a tilde"),
     (". blank ", (" blank ",), "blanks"),
 ]
 ODD = [
-    (".Entwürfe", "UTF-8, Dovecot with its utf8 option"),
+    (".Entwu\u0308rfe", "UTF-8 as no client asks for it: not composed"),
+    (".inbox.Größe", "UTF-8 below a name that nobody may use"),
     (".caf\udce9", "Latin-1"),
     (".a..b", "an empty part"),
     (".&AGE-", "base64 that was not needed"),
@@ -233,6 +235,40 @@ class FolderTests(OnDisk, StoreWords, TestCase):
         for number, path in enumerate(found):
             await self.tree.rename(path, (f"plain{number}",))
         self.assertEqual(self.folders(), [f".plain{n}" for n in range(len(ODD))])
+
+    async def test_a_Maildir_in_UTF_8_gets_more_of_it(self):
+        self.make_maildir(".Entwürfe")
+        for path in (("Büro", "heute"), ("a/ö",), ("R&D",)):
+            await self.tree.create(path)
+            await self.put(path)
+        await self.tree.rename(("Büro",), ("Größe",))
+        self.assertEqual(await self.put(("Größe", "heute")), 2)
+        await self.faulty(MailboxExists, self.tree.create(("Entwürfe",)))
+        expected = [".Entwürfe", ".Größe", ".Größe.heute", ".R&-D", ".a&AC8-&APY-"]
+        self.assertEqual(self.folders(), sorted(expected))
+        await self.tree.delete(("Größe", "heute"))
+        await self.tree.delete(("Größe",))
+        await self.tree.delete(("Entwürfe",))
+        await self.tree.create(("Größe",))
+        self.assertEqual(self.folders(), [".Gr&APYA3w-e", ".R&-D", ".a&AC8-&APY-"])
+
+    async def test_one_name_in_both_forms_is_two_mailboxes(self):
+        for number, folder in enumerate([".Entw&APw-rfe", ".Entwürfe"]):
+            self.make_maildir(folder)
+            self.write(b"%d\r\n" % number, folder, "cur", "1700000001.x:2,")
+        for path, octets in [
+            (("Entwürfe",), b"0\r\n"),
+            (("\ufffdEntwürfe",), b"1\r\n"),
+        ]:
+            self.assertIn(path, await self.names())
+            mailbox = await self.open(path)
+            self.assertEqual(await mailbox.octets([Range(1)]), [octets])
+        await self.tree.delete(("Entwürfe",))
+        await self.restart()
+        self.assertEqual(await self.names(), [INBOX, ("Entwürfe",)])
+        await self.faulty(NoSuchMailbox, self.open(("\ufffdEntwürfe",)))
+        mailbox = await self.open(("Entwürfe",))
+        self.assertEqual(await mailbox.octets([Range(1)]), [b"1\r\n"])
 
     async def test_a_folder_without_new_and_tmp_is_completed(self):
         os.makedirs(self.maildir(".Old", "cur"))
@@ -283,6 +319,13 @@ class SubscriptionTests(OnDisk, StoreWords, TestCase):
             [INBOX, ("Entwürfe",), ("Lists", "python")],
         )
 
+    async def test_Courier_5(self):
+        octets = "INBOX\nINBOX.Lists.python\nINBOX.Entwürfe\n".encode()
+        self.assertEqual(
+            await self.subscribed("courierimapsubscribed", octets),
+            [INBOX, ("Entwürfe",), ("Lists", "python")],
+        )
+
     def test_what_is_no_name_is_left_out(self):
         self.make_maildir()
         for octets in (b"", b"Sent", b"\xff\xfe\n", b"..\n/etc/passwd\n\0\n.\n\t\n"):
@@ -319,3 +362,83 @@ class DovecotTests(OnDisk, StoreWords, TestCase):
         self.assertEqual(await self.put(), 43)
         await self.restart(lambda: self.damage("state.sqlite", "deleted"))
         self.assertEqual((await (await self.open()).rows()).uids, [17, 23, 42, 43])
+
+
+class CourierTests(OnDisk, StoreWords, TestCase):
+    def setUp(self):
+        super().setUp()
+        self.make_maildir()
+        self.names_ = [f"170000000{n}.M{n}P1.h,S=26" for n in range(5)]
+        for name, letters in zip(self.names_, ["S", "", "", "F", ""], strict=True):
+            self.write(LF, "cur", f"{name}:2,{letters}")
+        numbered = zip((9, 7, 23, 12), self.names_, strict=False)
+        lines = "".join(f"{uid} {name}\n" for uid, name in numbered)
+        self.write(f"1 1600000000 42\n{lines}30 gone.x\n".encode(), "courierimapuiddb")
+        os.mkdir(self.maildir("courierimapkeywords"))
+
+    def keywords(self, name, text):
+        self.write(text.encode(), "courierimapkeywords", name)
+
+    async def flags(self):
+        mailbox = await self.open()
+        self.assertEqual(mailbox.uid_validity, 1600000000)
+        rows = await mailbox.rows()
+        return dict(zip(rows.uids, rows.flags, strict=True))
+
+    async def test_UIDs_and_keywords_that_Courier_gave_are_kept(self):
+        zero, one, two, *_ = self.names_
+        self.keywords(
+            ":list", f"work\n$forwarded\n\n{zero}:0 1\n{one}:1\n{two}:0\nx:1\n"
+        )
+        self.keywords(one, "later\nWORK\n")
+        self.keywords(f".5.{one}", "never\n")
+        self.keywords(f".5.{two}", "")
+        self.keywords(f".4.{two}", "older\n")
+        expected = {
+            9: {"\\Seen", "work", "$Forwarded"},
+            7: {"later", "work"},
+            23: set(),
+            12: {"\\Flagged"},
+            42: set(),
+        }
+        self.assertEqual(await self.flags(), expected)
+        self.assertEqual(await self.put(), 43)
+        mailbox = await self.open()
+        await mailbox.store_flags([9], FlagChange(FlagAction.REMOVE, {"WORK"}))
+        expected[9] = {"\\Seen", "$Forwarded"}
+        expected[43] = set()
+        self.assertEqual(await self.flags(), expected)
+        await mailbox.store_flags([9], FlagChange(FlagAction.REMOVE, {"$Forwarded"}))
+        await self.restart()
+        expected[9] = {"\\Seen"}
+        self.assertEqual(await self.flags(), expected)
+
+    async def test_a_list_that_is_none_costs_the_keywords_alone(self):
+        zero, *_ = self.names_
+        for text in (
+            "",
+            "work\n",
+            f"\n{zero}:0\n",
+            f"a b\n(\n\n{zero}:0 1 2 -1 x\n\n:",
+        ):
+            self.keywords(":list", text)
+            self.assertEqual((await self.flags())[9], {"\\Seen"}, text)
+            await self.restart(lambda: self.damage("state.sqlite", "deleted"))
+            os.unlink(self.maildir("mailtwist-uidlist"))
+
+    async def test_what_was_written_last_counts(self):
+        name = self.names_[0].encode()
+        self.write(b"3 V1500000000 N9\n5 :%s\n" % name, "dovecot-uidlist")
+        os.utime(self.maildir("dovecot-uidlist"), (1, 1))
+        self.assertEqual(set(await self.flags()), {7, 9, 12, 23, 42})
+
+    async def test_a_file_that_is_none_is_passed_over(self):
+        name = self.names_[0].encode()
+        self.write(b"3 V1500000000 N9\n5 :%s\n" % name, "dovecot-uidlist")
+        for octets in (b"", b"2 V1 N1\n", b"3 N9\n", b"\xff\n", b"1 x y\n"):
+            self.write(octets, "courierimapuiddb")
+            mailbox = await self.open()
+            self.assertEqual(mailbox.uid_validity, 1500000000)
+            self.assertEqual((await mailbox.rows()).uids[0], 5, octets)
+            await self.restart(lambda: self.damage("state.sqlite", "deleted"))
+            os.unlink(self.maildir("mailtwist-uidlist"))

@@ -28,7 +28,7 @@ from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
-from . import durable, folders, scan, subscriptions, uidlist
+from . import durable, folders, predecessors, scan, subscriptions, uidlist
 from .account_watch import AccountWatch
 from .inotify import Inotify
 from .keywords import FlagNames
@@ -320,9 +320,14 @@ class AccountFiles:
 
     def folder_of(self, path: Path) -> str:
         """In a thread: the folder of an existing mailbox; INBOX is made if missing."""
-        name = folders.folder_name(path)
+        name = folders.folder_in(self.maildir, path)
         folder = os.path.join(self.maildir, name) if name else self.maildir
         if os.path.isdir(os.path.join(folder, "cur")):
+            if (
+                path[0][0] == folders.ODD
+                and folders.path_of(name, self.maildir) != path
+            ):
+                raise NoSuchMailbox()  # it has a better name
             for part in folders.PARTS:  # some programs leave new or tmp out
                 os.makedirs(os.path.join(folder, part), mode=0o700, exist_ok=True)
             return folder
@@ -337,8 +342,9 @@ class AccountFiles:
 
     def adopt(self, path: Path, folder: str) -> MailboxRow:
         """A row for a folder that has none: new, another program's, or its state was
-        lost - then the uidlist gives back what it knows."""
-        kept = uidlist.read(folder)
+        lost - then the uidlist gives back what it knows, ours or that of the server
+        before us."""
+        kept = uidlist.read(folder) or predecessors.read(folder)
         if kept is None:
             return self.state.add_mailbox(path)
         # Above every MODSEQ that was given out before the state was lost.
@@ -353,7 +359,7 @@ class AccountFiles:
             vanished_from=modseq,
         )
         self.state.add_keywords(row.id, kept.keywords.items())
-        found = scan.salvaged(folder, kept.uids, row.highest_modseq, int(time.time()))
+        found = scan.salvaged(folder, kept, row.highest_modseq, int(time.time()))
         self.state.add_messages(row.id, found)
         return row
 

@@ -7,6 +7,10 @@ RFC's own encoding never writes.  A name too long for the file system is kept in
 inside a folder named by its hash.  Nothing that comes from a path can leave the
 Maildir.
 
+Courier 5, and Dovecot with its UTF-8 option, write names in UTF-8.  Such folders are
+read as they are, and a Maildir that has one gets more of them; where both forms of a
+name are there, modified UTF-7 comes first.
+
 A folder that no path is written like (made by a program with other rules) has a path of
 one component that begins with U+FFFD, and so can be read, renamed and deleted.
 """
@@ -17,6 +21,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 
 from ...errors import BadMailboxName
 from ...imap4 import utf7
@@ -75,7 +80,7 @@ def path_of(name: str, maildir: str) -> Path | None:
         return _long_path(os.path.join(maildir, name, NAME_FILE)) or _odd_path(name)
     if len(name) < 2 or name[0] != "." or name == "..":
         return None
-    return _plain_path(name) or _odd_path(name)
+    return _plain_path(name) or _utf8_path_in(name, maildir) or _odd_path(name)
 
 
 # -- by the rules -----------------------------------------------------------------
@@ -108,6 +113,45 @@ def _long_path(name_file: str) -> Path | None:
         return None
 
 
+# -- in UTF-8 ---------------------------------------------------------------------
+
+
+def _utf8_name(path: Path) -> str | None:
+    """The folder of `path` with its name in UTF-8; None if that cannot be."""
+    name = "." + ".".join(path)
+    return name if _utf8_path(name) == path else None
+
+
+def _utf8_path(name: str) -> Path | None:
+    """The path of a folder whose name needs UTF-8; None if it is no such name."""
+    path = tuple(name[1:].split("."))
+    if name.isascii() or not name.isprintable() or "/" in name:
+        return None
+    if unicodedata.normalize("NFC", name) != name or len(name.encode()) > MOST_FOLDER:
+        return None
+    try:
+        check_path(path)
+    except BadMailboxName:
+        return None
+    return None if path[0][0] == ODD else path
+
+
+def _utf8_path_in(name: str, maildir: str) -> Path | None:
+    """As _utf8_path, unless modified UTF-7 came first."""
+    path = _utf8_path(name)
+    if path is None or os.path.isdir(os.path.join(maildir, folder_name(path), "cur")):
+        return None
+    return path
+
+
+def _writes_utf8(maildir: str) -> bool:
+    try:
+        names = os.listdir(maildir)
+    except FileNotFoundError:
+        return False
+    return any(name[0] == "." and _utf8_path(name) is not None for name in names)
+
+
 # -- by nobody's rules ------------------------------------------------------------
 
 
@@ -137,12 +181,25 @@ def _odd_folder(component: str) -> str | None:
 # -- on disk ----------------------------------------------------------------------
 
 
+def folder_in(maildir: str, path: Path) -> str:
+    """The folder that `path` has in this Maildir, or would get; "" for INBOX; blocks.
+
+    Raises BadMailboxName."""
+    name = folder_name(path)
+    other = _utf8_name(path)
+    if other is None or os.path.isdir(os.path.join(maildir, name, "cur")):
+        return name
+    if os.path.isdir(os.path.join(maildir, other)) or _writes_utf8(maildir):
+        return other
+    return name
+
+
 def make(maildir: str, path: Path) -> str:
     """The folder of `path`, made durably if it is missing; blocks, so in a thread.
 
     A new one appears with all that belongs to it, or not at all.
     """
-    name = folder_name(path)
+    name = folder_in(maildir, path)
     if not name:
         durable.make_directories([os.path.join(maildir, part) for part in PARTS])
         return maildir
@@ -168,7 +225,7 @@ def rename(maildir: str, old: str, path: Path) -> None:
 
     May be done again after a crash; durable when the Maildir is synced.
     """
-    name = folder_name(path)
+    name = folder_in(maildir, path)
     source, target = os.path.join(maildir, old), os.path.join(maildir, name)
     if os.path.isdir(source) and not os.path.lexists(target):
         _write_name(source, name, path)
@@ -186,7 +243,7 @@ def _write_name(folder: str, name: str, path: Path) -> None:
 
 def present(maildir: str, path: Path) -> bool:
     """True if `listed` would have `path`: each has one folder only; blocks."""
-    name = folder_name(path)
+    name = folder_in(maildir, path)
     if not name:
         return True
     there = os.path.isdir(os.path.join(maildir, name, "cur"))

@@ -124,7 +124,7 @@ class MaildirMailboxes:
                 live = files.live.pop(path, None)
                 if live is not None:
                     live.path, live.row = target, evolve(live.row, path=target)
-                    name = folders.folder_name(target)
+                    name = folders.folder_in(files.maildir, target)
                     live.folder = os.path.join(files.maildir, name)
                     files.live[target] = live
 

@@ -24,6 +24,7 @@ from ..state import Message
 from . import content
 from .live import Delta, Live, Stamp
 from .names import INFO, UniqueNames, sizes_in
+from .uidlist import UidList
 
 PENDING = ".mailtwist-"
 ABANDONED_S = 3600.0  # after that a pending file without a row is nobody's
@@ -281,11 +282,9 @@ def read_message(
     return Message(uid, base, info, "", modseq, octets, size, written, saved_at)
 
 
-def salvaged(
-    folder: str, uids: dict[str, int], modseq: int, now: int
-) -> Iterable[Message]:
+def salvaged(folder: str, kept: UidList, modseq: int, now: int) -> Iterable[Message]:
     """The messages in cur/ that a uidlist has UIDs for, by UID."""
-    cur = f"{folder}/cur"
+    cur, uids = f"{folder}/cur", kept.uids
     names = dict(map(split, os.listdir(cur)))
     known = sorted((uids[base], base) for base in names if base in uids)
     for uid, base in known:
@@ -293,7 +292,7 @@ def salvaged(
         if _storable(base + names[base]):
             message = read_message(cur, base, names[base], uid, modseq, now)
         if message is not None:
-            yield message
+            yield message._replace(keywords=kept.without_letter.get(base, ""))
 
 
 def located(folder: str) -> Callable[[str], str | None]:

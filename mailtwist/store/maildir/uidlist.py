@@ -6,9 +6,7 @@
 
 UIDVALIDITY, the next UID when the file was last written whole, the mailbox's object id,
 keywords by letter, UIDs by base.  Lines are added as messages come; a UID named twice
-belongs to the later line.  A folder that Dovecot kept has its `dovecot-uidlist` and
-`dovecot-keywords`; they are read when there is no file of ours, so that clients need
-not fetch all anew.
+belongs to the later line.  What other servers kept is read by `predecessors`.
 """
 
 from __future__ import annotations
@@ -22,8 +20,6 @@ from attrs import field, frozen
 from ..state import MailboxRow
 
 FILE = "mailtwist-uidlist"
-DOVECOT = "dovecot-uidlist"
-DOVECOT_KEYWORDS = "dovecot-keywords"
 
 LEAST_OCTETS = 65_536  # below, the lines of expunged messages do not matter
 LINE_OCTETS = 100  # of one message, about
@@ -36,6 +32,7 @@ class UidList:
     uids: dict[str, int] = field(factory=dict)  # by base
     keywords: dict[str, str] = field(factory=dict)  # by letter
     object_id: str = ""
+    without_letter: dict[str, str] = field(factory=dict)  # keywords by base
 
 
 def append(
@@ -94,16 +91,12 @@ def _lines(
 def read(folder: str) -> UidList | None:
     """What the folder's uidlist says; None if there is none that can be read."""
     with contextlib.suppress(OSError, ValueError):
-        return _ours(_text(f"{folder}/{FILE}"))
-    with contextlib.suppress(OSError, ValueError):
-        found = _dovecot(_text(f"{folder}/{DOVECOT}"))
-        with contextlib.suppress(OSError, ValueError):
-            _dovecot_keywords(_text(f"{folder}/{DOVECOT_KEYWORDS}"), found.keywords)
-        return found
+        return _ours(text(f"{folder}/{FILE}"))
     return None
 
 
-def _text(path: str) -> list[str]:
+def text(path: str) -> list[str]:
+    """The lines of a file; names that are no text have lone surrogates."""
     with open(path, "rb") as file:
         return file.read().decode("utf-8", "surrogateescape").split("\n")
 
@@ -130,26 +123,3 @@ def _ours(lines: list[str]) -> UidList:
         keywords,
         next((word[1:] for word in more if word[0] == "O"), ""),
     )
-
-
-def _dovecot(lines: list[str]) -> UidList:
-    """Version 3: `3 V<validity> N<next> ...`, then `<uid> <fields> :<file name>`."""
-    version, *fields = lines[0].split()
-    values = {word[0]: word[1:] for word in fields}
-    if version != "3":
-        raise ValueError(lines[0])
-    uids: dict[str, int] = {}
-    for line in lines[1:]:
-        head, mark, name = line.partition(" :")
-        uid = head.partition(" ")[0]
-        if mark and uid.isdecimal():
-            uids[name.partition(":")[0]] = int(uid)
-    uid_next = max(int(values["N"]), max(uids.values(), default=0) + 1)
-    return UidList(int(values["V"]), uid_next, uids)
-
-
-def _dovecot_keywords(lines: list[str], keywords: dict[str, str]) -> None:
-    for line in lines:
-        number, _, keyword = line.partition(" ")
-        if number.isdecimal() and int(number) < 26 and keyword:
-            keywords[chr(ord("a") + int(number))] = keyword
