@@ -1,3 +1,5 @@
+import zlib
+
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,9 +22,30 @@ class Echo(Protocol):
                 self.transport.loseConnection()
 
 
+class Deflating(Protocol):
+    """Says every line back, compressed behind the first one."""
+
+    streams = None
+
+    def connectionMade(self):
+        self.transport.write(b"hello\r\n")
+
+    def dataReceived(self, data):
+        if self.streams is None:
+            self.transport.write(b"ok\r\n")
+            self.streams = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
+        else:
+            out, into = self.streams
+            said = out.compress(into.decompress(data)) + out.flush(zlib.Z_SYNC_FLUSH)
+            self.transport.write(said)
+
+
 class TranscriptTests(SynchronousTestCase):
     def play(self, *lines):
-        return play(parse("\n".join(lines)), lambda: MemoryWire(Echo()))
+        return self.play_on(Echo, *lines)
+
+    def play_on(self, protocol, *lines):
+        return play(parse("\n".join(lines)), lambda: MemoryWire(protocol()))
 
     def test_lines_wildcards_and_names(self):
         names = self.play(
@@ -62,3 +85,13 @@ class TranscriptTests(SynchronousTestCase):
 
     def test_an_unknown_step_is_refused(self):
         self.assertRaises(AssertionError, parse, "X: what")
+
+    def test_a_head_says_what_is_shown_and_wanted(self):
+        transcript = parse("# t\nshows: A B=C\nwith: x y=3\nshows: D\nC: a\n2 C: b")
+        self.assertEqual(transcript.shows, ("A", "B=C", "D"))
+        self.assertEqual(transcript.settings, {"x": "", "y": "3"})
+        self.assertEqual(transcript.clients, 2)
+        self.assertRaises(AssertionError, parse, "C: a\nshows: A")
+
+    def test_lines_are_compressed_from_deflate_on(self):
+        self.play_on(Deflating, "S: hello", "C: on", "S: ok", "DEFLATE", "C: a", "S: a")

@@ -1,7 +1,13 @@
 """Transcripts: conversations written down, run against a protocol in memory or a port.
 
-A transcript is a text file (UTF-8).  Its first comment line is its title.  One step a
-line; connections are numbered, a step without a number belongs to connection 1:
+A transcript is a text file (UTF-8).  Its first comment line is its title.  Lines before
+the first step say what it is about, and what the server must be like for it:
+
+    shows: BINARY MOVE        names of capabilities
+    with: slow_copy limit=3   settings; what they mean is for the test to know
+
+One step a line; connections are numbered, a step without a number belongs to
+connection 1:
 
     # a comment, also behind blank lines
     C: EHLO client.test       the client sends this line and CRLF; consecutive C: and
@@ -15,6 +21,7 @@ line; connections are numbered, a step without a number belongs to connection 1:
     S-                        the server has nothing more to say now
     S.                        the server closed; a line not yet read is a fault
     TLS                       the TLS handshake happens here
+    DEFLATE                   both directions are compressed from here on
     OFF                       the client closes
     2 C: A1 NOOP              the same on connection 2, opened at its first step
 
@@ -29,15 +36,19 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import field, frozen, mutable
 from twisted.internet.testing import StringTransportWithDisconnection
 
 FOLDER = Path(__file__).parent / "transcripts"
-STEP = re.compile(r"(?:(\d+) )?(C:|C\||S:|S~|S>|S-|S\.|TLS|OFF)(?: (.*))?\Z", re.S)
+STEP = re.compile(
+    r"(?:(\d+) )?(C:|C\||S:|S~|S>|S-|S\.|TLS|DEFLATE|OFF)(?: (.*))?\Z", re.S
+)
+HEAD = re.compile(r"(shows|with): (.*)\Z")
 ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([rnt0\\]))")
 PIECE = re.compile(r"\.\.\.|\$\$|\$\w+|[^.$]+|[.$]")
 NAMED = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
@@ -55,6 +66,13 @@ class Step:
 class Transcript:
     title: str
     steps: tuple[Step, ...]
+    shows: tuple[str, ...] = ()
+    settings: dict[str, str] = field(factory=dict)  # "" for those without a value
+
+    @property
+    def clients(self) -> int:
+        """How many connections say something."""
+        return len({step.wire for step in self.steps if step.mark in ("C:", "C|")})
 
     @property
     def starts_tls(self) -> bool:
@@ -68,6 +86,7 @@ class Wire(Protocol):
     def line(self) -> bytes | None: ...  # without CRLF; None: nothing more comes
     def is_closed(self) -> bool: ...
     def start_tls(self) -> None: ...
+    def start_deflate(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -78,17 +97,24 @@ def read(path: Path | str) -> Transcript:
 
 def parse(text: str) -> Transcript:
     title, steps = "", []
+    heads: dict[str, list[str]] = {"shows": [], "with": []}
     for at, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         if line.startswith("#"):
             title = title or line[1:].strip()
             continue
+        if not steps and (head := HEAD.match(line)):
+            heads[head[1]] += head[2].split()
+            continue
         found = STEP.match(line)
         if not found:
             raise AssertionError(f"line {at} is no step: {line!r}")
         steps.append(Step(at, int(found[1] or 1), found[2], found[3] or ""))
-    return Transcript(title, tuple(steps))
+    settings = {
+        name: value for name, _, value in (s.partition("=") for s in heads["with"])
+    }
+    return Transcript(title, tuple(steps), tuple(heads["shows"]), settings)
 
 
 def play(transcript: Transcript, connect: Callable[[], Wire]) -> dict[str, str]:
@@ -140,6 +166,8 @@ class _Player:
                 self.fault_if(not wire.is_closed(), step, "the connection is open")
             case "TLS":
                 wire.start_tls()
+            case "DEFLATE":
+                wire.start_deflate()
             case "OFF":
                 wire.close()
 
@@ -204,6 +232,42 @@ class _Player:
             raise AssertionError(f"line {step.at}, connection {step.wire}: {what}")
 
 
+@mutable
+class Lines:
+    """What comes over a wire, line by line, and what goes; compressed from
+    `start_deflate` on."""
+
+    rest: bytes = b""
+    _inflating: Any = None
+    _deflating: Any = None
+
+    def start_deflate(self) -> None:
+        self._inflating = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._deflating = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        rest, self.rest = self.rest, b""
+        self.add(rest)
+
+    def add(self, octets: bytes) -> None:
+        """They came over the wire."""
+        inflating = self._inflating
+        self.rest += octets if inflating is None else inflating.decompress(octets)
+
+    def sent(self, octets: bytes) -> bytes:
+        """What goes over the wire for them."""
+        stream = self._deflating
+        if stream is None:
+            return octets
+        return bytes(stream.compress(octets) + stream.flush(zlib.Z_SYNC_FLUSH))
+
+    def take(self) -> bytes | None:
+        """The next line without its CRLF."""
+        line, end, rest = self.rest.partition(b"\r\n")
+        if not end:
+            return None
+        self.rest = rest
+        return line
+
+
 class MemoryTransport(StringTransportWithDisconnection):
     """A transport that notes TLS and what a server asks of a socket."""
 
@@ -230,19 +294,26 @@ class MemoryWire:
         self.transport = transport or MemoryTransport()
         self.transport.protocol = protocol
         self.protocol.makeConnection(self.transport)
-        self.lines, self.read = b"", 0
+        self.lines, self.read = Lines(), 0
 
     def send(self, octets: bytes) -> None:
         if self.transport.connected:
-            self.protocol.dataReceived(octets)
+            self.protocol.dataReceived(self.lines.sent(octets))
 
     def line(self) -> bytes | None:
-        said = self.transport.value()
-        end = said.find(b"\r\n", self.read)
-        if end < 0:
-            return None
-        line, self.read = said[self.read : end], end + 2
-        return line
+        self._listen()
+        return self.lines.take()
+
+    def unread(self) -> bytes:
+        """All that was said and not taken yet."""
+        self._listen()
+        rest, self.lines.rest = self.lines.rest, b""
+        return rest
+
+    def _listen(self) -> None:
+        said = self.transport.value()[self.read :]
+        self.read += len(said)
+        self.lines.add(said)
 
     def is_closed(self) -> bool:
         return not self.transport.connected
@@ -250,6 +321,9 @@ class MemoryWire:
     def start_tls(self) -> None:
         if not self.transport.tls:
             raise AssertionError("the server did not start TLS")
+
+    def start_deflate(self) -> None:
+        self.lines.start_deflate()
 
     def close(self) -> None:
         if self.transport.connected:
@@ -264,17 +338,18 @@ class SocketWire:
     ) -> None:
         self.socket: socket.socket = socket.create_connection((host, port), timeout_s)
         self.host, self.timeout_s = host, timeout_s
-        self.rest, self.ended = b"", False
+        self.lines, self.ended = Lines(), False
         if tls:
             self.start_tls()
 
     def send(self, octets: bytes) -> None:
-        self.socket.sendall(octets)
+        self.socket.sendall(self.lines.sent(octets))
 
     def line(self, wait_s: float | None = None) -> bytes | None:
         """The next line; None when the server closed or says nothing in time."""
         self.socket.settimeout(self.timeout_s if wait_s is None else wait_s)
-        while b"\r\n" not in self.rest and not self.ended:
+        line = self.lines.take()
+        while line is None and not self.ended:
             try:
                 more = self.socket.recv(65536)
             except TimeoutError:
@@ -282,11 +357,8 @@ class SocketWire:
             except OSError:
                 more = b""
             self.ended = not more
-            self.rest += more
-        line, end, rest = self.rest.partition(b"\r\n")
-        if not end:
-            return None
-        self.rest = rest
+            self.lines.add(more)
+            line = self.lines.take()
         return line
 
     def is_closed(self) -> bool:
@@ -296,6 +368,9 @@ class SocketWire:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self.socket = context.wrap_socket(self.socket, server_hostname=self.host)
+
+    def start_deflate(self) -> None:
+        self.lines.start_deflate()
 
     def close(self) -> None:
         self.socket.close()

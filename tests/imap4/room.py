@@ -4,6 +4,7 @@ from attrs import define, evolve, field
 from twisted.internet.task import Clock
 
 from mailtwist.auth.login import Login
+from mailtwist.auth.names import login_key
 from mailtwist.config.model import Imap4
 from mailtwist.directory.model import Account
 from mailtwist.errors import AuthFailed, EncryptionNeeded, UnknownMechanism
@@ -79,6 +80,19 @@ class Accounts:
         self.logouts += 1
 
 
+@define
+class Logins(Accounts):
+    """Anybody may log in, with the same password."""
+
+    mechanism: str = "PLAIN"
+
+    def _login(self, user, password, mechanism):
+        account = evolve(self.account, name=login_key(user, "example.test"))
+        avatar = Avatar(account, self.store.mailboxes(account))
+        mechanism = "ANONYMOUS" if user == "anonymous" else self.mechanism
+        return Login(avatar, account.name, mechanism, self._logout)
+
+
 class Client(MemoryWire):
     """A client that waits for the server's clock and reads whole answers."""
 
@@ -97,8 +111,7 @@ class Client(MemoryWire):
     def hear(self):
         """Every line not yet read; a literal stays in one piece with its line."""
         self.room.settle()
-        said = self.transport.value()[self.read :]
-        self.read += len(said)
+        said = self.unread()
         found = []
         while said:
             end = said.index(b"\r\n")

@@ -3,27 +3,47 @@
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailtwist.config.model import Imap4
-from mailtwist.imap4.server import IMAP4Factory
 from tests.transcript import FOLDER, play, read
 from tests.transcript_socket import play_on, self_signed
 
-from .room import Accounts, Room
+from .scene import scene
 
 FILES = sorted(path.name for path in FOLDER.glob("imap4-*.txt"))
 
 
 class MemoryTests(SynchronousTestCase):
+    def begun(self, name):
+        transcript = read(name)
+        tls = object() if transcript.starts_tls else None
+        return transcript, scene(self, transcript, tls=tls)
+
     def test_every_transcript(self):
         self.assertTrue(FILES)
         for name in FILES:
             transcript = read(name)
-            room = Room(tls=object()) if transcript.starts_tls else Room()
-            room.accounts.plaintext_without_tls = not transcript.starts_tls
+            room = scene(
+                self, transcript, tls=object() if transcript.starts_tls else None
+            )
             try:
                 play(transcript, room.connect)
             except AssertionError as fault:
                 raise AssertionError(f"{name}: {fault}") from fault
+
+    def test_what_a_transcript_shows_is_told_by_its_server(self):
+        for name in FILES:
+            transcript = read(name)
+            room = scene(
+                self, transcript, tls=object() if transcript.starts_tls else None
+            )
+            client = room.connect()
+            told = client.ask("CAPABILITY")[1].split()
+            room.accounts.plaintext_without_tls = True
+            client.ask("LOGIN ann demo")
+            told += client.ask("CAPABILITY")[0].split()
+            told = {word.decode().partition("=")[0] for word in told} | {
+                word.decode() for word in told
+            }
+            self.assertEqual(set(transcript.shows) - told, set(), name)
 
 
 class SocketTests(TestCase):
@@ -34,17 +54,14 @@ class SocketTests(TestCase):
 
     async def played(self, name, implicit=None):
         transcript = read(name)
-        accounts = Accounts(Room().store)
-        accounts.plaintext_without_tls = not transcript.starts_tls
-        factory = IMAP4Factory(
-            reactor=reactor,
-            config=Imap4(),
-            hostname="mail.example.test",
-            authenticator=accounts,
+        room = scene(
+            self,
+            transcript,
+            clock=reactor,
             tls=self.tls if transcript.starts_tls else None,
         )
         try:
-            await play_on(factory, transcript, implicit)
+            await play_on(room.factory, transcript, implicit)
         except AssertionError as fault:
             raise AssertionError(f"{name}: {fault}") from fault
 

@@ -17,7 +17,7 @@ class ThunderbirdTests(DaemonTestCase):
         wire.send(b"0 STARTTLS\r\n")
         self.assertTrue(wire.line().startswith(b"0 OK "))
         wire.start_tls()
-        wire.rest = greeting + b"\r\n"
+        wire.lines.rest = greeting + b"\r\n"
         return wire
 
     def implicit(self):

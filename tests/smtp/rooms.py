@@ -208,9 +208,7 @@ class Client(MemoryWire):
 
     def said(self):
         """Everything said since the last look."""
-        said = self.transport.value()[self.read :]
-        self.read += len(said)
-        return said.decode()
+        return self.unread().decode()
 
     def ask(self, *lines):
         """Send the lines in one segment; what is said to them."""

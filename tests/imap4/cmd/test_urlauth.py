@@ -1,15 +1,13 @@
 """URLAUTH (RFC 4467): who may fetch what by a URL, and until when."""
 
-from attrs import define, evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.login import Login
 from mailtwist.auth.names import login_key
 from mailtwist.directory.model import Account
 from mailtwist.errors import AuthUnavailable
 from mailtwist.imap4.url_access import UrlAccess
 
-from ..room import ANN, HELLO, NOON, Accounts, Avatar, Room
+from ..room import ANN, HELLO, NOON, Logins, Room
 
 START = "imap://ann%40example.test@mail.example.test"
 PARTS = (
@@ -19,18 +17,6 @@ PARTS = (
     b"--b\r\nContent-Type: message/rfc822\r\n\r\n"
     b"Subject: in\r\nContent-Transfer-Encoding: x-odd\r\n\r\nsecond\r\n--b--\r\n"
 )
-
-
-@define
-class Logins(Accounts):
-    """Anybody may log in."""
-
-    mechanism: str = "PLAIN"
-
-    def _login(self, user, password, mechanism):
-        account = evolve(self.account, name=login_key(user, "example.test"))
-        avatar = Avatar(account, self.store.mailboxes(account))
-        return Login(avatar, account.name, self.mechanism, self._logout)
 
 
 class World:

@@ -1,0 +1,118 @@
+"""The servers of transcripts: what the line `with:` of a transcript asks for.
+
+Settings are the options of `Imap4` by name, and
+
+    anybody       every user may log in, and `anonymous` as by the mechanism ANONYMOUS
+    urls          URLs can be authorized
+    text_index    the store says that it has an index of texts
+    storage=N     the account may hold so many octets
+    messages=N    the account may hold so many messages
+    slow_copy     COPY takes longer than it takes to tell that it is worked on
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, fields_dict
+from twisted.internet.task import Clock, deferLater
+from zope.interface import alsoProvides
+
+from mailtwist.auth.names import login_key
+from mailtwist.config.model import Imap4
+from mailtwist.directory.model import Account
+from mailtwist.imap4 import server
+from mailtwist.imap4.url_access import UrlAccess
+from mailtwist.mailbox.interfaces import IIndexedMailboxes
+from mailtwist.store.memory_mailbox import MemoryMailbox
+from tests.transcript import MemoryTransport
+
+from .room import ANN, NOON, Client, Logins, Room
+
+OPTIONS = fields_dict(Imap4)
+BOOLEANS = {"yes": True, "no": False}
+
+
+class Patient(Client):
+    """A client that lets time pass while the server says nothing."""
+
+    def line(self):
+        for _ in range(60):
+            if (line := super().line()) is not None:
+                return line
+            self.room.clock.advance(1.0)
+        return None
+
+
+class Scene(Room):
+    """A Room whose clients are Patient where something takes long."""
+
+    patient = False
+
+    def connect(self):
+        return (Patient if self.patient else Client)(self, MemoryTransport())
+
+
+def scene(test, transcript, *, clock=None, tls=None):
+    """A Scene for the transcript; `test` patches what is to be slow."""
+    settings = dict(transcript.settings)
+    options = {
+        name: BOOLEANS[value] if value in BOOLEANS else int(value)
+        for name, value in settings.items()
+        if name in OPTIONS
+    }
+    for name in options:
+        del settings[name]
+    account = evolve(
+        ANN,
+        storage_limit_octets=_number(settings.pop("storage", None)),
+        message_limit=_number(settings.pop("messages", None)),
+    )
+    made = Scene(evolve(Imap4(), **options), account, tls, clock=clock or Clock())
+    for name in settings:
+        PREPARE[name](test, made)
+    made.accounts.plaintext_without_tls = not transcript.starts_tls
+    return made
+
+
+def _number(text):
+    return None if text is None else int(text)
+
+
+def _anybody(test, made):
+    made.factory.authenticator = made.accounts = Logins(made.store, made.account)
+
+
+def _urls(test, made):
+    def key(name):
+        return login_key(name, "example.test")
+
+    async def owner(name):
+        return made.store.mailboxes(Account(key(name), "/nowhere"))
+
+    made.factory.urls = UrlAccess(
+        owner, hosts=("mail.example.test",), key=key, now=lambda: NOON
+    )
+
+
+def _text_index(test, made):
+    alsoProvides(made.store.mailboxes(made.account), IIndexedMailboxes)
+
+
+def _slow_copy(test, made):
+    made.patient = isinstance(made.clock, Clock)
+    if not made.patient:
+        test.patch(server, "PROGRESS_S", 0.05)
+    copy, takes_s = MemoryMailbox.copy, server.PROGRESS_S * 2.5
+
+    async def slow(mailbox, uids, target):
+        await deferLater(made.clock, takes_s, lambda: None)
+        return await copy(mailbox, uids, target)
+
+    test.patch(MemoryMailbox, "copy", slow)
+
+
+PREPARE = {
+    "anybody": _anybody,
+    "urls": _urls,
+    "text_index": _text_index,
+    "slow_copy": _slow_copy,
+}
