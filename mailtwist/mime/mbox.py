@@ -12,9 +12,11 @@ Both directions take *pieces*: octets in order, cut anywhere.  What was encoded 
 to the same octets, whatever they are: lines are quoted as mboxrd does (one more ">"
 before each "From " that starts a line, behind any number of ">"), fields that mbox
 programs would take for their own get a prefix, and what LF line ends cannot tell is
-noted in a `Form`, the field X-Mbox-Form of the message.  A message without that field
-was written by another program and shows its ">From " as it stands: most programs quote
-as mboxo does, which nobody can undo; but if a line begins with ">>From ", it was mboxrd.
+noted in a `Form`, the field X-Mbox-Form of the message.
+
+A message without that field was written by another program and shows its ">From " as
+it stands: most programs quote as mboxo does, which nobody can undo.  But if a line
+begins with ">>From ", it was mboxrd.
 """
 
 from __future__ import annotations
@@ -31,20 +33,8 @@ MBOXRD, MBOXO = "mboxrd", "mboxo"
 QUOTINGS = (MBOXRD, MBOXO)
 
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-_MONTHS = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun"]
+_MONTHS += ["Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _ZONE = rb"(?:[ ]+(?:[A-Za-z]{1,5}|[+-]\d{4})){0,2}"
 _FROM_LINE = re.compile(
     rb"From (?:[^\r\n]*[ \t])?(?:%s)[ ]+(%s)[ ]+(\d{1,2})[ ]+"
@@ -56,8 +46,9 @@ _FROM_LINE = re.compile(
 _NOT_IN_SENDER = re.compile(rb"[\x00-\x20\x7f]+")
 
 # Fields that mbox programs write for themselves.
-_OWN = rb"(?:Status|X-Status|X-Keywords|X-UID|X-IMAP|X-IMAPbase|Content-Length|X-Mbox-Form)"
-_OWN_OR_LINES = _OWN[:-1] + rb"|Lines)"
+_NAMES = b"Status|X-Status|X-Keywords|X-UID|X-IMAP|X-IMAPbase|Content-Length"
+_NAMES += b"|X-Mbox-Form"
+_OWN, _OWN_OR_LINES = rb"(?:%s)" % _NAMES, rb"(?:%s|Lines)" % _NAMES
 _HIDDEN = re.compile(
     rb"^%s[ \t]*:[^\n]*\n(?:Lines[ \t]*:[^\n]*\n)?" % _OWN, re.I | re.M
 )
