@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+import smtplib
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.mail import PLAIN
 from tests.imap4.member import Member
-from tests.integration.daemon import DOMAIN, DaemonTestCase
+from tests.integration.daemon import DOMAIN, DaemonTestCase, free_port
+from tests.integration.postfix import Postfix
 from tests.integration.programs import message, run
 from tests.integration.screen import Terminal
 from tests.integration.test_many_sessions import Client
+from tests.integration.world import until
 
 SOON_S = 1.0
 MUTT = "set quit=yes\nset delete=yes\nset mark_old=no\nset sort=subject\n"
 
 
-class TouchedMaildirTests(DaemonTestCase):
+class TouchedMaildirTestCase(DaemonTestCase):
     extra = PLAIN
 
     def setUp(self) -> None:
@@ -26,21 +30,33 @@ class TouchedMaildirTests(DaemonTestCase):
         self.name = self.user()
         local_part = self.name.partition("@")[0]
         self.maildir = self.daemon.folder / f"data/mail/{DOMAIN}/{local_part}/Maildir"
-        self.member = Member(Client(self.daemon.port("imap"), self.name))
-        self.addCleanup(self.member.client.close)
-        self.member.ask("ENABLE CONDSTORE")
-        self.member.enter("INBOX", read_only=False)
-        self.member.ask("SELECT INBOX")
-        self.member.client.idle()
+        self.member = self.idling()
         self.home = Path(self.mktemp()).absolute()
         self.home.mkdir()
 
-    def told_soon(self, true: Callable[[], bool]) -> None:
+    def idling(self) -> Member:
+        """A client of the INBOX, in IDLE."""
+        member = Member(Client(self.daemon.port("imap"), self.name))
+        self.addCleanup(member.client.close)
+        member.ask("ENABLE CONDSTORE")
+        member.enter("INBOX", read_only=False)
+        member.ask("SELECT INBOX")
+        member.client.idle()
+        return member
+
+    def told_soon(self, true: Callable[[], bool], member: Member | None = None) -> None:
         """The member, which idles, hears within a second what makes this true."""
-        began = time.monotonic()
-        for line in self.member.client.heard(true):
-            self.member.hear(line)
+        began, member = time.monotonic(), member or self.member
+        for line in member.client.heard(true):
+            member.hear(line)
         self.assertLess(time.monotonic() - began, SOON_S)
+
+    def subjects(self, member: Member) -> dict[int, str]:
+        """{UID: subject} of all messages; the member idles no more."""
+        for line in member.client.done():
+            member.hear(line)
+        member.ask("FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        return {told.uid: told.subject for told in member.fetched}
 
     def files(self) -> dict[str, Path]:
         """{subject: path}"""
@@ -54,6 +70,8 @@ class TouchedMaildirTests(DaemonTestCase):
             found[subject[1].decode()] = path
         return found
 
+
+class TouchedMaildirTests(TouchedMaildirTestCase):
     def procmail(self, subject: str) -> None:
         rc = self.home / "procmailrc"
         rc.write_text(f"MAILDIR={self.home}\nDEFAULT={self.maildir}/\nLOGFILE=log\n")
@@ -77,11 +95,7 @@ class TouchedMaildirTests(DaemonTestCase):
         self.assertGreater(self.member.modseqs[2], before)
         self.files()["m1"].unlink()
         self.told_soon(lambda: len(self.member.uids) == 2)
-        for line in self.member.client.done():
-            self.member.hear(line)
-        self.member.ask("FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-        told = {told.uid: told.subject for told in self.member.fetched}
-        self.assertEqual(told, {2: "m2", 3: "m3"})
+        self.assertEqual(self.subjects(self.member), {2: "m2", 3: "m3"})
         answer = self.member.ask(f"UID STORE 2 (UNCHANGEDSINCE {before}) FLAGS ()")
         self.assertIn(b"[MODIFIED 2]", answer)
 
@@ -115,3 +129,82 @@ class TouchedMaildirTests(DaemonTestCase):
         )
         self.assertIn("\\Flagged", told["m1"][1])
         self.assertIn("\\Answered", told["m3"][1])
+
+
+class PostfixTests(TouchedMaildirTestCase):
+    """Postfix delivers into the same Maildir, as a user of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        local_part = self.name.partition("@")[0]
+        main = f"""
+virtual_mailbox_domains = {DOMAIN}
+virtual_mailbox_base = {self.maildir.parent}
+virtual_mailbox_maps = inline:{{ {{{self.name}=Maildir/}} }}
+mydestination = local.test
+alias_maps = inline:{{ {{{local_part}={self.maildir}/}} }}
+"""
+        self.postfix = Postfix("mx.p.test", "127.0.0.1", free_port(), main=main)
+        self.addCleanup(self.postfix.stop)
+        for folder in (self.maildir, *self.maildir.parents):
+            if self.daemon.folder in (folder, *folder.parents):
+                folder.chmod(0o755)
+        run("chown", "-R", "nobody", self.maildir)
+        self.postfix.start()
+        self.recipients = (self.name, f"{local_part}@local.test")
+
+    def send(self, *subjects: str) -> None:
+        """In turns to Postfix's virtual and local."""
+        with smtplib.SMTP("127.0.0.1", self.postfix.port, timeout=30) as client:
+            for number, subject in enumerate(subjects):
+                recipient = self.recipients[number % 2]
+                client.sendmail("", recipient, message(subject, to=recipient))
+
+    def delivered(self, messages: int) -> None:
+        """Wait for Postfix."""
+
+        def here() -> int:
+            # A file that moves meanwhile is missed, and not counted twice.
+            cur = len(list((self.maildir / "cur").iterdir()))
+            return cur + len(list((self.maildir / "new").iterdir()))
+
+        until(lambda: here() >= messages, lambda: f"{here()} of {messages}")
+
+    def test_postfix_delivers_while_sessions_idle(self) -> None:
+        other = self.idling()
+        for number in range(1, 11):
+            self.recipients = self.recipients[::-1]
+            self.send(f"m{number}")
+            self.delivered(number)
+            for member in (self.member, other):
+                self.told_soon(lambda n=number, m=member: len(m.uids) == n, member)
+        expected = {number: f"m{number}" for number in range(1, 11)}
+        for member in (self.member, other):
+            self.assertEqual(self.subjects(member), expected)
+        self.assertEqual(len(self.files()), 10)
+
+    def test_what_postfix_delivers_around_a_crash_is_shown_once(self) -> None:
+        told: dict[int, str] = {}
+        sent: list[str] = []
+        for life in range(4):
+            subjects = [f"m{life}-{number}" for number in range(30)]
+            sending = threading.Thread(target=self.send, args=subjects)
+            sending.start()
+            some, everything = len(sent) + 3 + 5 * life, len(sent) + len(subjects)
+            for line in self.member.client.heard(
+                lambda n=some: len(self.member.uids) >= n
+            ):
+                self.member.hear(line)
+            told_before = self.subjects(self.member)
+            self.daemon.kill()
+            sending.join()
+            sent += subjects
+            self.daemon.start()
+            self.assertEqual(told_before, {**told_before, **told})
+            self.member = self.idling()
+            self.delivered(everything)
+            self.told_soon(lambda n=everything: len(self.member.uids) >= n)
+            told = self.subjects(self.member)
+            self.assertEqual(told, {**told, **told_before})
+            self.assertEqual(sorted(told.values()), sorted(sent))
+            self.member = self.idling()
