@@ -6,7 +6,7 @@ TRIAL := PYTHONPATH=. $(PY) -m twisted.trial
 help: ; @sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 .venv/made: setup.cfg tools/setup-venv ; tools/setup-venv
 run: .venv/made ; @$(PY) tools/demo.py ## start the whole server on loopback ports, with a demo domain
-unit: .venv/made ; $(TRIAL) $$(tools/unit-tests) ## the fast tests, no network
+unit: .venv/made ; $(TRIAL) -j2 $$(tools/unit-tests) ## the fast tests, no network
 check: .venv/made ; PATH=.venv/bin:$$PATH tools/check ## style, types, floors, generated docs up to date
 itest: .venv/made ; tools/setup-tests && PYTHONPATH=. $(PY) tools/integration_tests.py ## real clients and peers against the running daemon
 test: check unit itest ## everything
