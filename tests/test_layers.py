@@ -79,6 +79,7 @@ FLOORS = {
     "imap4.cmd": 3,
     "imap4.server": 4,
     "sasl": 2,
+    "sieve": 1,
     "interfaces": 3,
     "mailbox.interfaces": 3,
     "mailbox.held_rights": 3,
