@@ -128,6 +128,10 @@ class ForeignMailbox:
         found = await asked(self._box.fetch, MessageSet(1, count), False)
         return [message for _, message in found]
 
+    async def where(self) -> Path:
+        """Nobody tells of renames."""
+        return self.path
+
     async def status(self) -> MailboxStatus:
         await self._look()
         rows = self._rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import MailboxNotSelectable, NoSuchMailbox, NotPermitted
+from ..errors import NoSuchMailbox, NotPermitted
 from .interfaces import IMailboxes, IRights
 from .model import Path
 from .rights import ALL, Rights
@@ -20,12 +20,7 @@ async def rights(mailboxes: IMailboxes, path: Path) -> Rights:
     """All where the store keeps none, or knows no such mailbox and so says itself what
     is wrong."""
     kept = keeper(mailboxes)
-    if kept is None:
-        return ALL
-    try:
-        return (await kept.my_rights(path))[path]
-    except (NoSuchMailbox, MailboxNotSelectable):
-        return ALL
+    return ALL if kept is None else await kept.may(path)
 
 
 async def need(mailboxes: IMailboxes, path: Path, wanted: str) -> None:

@@ -32,7 +32,7 @@ from .model import (
     TextPlace,
     Usage,
 )
-from .rights import Rights, RightsChange
+from .rights import Entries, Rights, RightsChange
 
 
 class IStore(Interface):
@@ -168,6 +168,9 @@ class IMailbox(Interface):
     uid_validity: int = Attribute("RFC 3501 §2.3.1.1.")
     read_only: bool = Attribute("True if opened by EXAMINE.")
 
+    async def where() -> Path:
+        """Where it is now, as it may have been renamed; no look at the folder."""
+
     async def status() -> MailboxStatus:
         """Figures after a look at the folder."""
 
@@ -243,7 +246,7 @@ class IRights(IMailboxes):
     """Mailboxes that others may use too, each with a list of who may what (RFC 4314).
 
     A mailbox takes the list of its parent when it is made, keeps it over RENAME and
-    loses it with DELETE.
+    loses it with DELETE.  One that was given none has `mailbox.rights.default_list`.
     """
 
     owner: str = Attribute("The account that keeps `mailbox.rights.OWNERS`.")
@@ -253,14 +256,30 @@ class IRights(IMailboxes):
 
         Raises NoSuchMailbox, MailboxNotSelectable."""
 
-    async def set_rights(path: Path, identifier: str, wanted: RightsChange) -> None:
+    async def lists() -> dict[Path, dict[str, Rights]]:
+        """The lists of all mailboxes that were given one."""
+
+    async def set_rights(
+        path: Path,
+        identifier: str,
+        wanted: RightsChange,
+        default: Entries | None = None,
+    ) -> None:
         """Change the rights of one identifier, as `mailbox.rights.change`.
 
-        Raises NotPermitted, NoSuchMailbox, MailboxNotSelectable."""
+        `default`: the list that mailboxes have which nobody owns.  Raises NotPermitted,
+        NoSuchMailbox, MailboxNotSelectable."""
 
-    async def my_rights(path: Path | None = None) -> dict[Path, Rights]:
-        """What the account that holds these mailboxes may do with one of them, or with
-        each.  Raises NoSuchMailbox, MailboxNotSelectable."""
+    async def my_rights(path: Path) -> Rights:
+        """What the account that holds these mailboxes may do with one of them.
+
+        Raises NoSuchMailbox, MailboxNotSelectable."""
+
+    async def may(path: Path) -> Rights:
+        """As `my_rights`, but quick: all rights also where there is no mailbox."""
+
+    async def limited() -> dict[Path, Rights]:
+        """`my_rights` of every mailbox that has a list: all there are of others."""
 
 
 class IIndexedMailboxes(IMailboxes):

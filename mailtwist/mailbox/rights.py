@@ -15,6 +15,7 @@ from ..errors import BadParameter, NotPermitted
 from ..flags import DELETED, SEEN, Flags
 
 Rights = frozenset[str]
+Entries = Mapping[str, Rights]  # the list of a mailbox: rights by identifier
 
 ORDER = "lrswipkxtea"
 ALL: Rights = frozenset(ORDER)
@@ -75,9 +76,12 @@ def changeable(flags: Flags, held: Rights) -> Flags:
     return frozenset(flag for flag in flags if _FLAGS.get(flag, _OTHER_FLAGS) in held)
 
 
-def granted(
-    entries: Mapping[str, Rights], names: Collection[str], *, owner: bool = False
-) -> Rights:
+def default_list(owner: str) -> dict[str, Rights]:
+    """Of a mailbox that was given none."""
+    return {owner: ALL}
+
+
+def granted(entries: Entries, names: Collection[str], *, owner: bool = False) -> Rights:
     """What somebody may who is meant by `names` (account and groups) and by `anyone`:
     negative rights win, but not over an owner's last ones."""
     meant = {*names, ANYONE}

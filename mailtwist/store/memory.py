@@ -27,6 +27,7 @@ from ..errors import (
 from ..flags import Flags
 from ..mailbox import metadata
 from ..mailbox.interfaces import IRights, IStore, IUpload
+from ..mailbox.kept_rights import KeptRights
 from ..mailbox.model import (
     INBOX,
     Annotation,
@@ -36,7 +37,7 @@ from ..mailbox.model import (
     Path,
     Usage,
 )
-from ..mailbox.rights import ALL, Rights, RightsChange, change, granted
+from ..mailbox.rights import Entries, Rights, RightsChange, change, default_list
 from ..mailbox.watchers import Watchers
 from .memory_delivery import MemoryDelivery, MemoryUpload
 from .memory_folder import Folder, NewMessage
@@ -69,12 +70,11 @@ class MemoryStore:
 
 
 @implementer(IRights)
-class MemoryMailboxes:
+class MemoryMailboxes(KeptRights):
     """See IRights."""
 
     def __init__(self, store: MemoryStore, account: Account) -> None:
         self.account = account
-        self.owner = account.name
         self._store = store
         self._folders: dict[Path, Folder] = {}
         self._subscribed: set[Path] = set()
@@ -86,6 +86,10 @@ class MemoryMailboxes:
         self.threads: dict[int, int] = {}  # by keys of messages
         self.now = store.now
         self._make(INBOX, frozenset())
+
+    @property
+    def owner(self) -> str:
+        return self.account.name
 
     # -- the tree ---------------------------------------------------------------
 
@@ -134,7 +138,7 @@ class MemoryMailboxes:
         folder.remove(list(folder.messages))
         folder.deleted = True
         folder.publish()
-        self._watchers.tell(None)
+        self._renamed()
 
     async def rename(self, old: Path, new: Path) -> None:
         children = self._children(old)
@@ -148,6 +152,7 @@ class MemoryMailboxes:
             self._make(new, frozenset())
             self._folders[new].metadata.update(self._folders[INBOX].metadata)
             self._folders[new].rights = dict(self._folders[INBOX].rights)
+            self.forget_lists()
             inbox = await self.open(INBOX)
             await inbox.move(list(self._folders[INBOX].messages), new)
             return
@@ -160,8 +165,10 @@ class MemoryMailboxes:
             check_path(path)
         self._make_parents(new)
         folders = {renamed[path]: self._folders.pop(path) for path in renamed}
+        for path, folder in folders.items():
+            folder.path = path
         self._folders.update(folders)
-        self._watchers.tell(None)
+        self._renamed()
 
     async def subscribe(self, path: Path) -> None:
         check_path(path)
@@ -188,12 +195,12 @@ class MemoryMailboxes:
         """A new mailbox; no two of an account ever have the same UIDVALIDITY."""
         self._last_uid_validity = max(self._last_uid_validity + 1, self._store.now())
         self._made += 1
-        folder = Folder(f"m{self._made}", self._last_uid_validity, special_uses)
+        folder = Folder(f"m{self._made}", self._last_uid_validity, path, special_uses)
         self._folders[path] = folder
         above = self._folders.get(path[:-1])
-        folder.rights = dict(above.rights) if above else {self.owner: ALL}
+        folder.rights = dict(above.rights) if above else {}
         folder.changed = lambda: self._told(folder)
-        self._watchers.tell(None)
+        self._renamed()
         return folder
 
     # -- what is in it ----------------------------------------------------------
@@ -255,10 +262,8 @@ class MemoryMailboxes:
 
     def _told(self, folder: Folder) -> None:
         """Something happened in a folder, wherever it is now."""
-        for path, other in self._folders.items():
-            if other is folder:
-                self._watchers.tell(path)
-                return
+        if self._folders.get(folder.path) is folder:
+            self._watchers.tell(folder.path)
 
     # -- annotations ------------------------------------------------------------
 
@@ -295,20 +300,34 @@ class MemoryMailboxes:
     # -- rights -----------------------------------------------------------------
 
     async def rights(self, path: Path) -> dict[str, Rights]:
-        held = self.folder(path).rights
+        held = self.folder(path).rights or default_list(self.owner)
         own = {self.owner: held[self.owner]} if self.owner in held else {}
         return own | held
 
-    async def set_rights(
-        self, path: Path, identifier: str, wanted: RightsChange
-    ) -> None:
-        change(self.folder(path).rights, identifier, wanted, self.owner)
-
-    async def my_rights(self, path: Path | None = None) -> dict[Path, Rights]:
+    async def lists(self) -> dict[Path, dict[str, Rights]]:
         return {
-            one: granted(self.folder(one).rights, {self.owner}, owner=True)
-            for one in (self._folders if path is None else [path])
+            path: dict(folder.rights)
+            for path, folder in self._folders.items()
+            if folder.rights
         }
+
+    async def set_rights(
+        self,
+        path: Path,
+        identifier: str,
+        wanted: RightsChange,
+        default: Entries | None = None,
+    ) -> None:
+        folder = self.folder(path)
+        entries = folder.rights or dict(default or default_list(self.owner))
+        change(entries, identifier, wanted, self.owner if default is None else "")
+        folder.rights = entries
+        self._renamed()
+
+    def _renamed(self) -> None:
+        """Names changed, or what may be done with them."""
+        self.forget_lists()
+        self._watchers.tell(None)
 
     async def usage(self) -> Usage:
         return self._usage()

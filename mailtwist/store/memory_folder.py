@@ -19,6 +19,7 @@ from ..mailbox.model import (
     FlagChange,
     MailboxStatus,
     MessageRows,
+    Path,
     Stored,
 )
 from ..mailbox.rights import Rights
@@ -69,6 +70,7 @@ class Folder:
 
     object_id: str
     uid_validity: int
+    path: Path = ()  # where it is now
     special_uses: frozenset[str] = frozenset()
     messages: dict[int, StoredMessage] = field(factory=dict, repr=False)
     uid_next: int = 1
@@ -77,7 +79,7 @@ class Folder:
     octets: int = 0
     deleted: bool = False
     metadata: dict[str, bytes] = field(factory=dict, repr=False)
-    rights: dict[str, Rights] = field(factory=dict, repr=False)
+    rights: dict[str, Rights] = field(factory=dict, repr=False)  # none: the default
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
     _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)

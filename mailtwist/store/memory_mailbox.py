@@ -44,6 +44,9 @@ class MemoryMailbox:
         self._tree, self._folder = tree, folder
         self._ends: list[Callable[[], None]] = []
 
+    async def where(self) -> Path:
+        return self._readable().path
+
     async def status(self) -> MailboxStatus:
         return self._readable().status()
 

@@ -23,6 +23,7 @@ from .contract_messages import MessageContract
 from .contract_metadata import MetadataContract
 from .contract_previews import PreviewContract
 from .contract_replace import ReplaceContract
+from .contract_rights import RightsContract
 from .contract_tree import TreeContract
 from .contract_watch import WatchContract
 
@@ -145,6 +146,7 @@ class StoreContract(
     PreviewContract,
     WatchContract,
     MetadataContract,
+    RightsContract,
 ):
     """The suite; its tests are in the parts."""
 

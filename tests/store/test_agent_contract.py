@@ -26,6 +26,7 @@ from mailtwist.mailbox.model import (
     MessageRows,
     Range,
 )
+from mailtwist.mailbox.rights import Action, RightsChange
 from mailtwist.store.agent.agents import Agents
 from mailtwist.store.agent.codec import NotOurs, packed, unpacked
 from mailtwist.store.agent.served import StoreServer
@@ -196,6 +197,10 @@ VALUES = st.one_of(
         ),
         st.lists(INTEGERS, max_size=40),
     ),
+    st.dictionaries(
+        st.lists(st.text()).map(tuple), st.dictionaries(st.text(), FLAGS), max_size=3
+    ),
+    st.builds(RightsChange, st.sampled_from(Action), FLAGS),
 )
 
 

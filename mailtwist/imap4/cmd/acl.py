@@ -61,7 +61,7 @@ async def list_rights(session: Session, command: ListRights) -> Answer:
 
 
 async def my_rights(session: Session, command: MyRights) -> Answer:
-    found = (await _kept(session).my_rights(command.path))[command.path]
+    found = await _kept(session).my_rights(command.path)
     if not found & _ANY:
         raise NotPermitted()
     session.put(line(session, command.path, found))

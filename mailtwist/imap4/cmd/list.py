@@ -57,7 +57,7 @@ async def list_(session: Session, command: List) -> Answer:
         )
         here = info.selectable and info.exists
         mine = held.get(info.path, ALL)
-        if ListReturn.MYRIGHTS in command.returns and here and info.path in held:
+        if ListReturn.MYRIGHTS in command.returns and here:
             session.put(acl.line(session, info.path, mine))
         if ListReturn.STATUS in command.returns and here and "r" in mine:
             await _list_status(session, command, info.path)

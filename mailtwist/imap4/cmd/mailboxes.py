@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import NotPermitted
+from ...errors import NoSuchMailbox, NotPermitted
 from ...mailbox.identifiers import mailbox_id
 from ...mailbox.metadata import annotation_of_uses
 from ...mailbox.model import INBOX, MailboxStatus, Path
@@ -57,12 +57,10 @@ async def delete(session: Session, command: Delete) -> Answer:
 async def _is_selected(session: Session, path: Path) -> bool:
     """True if the selected mailbox has this name now; it may have been renamed."""
     mailbox = session.mailbox
-    if mailbox is None:
+    try:
+        return mailbox is not None and bool(await mailbox.where() == path)
+    except NoSuchMailbox:  # another one has the name now, or none
         return False
-    for info in await session.mailboxes.listed():
-        if info.path == path and info.object_id:
-            return bool(info.object_id == mailbox.object_id)
-    return bool(mailbox.path == path)
 
 
 async def rename(session: Session, command: Rename) -> Answer:

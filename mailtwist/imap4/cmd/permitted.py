@@ -23,9 +23,9 @@ _CHANGING = frozenset("swtie")  # without any of them SELECT is EXAMINE (RFC 431
 
 
 async def rights_of_all(session: Session) -> dict[Path, Rights]:
-    """By mailbox; nothing where the store keeps none."""
+    """By mailbox, of those that have not all to be had."""
     kept = keeper(session.mailboxes)
-    return {} if kept is None else await kept.my_rights()
+    return {} if kept is None else await kept.limited()
 
 
 async def permit(session: Session, command: Any) -> Any:
@@ -72,10 +72,7 @@ async def permit(session: Session, command: Any) -> Any:
 async def _selected(session: Session) -> Path:
     """Where the selected mailbox is now, as it may have been renamed."""
     mailbox, _ = session.open
-    for info in await session.mailboxes.listed():
-        if info.object_id and info.object_id == mailbox.object_id:
-            return info.path
-    path: Path = mailbox.path
+    path: Path = await mailbox.where()
     return path
 
 

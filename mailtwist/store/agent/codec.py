@@ -22,6 +22,7 @@ from ...delivery import model as delivery_model
 from ...directory.model import Account
 from ...errors import MailError
 from ...mailbox import model as mailbox_model
+from ...mailbox import rights
 from ...mailbox.model import MessageRows
 
 HEAD = struct.Struct(">II")
@@ -30,7 +31,7 @@ _FEW = 16  # numbers that are sent as text
 
 _VALUES = {
     value.__name__: value
-    for module in (mailbox_model, delivery_model)
+    for module in (mailbox_model, delivery_model, rights)
     for value in vars(module).values()
     if isinstance(value, type) and (attrs.has(value) or issubclass(value, Enum))
 } | {"Account": Account, "Address": Address}
@@ -123,6 +124,11 @@ def _tuple(value: tuple[Any, ...], octets: list[bytes]) -> Any:
     return {"tuple": [_plain(item, octets) for item in value]}
 
 
+def _dict(value: dict[Any, Any], octets: list[bytes]) -> Any:
+    """Keys may be anything that can be sent and has a hash."""
+    return {"dict": [_list([key, item], octets) for key, item in value.items()]}
+
+
 def _set(value: frozenset[Any], octets: list[bytes]) -> Any:
     return {"set": [_plain(item, octets) for item in sorted(value)]}
 
@@ -155,7 +161,14 @@ def _fields(value: Any, octets: list[bytes]) -> Any:
 
 _WRITERS: dict[type, Callable[[Any, list[bytes]], Any]] = dict.fromkeys(
     _FIELDS, _fields
-) | {bytes: _raw, list: _list, tuple: _tuple, frozenset: _set, MessageRows: _rows}
+) | {
+    bytes: _raw,
+    list: _list,
+    tuple: _tuple,
+    frozenset: _set,
+    dict: _dict,
+    MessageRows: _rows,
+}
 
 
 # -- reading ----------------------------------------------------------------------
@@ -194,6 +207,8 @@ class _Reader:
                 return tuple([self.value(item) for item in content])
             case "set":
                 return frozenset([self.value(item) for item in content])
+            case "dict":
+                return {self.value(key): self.value(item) for key, item in content}
             case "rows":
                 return self._rows(*content)
             case "enum":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,8 +14,15 @@ from zope.interface import implementer
 from ...directory.model import Account
 from ...errors import MailboxUnreachable, MailError, NoSuchMailbox
 from ...flags import Flags
-from ...mailbox.interfaces import IIndexedMailbox, IIndexedMailboxes, IUpload
+from ...mailbox.interfaces import (
+    IIndexedMailbox,
+    IIndexedMailboxes,
+    IRights,
+    IUpload,
+)
+from ...mailbox.kept_rights import KeptRights
 from ...mailbox.model import (
+    INBOX,
     Annotation,
     Appended,
     Changes,
@@ -33,6 +41,7 @@ from ...mailbox.model import (
     TextPlace,
     Usage,
 )
+from ...mailbox.rights import Entries, Rights, RightsChange
 from .connection import Connection
 from .remote_writer import RemoteUpload
 
@@ -49,13 +58,14 @@ class Reaches(Protocol):
         too many, MailboxUnreachable."""
 
 
-@implementer(IIndexedMailboxes)
-class RemoteMailboxes:
+@implementer(IIndexedMailboxes, IRights)
+class RemoteMailboxes(KeptRights):
     """See IMailboxes.  Nothing at the other end belongs to it: an agent that was
     started anew is as good as the one before."""
 
     def __init__(self, agents: Reaches, account: Account) -> None:
         self._agents, self.account = agents, account
+        self._open: WeakSet[RemoteMailbox] = WeakSet()
 
     def reach(self) -> Connection:
         return self._agents.connection(self.account)
@@ -65,6 +75,13 @@ class RemoteMailboxes:
             "tree", self.account, method, *arguments, **named
         )
 
+    async def _change(self, method: str, *arguments: Any) -> Any:
+        """What lists of rights depend on: nobody knows when it was done if it fails."""
+        try:
+            return await self._ask(method, *arguments)
+        finally:
+            self.forget_lists()
+
     async def listed(self) -> list[MailboxInfo]:
         listed: list[MailboxInfo] = await self._ask("listed")
         return listed
@@ -72,14 +89,18 @@ class RemoteMailboxes:
     async def create(
         self, path: Path, special_uses: frozenset[str] = frozenset()
     ) -> str:
-        object_id: str = await self._ask("create", path, special_uses)
+        object_id: str = await self._change("create", path, special_uses)
         return object_id
 
     async def delete(self, path: Path) -> None:
-        await self._ask("delete", path)
+        await self._change("delete", path)
 
     async def rename(self, old: Path, new: Path) -> None:
-        await self._ask("rename", old, new)
+        await self._change("rename", old, new)
+        if old == INBOX:
+            return  # it stays
+        for mailbox in self._open:
+            mailbox.renamed(old, new)
 
     async def subscribe(self, path: Path) -> None:
         await self._ask("subscribe", path)
@@ -102,6 +123,28 @@ class RemoteMailboxes:
     ) -> None:
         await self._ask("set_metadata", path, list(values), most)
 
+    @property
+    def owner(self) -> str:
+        return self.account.name
+
+    async def lists(self) -> dict[Path, dict[str, Rights]]:
+        found: dict[Path, dict[str, Rights]] = await self._ask("lists")
+        return found
+
+    async def rights(self, path: Path) -> dict[str, Rights]:
+        found: dict[str, Rights] = await self._ask("rights", path)
+        return found
+
+    async def set_rights(
+        self,
+        path: Path,
+        identifier: str,
+        wanted: RightsChange,
+        default: Entries | None = None,
+    ) -> None:
+        given = None if default is None else dict(default)
+        await self._change("set_rights", path, identifier, wanted, given)
+
     async def usage(self) -> Usage:
         usage: Usage = await self._ask("usage")
         return usage
@@ -121,6 +164,7 @@ class RemoteMailboxes:
 
     async def open(self, path: Path, *, read_only: bool = False) -> RemoteMailbox:
         mailbox = RemoteMailbox(self, path, read_only)
+        self._open.add(mailbox)
         await mailbox.opened()
         return mailbox
 
@@ -181,7 +225,8 @@ class RemoteMailbox:
     UIDs and MODSEQs are durable, so nobody but those who waited notices."""
 
     def __init__(self, tree: RemoteMailboxes, path: Path, read_only: bool) -> None:
-        self.path, self.read_only = path, read_only
+        self.path = self._where = path
+        self.read_only = read_only
         self.object_id, self.uid_validity = "", 0
         self._tree, self._number = tree, 0
         self._connection: Connection | None = None
@@ -216,9 +261,9 @@ class RemoteMailbox:
         connection.held += 1
         try:
             told = await connection.call(
-                "open", self._tree.account, number, self.path, self.read_only
+                "open", self._tree.account, number, self._where, self.read_only
             )
-            path, object_id, uid_validity, read_only = told
+            _, object_id, uid_validity, read_only = told
             if self.object_id and (object_id, uid_validity) != (
                 self.object_id,
                 self.uid_validity,
@@ -228,7 +273,7 @@ class RemoteMailbox:
         except BaseException:
             connection.held -= 1
             raise
-        self.path, self.read_only = path, read_only
+        self.read_only = read_only
         self.object_id, self.uid_validity = object_id, uid_validity
         self._connection, self._number = connection, number
         connection.when_lost.append(self._lost)
@@ -259,6 +304,15 @@ class RemoteMailbox:
         return await connection.call(
             "mailbox", self._number, method, *arguments, **named
         )
+
+    def renamed(self, old: Path, new: Path) -> None:
+        """A name of the account is another now."""
+        depth = len(old)
+        if self._where[:depth] == old:
+            self._where = new + self._where[depth:]
+
+    async def where(self) -> Path:
+        return self._where
 
     # -- reading --------------------------------------------------------------
 

@@ -31,7 +31,7 @@ log = Logger("mailtwist")
 TREE = frozenset(
     ("listed", "create", "delete", "rename", "subscribe", "unsubscribe", "status")
     + ("usage", "access_key", "reset_access_keys", "index_text")
-    + ("metadata", "set_metadata")
+    + ("metadata", "set_metadata", "rights", "lists", "set_rights")
 )
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")

@@ -305,9 +305,7 @@ class AccountFiles:
         """In a thread: the mailbox as the state has it, not compared with disk."""
         folder = self.folder_of(path)
         with self.transaction():
-            row = self.state.mailbox(path)
-            if row is None:
-                row = self.adopt(path, folder)
+            row = self.state.mailbox(path) or self.adopt(path, folder)
             letters = self.state.keywords(row.id)
             rows = self.state.messages(row.id)
             removed = self.state.removed(row.id)
@@ -339,6 +337,12 @@ class AccountFiles:
         if any(other[: len(path)] == path for other in known):
             raise MailboxNotSelectable()
         raise NoSuchMailbox()
+
+    def row_of(self, path: Path) -> MailboxRow:
+        """In a thread, in a transaction: of an existing mailbox."""
+        folder = self.folder_of(path)
+        row = self.state.mailbox(path)
+        return self.adopt(path, folder) if row is None else row
 
     def adopt(self, path: Path, folder: str) -> MailboxRow:
         """A row for a folder that has none: new, another program's, or its state was

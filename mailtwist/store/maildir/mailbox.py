@@ -88,6 +88,9 @@ class MaildirMailbox:
 
     # -- reading --------------------------------------------------------------
 
+    async def where(self) -> Path:
+        return self.readable().path
+
     async def status(self) -> MailboxStatus:
         return (await self._look()).status()
 

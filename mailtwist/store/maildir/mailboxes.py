@@ -16,7 +16,8 @@ from zope.interface import implementer
 
 from ...errors import MailError, NotPermitted, OverQuota
 from ...flags import Flags
-from ...mailbox.interfaces import IIndexedMailboxes, IUpload
+from ...mailbox.interfaces import IIndexedMailboxes, IRights, IUpload
+from ...mailbox.kept_rights import KeptRights
 from ...mailbox.metadata import ACCOUNT
 from ...mailbox.model import (
     INBOX,
@@ -28,7 +29,8 @@ from ...mailbox.model import (
     TextFigures,
     Usage,
 )
-from . import durable, folders, metadata, transfer, tree, usage
+from ...mailbox.rights import Entries, Rights, RightsChange
+from . import durable, folders, metadata, rights, transfer, tree, usage
 from .account import AccountFiles, shielded
 from .content import Places, with_crlf
 from .indexing import Indexer
@@ -63,8 +65,8 @@ class MaildirUpload:
         self.spool.abort()
 
 
-@implementer(IIndexedMailboxes)
-class MaildirMailboxes:
+@implementer(IIndexedMailboxes, IRights)
+class MaildirMailboxes(KeptRights):
     """See IMailboxes."""
 
     def __init__(
@@ -91,7 +93,7 @@ class MaildirMailboxes:
         self, path: Path, special_uses: frozenset[str] = frozenset()
     ) -> str:
         object_id: str = await self._in_thread(tree.create, path, special_uses)
-        self.files.changes.tell(None)
+        self._renamed()
         return object_id
 
     async def delete(self, path: Path) -> None:
@@ -109,7 +111,7 @@ class MaildirMailboxes:
             return gone
 
         gone = await files.turn(delete)
-        files.changes.tell(None)
+        self._renamed()
         await self.defer(shutil.rmtree, gone, True)
 
     async def rename(self, old: Path, new: Path) -> None:
@@ -129,12 +131,19 @@ class MaildirMailboxes:
                     files.live[target] = live
 
         await files.turn(rename)
-        files.changes.tell(None)
+        self._renamed()
+
+    def _renamed(self) -> None:
+        """Names changed, or what may be done with them."""
+        self.forget_lists()
+        self.files.changes.tell(None)
 
     async def _rename_inbox(self, new: Path) -> None:
         """RFC 3501 §6.3.5: the messages move, INBOX stays, and so do its children."""
         await self.create(new)
         await self._in_thread(metadata.copied, INBOX, new)  # RFC 5464 §4.1
+        await self._in_thread(rights.copied, INBOX, new)
+        self.forget_lists()
         inbox = await self.open(INBOX)
         try:
             await inbox.move((await inbox.rows()).uids, new)
@@ -275,6 +284,32 @@ class MaildirMailboxes:
     ) -> None:
         await self._in_thread(metadata.change, path, values, most)
         self.files.changes.tell(ACCOUNT)
+
+    # -- rights ---------------------------------------------------------------
+
+    @property
+    def owner(self) -> str:
+        return self.files.account.name
+
+    async def lists(self) -> dict[Path, dict[str, Rights]]:
+        found: dict[Path, dict[str, Rights]] = await self._in_thread(rights.all_lists)
+        return found
+
+    async def rights(self, path: Path) -> dict[str, Rights]:
+        found: dict[str, Rights] = await self._in_thread(rights.list_of, path)
+        return found
+
+    async def set_rights(
+        self,
+        path: Path,
+        identifier: str,
+        wanted: RightsChange,
+        default: Entries | None = None,
+    ) -> None:
+        try:
+            await self._in_thread(rights.change_list, path, identifier, wanted, default)
+        finally:
+            self._renamed()
 
     # -- how much -------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ...mailbox import metadata
 from ...mailbox.model import INBOX, Annotation, Path
 from .. import state_metadata
-from ..state import MailboxRow
 from . import folders
 from .account import AccountFiles
 
@@ -22,7 +21,7 @@ def listed(
         if path == metadata.ACCOUNT:
             found = state_metadata.of_account(state)
         else:
-            rows = state.mailboxes().values() if path is None else [_row(files, path)]
+            rows = state.mailboxes().values() if path is None else [files.row_of(path)]
             found = state_metadata.of_mailboxes(state, rows)
     return metadata.chosen(found, names)
 
@@ -40,7 +39,7 @@ def change(
         if path == metadata.ACCOUNT:
             row, held, uses = None, state_metadata.of_account(state), None
         else:
-            row = _row(files, path)
+            row = files.row_of(path)
             held = state_metadata.of_mailboxes(state, [row])
             uses = metadata.uses_in(wanted)
         names = [one.name for one in held if one.name != metadata.SPECIAL_USE]
@@ -53,14 +52,8 @@ def copied(files: AccountFiles, source: Path, target: Path) -> None:
     """What a mailbox has, but its special uses, for another too."""
     state = files.state
     with files.transaction():
-        held = state_metadata.of_mailboxes(state, [_row(files, source)])
+        held = state_metadata.of_mailboxes(state, [files.row_of(source)])
         values = {
             one.name: one.value for one in held if one.name != metadata.SPECIAL_USE
         }
-        state_metadata.change(state, _row(files, target), values, [])
-
-
-def _row(files: AccountFiles, path: Path) -> MailboxRow:
-    folder = files.folder_of(path)
-    row = files.state.mailbox(path)
-    return files.adopt(path, folder) if row is None else row
+        state_metadata.change(state, files.row_of(target), values, [])

@@ -15,6 +15,7 @@ from ...errors import (
     NoSuchMailbox,
 )
 from ...mailbox.model import INBOX, MailboxInfo, Path
+from .. import state_rights
 from . import durable, folders
 from .account import AccountFiles
 
@@ -79,6 +80,9 @@ def _make(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str:
         if old is not None:
             state.remove_mailbox(old.id)
         row = state.add_mailbox(path, special_uses)
+        above = state.mailbox(path[:-1])
+        if above is not None:
+            state_rights.inherit(state, row.id, above.id)
     folders.make(files.maildir, path)
     return row.object_id
 
