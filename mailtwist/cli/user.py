@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,11 @@ def limits(parser: argparse.ArgumentParser) -> None:
         metavar="DATE",
         help='when it expires, like "2027-01-31", or "never"',
     )
+    parser.add_argument(
+        "--groups",
+        metavar="LIST",
+        help="groups it is in, between commas, for lists of rights; or none",
+    )
 
 
 def run_add(options: argparse.Namespace) -> int:
@@ -197,6 +203,8 @@ def told_limits(options: argparse.Namespace) -> dict[str, Any]:
         found["uses"] = uses_of(options.uses)
     if options.login_until is not None:
         found["login_until_s"] = until_of(options.login_until)
+    if options.groups is not None:
+        found["groups"] = groups_of(options.groups)
     return found
 
 
@@ -278,6 +286,15 @@ def message_limit(text: str) -> int | None:
     return int(text)
 
 
+def groups_of(text: str) -> frozenset[str]:
+    """Of "team,sales", or "none"; raises MailError."""
+    names = frozenset(word.strip() for word in text.split(",")) - {""}
+    for name in names:
+        if not re.fullmatch(r"[^\s,$\x00-\x1f\x7f]{1,100}", name):
+            raise MailError(f"{name!r}: a group's name has no space and no $")
+    return frozenset() if names == {"none"} else names
+
+
 def line_for(account: Account) -> str:
     """One account for people."""
     words = [account.name]
@@ -291,6 +308,8 @@ def line_for(account: Account) -> str:
         words.append(f"until {until_text(account.login_until_s)}")
     if account.send_as:
         words.append(f"sends as {', '.join(sorted(account.send_as))}")
+    if account.groups:
+        words.append(f"in {', '.join(sorted(account.groups))}")
     if not account.enabled:
         words.append("disabled")
     return "  ".join(words)
@@ -311,5 +330,6 @@ def shown(row: Row) -> dict[str, object]:
         "mailbox": account.mailbox_path,
         "uid": account.uid,
         "gid": account.gid,
+        "groups": sorted(account.groups),
         "keeps_secret": row.keeps_secret,
     }

@@ -69,14 +69,15 @@ class Fields:
             self._home(address, texts.get("home", "")),
             limit,
             texts.get("enabled", "1").strip().lower() not in _NO,
-            frozenset(re.split(r"[\s,]+", texts.get("send_as", "").strip())) - {""},
+            _words(texts.get("send_as", "")),
             texts.get("mailbox") or self._filled(self._source.mailbox, address),
             uid,
             gid,
-            None if not uses else frozenset(re.split(r"[\s,]+", uses)) & set(USES),
+            None if not uses else _words(uses) & set(USES),
             number(texts.get("messages")) or messages,
             float(until) if until else None,
             self._source.called,
+            _words(texts.get("groups", "")),
         )
 
     def _home(self, address: Address, told: str) -> str:
@@ -99,6 +100,10 @@ class Fields:
         if text and ("/" in address.local_part or address.local_part in (".", "..")):
             raise ValueError("its name is no name of a folder")
         return re.sub("%[uds%]", lambda code: parts[code[0]], text)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.split(r"[\s,]+", text)) - {""}
 
 
 def number(text: str | None) -> int | None:

@@ -19,8 +19,9 @@ FIELDS = (
     "uses",
     "send_as",
     "login_until_s",
+    "groups",
 )
-_LISTS = ("uses", "send_as")
+_LISTS = ("uses", "send_as", "groups")
 _DISABLED = 0x2  # ACCOUNTDISABLE of userAccountControl
 _NEVER = (0, 2**63 - 1)  # of accountExpires
 _FILE_TIME_EPOCH_S = 11_644_473_600  # from 1601 to 1970
@@ -50,6 +51,15 @@ def _proxy(value: str) -> str:
     return address if mark and kind.lower() == "smtp" else ""
 
 
+def _common_name(value: str) -> str:
+    """Of the DN of a group, as memberOf has it; other values as they are."""
+    kind, mark, rest = value.partition("=")
+    if not mark or kind.strip().lower() != "cn":
+        return value
+    name = rest.partition(",")[0]
+    return "" if "\\" in name else name.strip().replace(" ", "-")
+
+
 # Attributes whose values are not written as ours, by lower-case name.
 _MEANINGS: dict[str, Callable[[str], str]] = {
     "useraccountcontrol": _switched,
@@ -58,6 +68,7 @@ _MEANINGS: dict[str, Callable[[str], str]] = {
     "accountexpires": _file_time,
     "shadowexpire": _days,
     "proxyaddresses": _proxy,
+    "memberof": _common_name,
 }
 
 

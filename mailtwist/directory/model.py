@@ -38,6 +38,7 @@ class Account:
     message_limit: int | None = None
     login_until_s: float | None = None  # Unix time at which account or password expires
     source: str = ""  # name of the source that has it
+    groups: frozenset[str] = frozenset()  # that lists of rights may name
 
     @property
     def mailbox_path(self) -> str:

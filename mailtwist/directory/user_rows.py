@@ -16,17 +16,18 @@ from .model import Account
 
 SELECT = (
     "SELECT key, hash, secret, name, home, storage_limit, enabled, send_as, mailbox,"
-    " uid, gid, uses, message_limit, login_until_s FROM accounts"
+    " uid, gid, uses, message_limit, login_until_s, groups FROM accounts"
 )
 # Of key, name, home, time, and what `settings_of` gives; without a password yet.
 INSERT = (
     "INSERT INTO accounts (key, name, home, made_at_ns, hash, storage_limit, enabled,"
-    " send_as, mailbox, uid, gid, uses, message_limit, login_until_s)"
-    " VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " send_as, mailbox, uid, gid, uses, message_limit, login_until_s, groups)"
+    " VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 UPDATE = (
     "UPDATE accounts SET storage_limit = ?, enabled = ?, send_as = ?, mailbox = ?,"
-    " uid = ?, gid = ?, uses = ?, message_limit = ?, login_until_s = ? WHERE key = ?"
+    " uid = ?, gid = ?, uses = ?, message_limit = ?, login_until_s = ?, groups = ?"
+    " WHERE key = ?"
 )
 
 # (does any account keep its password, has any one that SCRAM keys cannot judge: an
@@ -76,7 +77,7 @@ class Imported:
 def row_of(row: tuple[Any, ...], data: Path) -> Row:
     """Of what SELECT gives; homes are in the folder `data`, or absolute."""
     key, hashed, sealed, name, home, limit, enabled, send_as, *more = row
-    mailbox, uid, gid, uses, messages, until = more
+    mailbox, uid, gid, uses, messages, until, groups = more
     account = Account(
         name,
         str(data / home),
@@ -89,6 +90,7 @@ def row_of(row: tuple[Any, ...], data: Path) -> Row:
         app_passwords.uses_of(uses),
         messages,
         until,
+        groups=frozenset(json.loads(groups)),
     )
     return Row(key, account, hashed, sealed)
 
@@ -105,4 +107,5 @@ def settings_of(account: Account) -> tuple[Any, ...]:
         app_passwords.text_of(account.uses),
         account.message_limit,
         account.login_until_s,
+        json.dumps(sorted(account.groups)),
     )

@@ -184,6 +184,7 @@ class UserDb:
         uses: frozenset[str] | None = None,
         message_limit: int | None = None,
         login_until_s: float | None = None,
+        groups: frozenset[str] = frozenset(),
     ) -> Account:
         """A new account.  Raises AccountExists, BadAddress, AuthFailed for an empty or
         overlong password."""
@@ -194,6 +195,7 @@ class UserDb:
             uses=uses,
             message_limit=message_limit,
             login_until_s=login_until_s,
+            groups=groups,
         )
         self.open()  # makes the folder, which the key file may need
         key = account_key(Address.parse(account.name))

@@ -86,6 +86,7 @@ class AddTests(UserTestCase):
             "--keep-secret",
             "--send-as=Sales@x.test",
             "--send-as=@Y.test",
+            "--groups=team, sales",
         )
         self.assertEqual(
             json.loads(self.done("list", "--json")),
@@ -103,13 +104,14 @@ class AddTests(UserTestCase):
                     "mailbox": str(self.data / "mail/example.test/ann/Maildir") + "/",
                     "uid": None,
                     "gid": None,
+                    "groups": ["sales", "team"],
                 }
             ],
         )
-        self.assertEqual(
-            self.done("list"),
-            "ann@example.test  limit 1024 MiB  sends as @y.test, Sales@x.test\n",
-        )
+        line = "ann@example.test  limit 1024 MiB  sends as @y.test, Sales@x.test"
+        self.assertEqual(self.done("list"), f"{line}  in sales, team\n")
+        self.done("set", "ann@example.test", "--groups=none")
+        self.assertEqual(self.done("list"), f"{line}\n")
 
     def test_files_are_for_their_owner_only(self):
         mask = os.umask(0)
@@ -133,6 +135,7 @@ class AddTests(UserTestCase):
             (["bob@example.test", "--storage-limit=0"], 'a size like "1 GiB"'),
             (["bob@example.test", "--storage-limit=9e9 TiB"], 'a size like "1 GiB"'),
             (["bob@example.test", "--send-as=a b"], "Bad character in local part"),
+            (["bob@example.test", "--groups=$team"], "no space and no $"),
         ]:
             self.assertIn(told, self.refused("add", *words), words)
         self.assertEqual(self.done("list"), "ann@example.test\n")

@@ -59,7 +59,9 @@ class FieldsTests(SynchronousTestCase):
     def test_switches(self):
         for text, enabled in [("1", True), ("yes", True), ("0", False), ("N", False)]:
             self.assertEqual(self.account({"enabled": text}).enabled, enabled, text)
-        account = self.account({"uses": "pop3, imap4", "send_as": "a@x.test b@x.test"})
+        texts = {"uses": "pop3, imap4", "send_as": "a@x.test b@x.test", "groups": "g,h"}
+        account = self.account(texts)
+        self.assertEqual(account.groups, {"g", "h"})
         self.assertEqual(account.uses, {"pop3", "imap4"})
         self.assertEqual(account.send_as, {"a@x.test", "b@x.test"})
 

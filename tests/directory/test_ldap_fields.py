@@ -33,6 +33,12 @@ class MappedTests(SynchronousTestCase):
                 "a@x.test,b@x.test",
                 "mail addresses only",
             ),
+            (
+                "groups=memberOf",
+                ["CN=Mail Team,OU=groups,DC=x", "cn=a\\,b,dc=x", "sales"],
+                "Mail-Team,sales",
+                "common names, but those that cannot be told",
+            ),
         ]:
             field, _, attribute = line.partition("=")
             texts = self.texts([line], **{attribute.lower(): values})

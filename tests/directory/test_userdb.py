@@ -225,6 +225,7 @@ class SettingsTests(UserDbTestCase):
             mailbox="M/",
             uid=1001,
             gid=100,
+            groups=frozenset({"team", "sales"}),
         )
         self.db.change(wanted)
         self.assertEqual(self.db.account("ann").account, wanted)
