@@ -129,6 +129,8 @@ FLOORS = {
     "lmtp": 4,
     "directory": 4,
     "store": 4,
+    "carry": 4,
+    "carry.model": 3,
     "service": 5,
     "tap": 6,
     "cli": 6,

@@ -12,6 +12,7 @@ from ..errors import ConfigError, MailError
 from . import (
     alias,
     auth,
+    carry,
     check,
     completion,
     config,
@@ -36,6 +37,8 @@ COMMANDS = (
     queue,
     index,
     quota,
+    carry.IMPORT,
+    carry.EXPORT,
     sendmail,
     completion,
 )

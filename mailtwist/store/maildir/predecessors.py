@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Mapping
 
 from ...flags import canonical
 from .keywords import MOST_KEYWORDS
@@ -67,19 +68,31 @@ def _dovecot(folder: str) -> UidList:
         uid = head.partition(" ")[0]
         if mark and uid.isdecimal():
             uids[name.partition(":")[0]] = int(uid)
-    keywords: dict[str, str] = {}
-    with contextlib.suppress(OSError):
-        keywords = _letters(text(f"{folder}/{DOVECOT_KEYWORDS}"))
-    return UidList(int(values["V"]), _uid_next(values["N"], uids), uids, keywords)
+    uid_next = _uid_next(values["N"], uids)
+    return UidList(int(values["V"]), uid_next, uids, letters(folder))
 
 
-def _letters(lines: list[str]) -> dict[str, str]:
+def letters(folder: str) -> dict[str, str]:
+    """Dovecot's keywords by letter."""
     found: dict[str, str] = {}
-    for line in lines:
-        number, _, keyword = line.partition(" ")
-        if number.isdecimal() and int(number) < 26 and _KEYWORD.fullmatch(keyword):
-            found[chr(ord("a") + int(number))] = keyword
+    with contextlib.suppress(OSError):
+        for line in text(f"{folder}/{DOVECOT_KEYWORDS}"):
+            number, _, keyword = line.partition(" ")
+            if number.isdecimal() and int(number) < 26 and _KEYWORD.fullmatch(keyword):
+                found[chr(ord("a") + int(number))] = keyword
     return found
+
+
+def write_letters(folder: str, keywords: Mapping[str, str]) -> None:
+    """Put down keywords by letter for Dovecot, durably but for the folder; raises
+    OSError."""
+    path = f"{folder}/{DOVECOT_KEYWORDS}"
+    lines = [f"{ord(key) - ord('a')} {keywords[key]}\n" for key in sorted(keywords)]
+    with open(f"{path}.new", "wb") as file:
+        file.write("".join(lines).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(f"{path}.new", path)
 
 
 # -- Courier ----------------------------------------------------------------------
@@ -96,15 +109,14 @@ def _courier(folder: str) -> UidList:
         uid, _, base = line.partition(" ")
         if uid.isdecimal() and base:
             uids[base] = int(uid)
-    words = _courier_keywords(f"{folder}/{COURIER_KEYWORDS}")
-    without_letter = {base: words[base] for base in uids if base in words}
-    return UidList(
-        int(validity), _uid_next(uid_next, uids), uids, without_letter=without_letter
-    )
+    words = without_letter(folder)
+    kept = {base: words[base] for base in uids if base in words}
+    return UidList(int(validity), _uid_next(uid_next, uids), uids, without_letter=kept)
 
 
-def _courier_keywords(folder: str) -> dict[str, str]:
-    """{base: keywords between spaces}"""
+def without_letter(folder: str) -> dict[str, str]:
+    """Courier's keywords, between spaces, by base."""
+    folder = f"{folder}/{COURIER_KEYWORDS}"
     spelled: dict[str, str] = {}
 
     def keywords(words: list[str]) -> str:

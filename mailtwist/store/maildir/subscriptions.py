@@ -26,6 +26,24 @@ def found(maildir: str) -> set[Path]:
     return {path for path in paths if path is not None}
 
 
+def add(maildir: str, name: str) -> None:
+    """Put a name, as a folder is written without its dot, on the list that Dovecot
+    reads; raises OSError."""
+    path = os.path.join(maildir, DOVECOT)
+    try:
+        with open(path, "rb") as file:
+            lines = file.read(MOST_OCTETS)
+    except FileNotFoundError:
+        lines = b""
+    if lines.startswith(f"{DOVECOT_2}\n".encode()):
+        name = name.replace(".", "\t")
+    with open(f"{path}.new", "wb") as file:
+        file.write(lines + os.fsencode(name) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(f"{path}.new", path)
+
+
 def _lines(maildir: str, name: str) -> list[str]:
     try:
         with open(os.path.join(maildir, name), "rb") as file:

@@ -95,6 +95,11 @@ def read(folder: str) -> UidList | None:
     return None
 
 
+def is_here(folder: str) -> bool:
+    """True if the folder is a mailbox of this server's, or was one."""
+    return os.path.lexists(f"{folder}/{FILE}")
+
+
 def text(path: str) -> list[str]:
     """The lines of a file; names that are no text have lone surrogates."""
     with open(path, "rb") as file:

@@ -1,0 +1,116 @@
+"""Mail goes into accounts and out of them while the daemon runs, as it is."""
+
+import imaplib
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.bench.peers import Dovecot
+from tests.integration import ways_in
+from tests.integration.daemon import PASSWORD, DaemonTestCase
+from tests.integration.programs import message, run
+
+FOLDERS = ("INBOX", "Sent", "Lists.python", "Entw&APw-rfe", "&U,BTFw-.&ZeVnLIqe-")
+FLAGS = ("", "\\Seen", "\\Flagged work", "$Forwarded later", "\\Answered \\Draft")
+DATE = '"%02d-Mar-2019 04:05:06 +0200"'
+
+
+def by_imap(client, folders, delimiter="."):
+    """{folder: (octets, flags, date) of each message} of an open imaplib client."""
+    found = {}
+    for folder in folders:
+        name = folder.replace(".", delimiter)
+        answer = client.select(f'"{name}"', readonly=True)
+        assert answer[0] == "OK", (name, answer)  # noqa: S101 - a test's
+        messages = []
+        for item in client.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]:
+            if isinstance(item, tuple):
+                flags = re.search(rb"FLAGS \(([^)]*)\)", item[0])[1].split()
+                date = imaplib.Internaldate2tuple(item[0])
+                kept = frozenset(flags) - {b"\\Recent"}
+                messages.append((item[1], kept, date))
+        found[folder] = messages
+    return found
+
+
+class Peer:
+    """A Dovecot on the Maildir of "ann" in a folder of its own, and its doveadm."""
+
+    def __init__(self, case):
+        self.mail = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        case.addCleanup(shutil.rmtree, self.mail)
+        self.mail.chmod(0o755)
+        self.home = self.mail / "ann"
+        self.home.mkdir()
+        self.take()
+        self.dovecot = Dovecot(self.mail, ["ann"])
+        case.addCleanup(self.dovecot.stop)
+
+    def take(self):
+        """The files belong to Dovecot's user."""
+        run("chown", "-R", "nobody:nogroup", self.home)
+
+    def client(self):
+        client = imaplib.IMAP4("127.0.0.1", self.dovecot.port, timeout=30)
+        client.login("ann", PASSWORD)
+        return client
+
+    def fill(self, count=5):
+        client = self.client()
+        for at, folder in enumerate(FOLDERS):
+            client.create(folder)
+            client.subscribe(folder)
+            for number in range(count):
+                octets = message(subject=f"{folder} {number}", body="text\n" * at)
+                client.append(
+                    folder,
+                    f"({FLAGS[number % len(FLAGS)]})",
+                    DATE % (number % 28 + 1),
+                    octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
+                )
+        client.logout()
+
+    def held(self):
+        client = self.client()
+        found = by_imap(client, FOLDERS)
+        client.logout()
+        return found
+
+    def fetched(self, folder):
+        """doveadm's word on a folder: flags and octets of each message."""
+        config = self.dovecot.folder / "dovecot.conf"
+        done = subprocess.run(
+            ["doveadm", "-c", config, "-f", "json", "fetch", "-u", "ann"]
+            + ["flags text", "mailbox", folder],
+            check=True,
+            capture_output=True,
+        )
+        return done.stdout
+
+
+class DovecotTests(DaemonTestCase):
+    def ours(self, user):
+        _, client = ways_in.imap(self.daemon, user)
+        found = by_imap(client, FOLDERS, "/")
+        client.logout()
+        return found
+
+    def test_there_and_back_over_a_maildir(self):
+        peer, user = Peer(self), self.user()
+        peer.fill()
+        theirs = peer.held()
+        said = self.daemon.command("import", user, str(peer.home))
+        self.assertIn("25 messages", said)
+        self.assertEqual(self.ours(user), theirs)
+        again = self.daemon.command("import", user, str(peer.home))
+        self.assertIn(" 0 messages (0.0 MB) brought, 25 there already", again)
+
+        back = Peer(self)
+        self.daemon.command("export", user, str(back.home / "Maildir"))
+        self.assertEqual(back.held(), theirs)
+        for folder in FOLDERS:
+            self.assertEqual(back.fetched(folder), peer.fetched(folder))
+        subscribed = (back.home / "Maildir" / "subscriptions").read_text()
+        self.assertEqual(set(subscribed.split()), set(FOLDERS))
