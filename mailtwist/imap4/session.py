@@ -156,7 +156,7 @@ class Session:
             self.starttls,
             self.authenticator.plaintext(tls=tls),
             self.authenticator.mechanisms(self.peer),
-            append_limit=self.append_limit,
+            append_limit=self.config.message_octets,
             message_limit=self.config.messages_per_command,
             compress=self.config.compress,
             literal_minus=self.config.literal_minus,
@@ -173,15 +173,6 @@ class Session:
         if not IRights.providedBy(self.login.account.mailboxes):
             found |= RIGHTS
         return found if self.urls is not None else found | URLS
-
-    @property
-    def append_limit(self) -> int:
-        """Octets of the largest message that APPEND takes (RFC 7889 §3)."""
-        most = self.config.message_octets
-        if self.login is None:
-            return most
-        limit = self.login.account.account.storage_limit_octets
-        return most if limit is None else min(most, limit)
 
     def offers(self, name: str) -> bool:
         """True if the account of this login can give the capability."""

@@ -114,7 +114,7 @@ def status_line(
         StatusItem.UIDVALIDITY: found.uid_validity,
         StatusItem.UNSEEN: found.unseen,
         StatusItem.HIGHESTMODSEQ: found.highest_modseq,
-        StatusItem.APPENDLIMIT: session.append_limit,
+        StatusItem.APPENDLIMIT: session.config.message_octets,
         StatusItem.MAILBOXID: _status_id(session, found),
     }
     told = [f"{item.value} ".encode() + _status_value(values[item]) for item in items]
