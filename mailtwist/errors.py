@@ -366,11 +366,13 @@ class MailboxInUse(MailboxFault):
 
 
 class TooManyMessages(MailboxFault):
-    """More than one command may touch; `most` is how many it may (RFC 9738)."""
+    """More than one command may touch; `most` is how many it may (RFC 9738).
 
-    def __init__(self, most: int) -> None:
+    `lowest`: the UID of the last one that it might have touched, if that is known."""
+
+    def __init__(self, most: int, lowest: int | None = None) -> None:
         super().__init__(f"At most {most} messages at a time")
-        self.most = most
+        self.most, self.lowest = most, lowest
 
 
 class BatchTooSmall(MailboxFault):

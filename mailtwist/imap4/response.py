@@ -162,7 +162,12 @@ def no_for(fault: MailError, *, try_create: bool = False) -> Answer:
     if isinstance(fault, BadUrl):
         return no(fault.public, bad_url(fault.url))
     if isinstance(fault, TooManyMessages):
-        return no(fault.public, b"MESSAGELIMIT %d" % fault.most)  # RFC 9738
+        numbers = (
+            b"%d" % fault.most
+            if fault.lowest is None
+            else b"%d %d" % (fault.most, fault.lowest)
+        )
+        return no(fault.public, b"MESSAGELIMIT " + numbers)  # RFC 9738 §3.1
     if isinstance(fault, AnnotationTooBig):
         return no(fault.public, b"METADATA MAXSIZE %d" % fault.most)  # RFC 5464 §4.3
     if isinstance(fault, UnknownEvent):

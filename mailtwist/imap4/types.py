@@ -432,7 +432,8 @@ FetchAttribute = (
 class Fetch:
     """FETCH (§6.4.5): attributes once each, macros expanded, in the client's order.
 
-    UID FETCH has FetchUid among them.  `changed_since` is RFC 7162 §3.1.4.1, and brings
+    UID FETCH has FetchUid among them, but where UIDFETCH begins with the UID, only if
+    it was asked for (RFC 9586 §3.3).  `changed_since` is RFC 7162 §3.1.4.1, and brings
     FetchModSeq with it.  `partial`: only these of the messages (RFC 9394 §3.3).
     `vanished`: what went since is told first (RFC 7162 §3.2.6).
     """

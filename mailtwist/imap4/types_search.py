@@ -36,6 +36,9 @@ class PartialRange:
     high: int
     from_end: bool = False
 
+    def __len__(self) -> int:
+        return self.high - self.low + 1
+
     def of(self, found: list[int]) -> list[int]:
         """That part of all results, in their order."""
         if not self.from_end:

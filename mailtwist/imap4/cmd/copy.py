@@ -15,7 +15,7 @@ async def copy(session: Session, command: Copy) -> Answer:
     """All of them or none; those that others expunged meanwhile do not count."""
     mailbox, selected = session.open
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
-    check_count(session, len(uids))
+    check_count(session, len(uids), uids)
     copied = await mailbox.copy(uids, command.path)
     await drop_flags(session, command.path, copied)
     _check_any(command, uids, copied)

@@ -14,7 +14,7 @@ from ..types import Fetch, FetchAttribute, FetchFlags, FetchModSeq
 from .earlier import check_enabled, tell_vanished
 from .fetch_body import tell_bodies
 from .fetch_columns import Plan, View, cut, picked
-from .limit import touched
+from .limit import check_count, tell_apart, touched
 
 PLAIN_CHUNK = 2000  # messages of a chunk that needs nothing but rows
 INDEX_CHUNK = 250  # of a chunk that asks the index
@@ -29,6 +29,7 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         session.enable_condstore()
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
     if command.partial is not None:
+        check_count(session, len(command.partial))
         uids = command.partial.of(uids)
     limited = touched(session, uids)
     uids = limited.uids
@@ -45,16 +46,19 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     if command.changed_since is not None:
         rows = _changed(rows, command.changed_since)
     view = View(session, mailbox, selected, plan)
+    view.downwards = bool(limited.code)  # RFC 9738 §3.1
     size = INDEX_CHUNK if plan.columns or plan.reads else PLAIN_CHUNK
-    for start in range(0, len(rows), size):
+    starts = range(0, len(rows), size)
+    for start in reversed(starts) if view.downwards else starts:
         gone += await _tell(view, cut(rows, start, start + size))
         await session.flow()
     if view.fault is not None:
         raise view.fault
+    if gone and not command.uid:  # RFC 2180 §4.1, RFC 5530 §3
+        tell_apart(session, limited.code)
+        return ok("FETCH completed, some messages are gone", b"EXPUNGEISSUED")
     if limited.code:
         return ok("FETCH completed for the newest messages", limited.code)
-    if gone and not command.uid:  # RFC 2180 §4.1, RFC 5530 §3
-        return ok("FETCH completed, some messages are gone", b"EXPUNGEISSUED")
     return ok("FETCH completed")
 
 

@@ -82,7 +82,8 @@ async def tell_bodies(view: View, chunk: Chunk) -> int:
     """Tell all of `chunk`; how many messages were still there."""
     told, held = 0, 0
     batch: list[Message] = []
-    for at in range(len(chunk)):
+    places = range(len(chunk))
+    for at in reversed(places) if view.downwards else places:
         try:
             message = await _message(view, chunk, at)
         except UnknownEncoding as fault:  # the other messages are told all the same
@@ -234,6 +235,7 @@ async def _see(view: View, chunk: Chunk) -> tuple[Chunk, frozenset[int]]:
 
 
 async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int:
+    batch = sorted(batch, key=lambda message: message.at)
     ranges = [_range(one) for m in batch for one in m.wishes if _reads(one)]
     whole = view.plan.messages and not view.plan.sizes
     reading = view.shown.messages if whole else view.shown.octets
@@ -252,7 +254,9 @@ async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int
             places.append(message.at)
             bodies.append(there)
     part, seen = await _see(view, chunk.picked(places))
-    told = zip(part.numbers, _items(view, part, seen, bodies), strict=True)
+    told = list(zip(part.numbers, _items(view, part, seen, bodies), strict=True))
+    if view.downwards:
+        told.reverse()
     for number, row in told:
         line = b" ".join([item for item in row if isinstance(item, bytes)])
         view.session.put(b"* %d %b (%b)\r\n" % (number, view.word, line))

@@ -7,7 +7,7 @@ format for all lines, joined once.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from attrs import field, frozen
@@ -149,6 +149,11 @@ def picked(rows: MessageRows, places: Sequence[int]) -> MessageRows:
     )
 
 
+def backwards(rows: MessageRows) -> MessageRows:
+    """To be told from the highest UID down."""
+    return picked(rows, range(len(rows) - 1, -1, -1))
+
+
 @frozen
 class Chunk:
     """Rows with their message numbers (UIDs where no numbers are used) and their tuples
@@ -174,7 +179,12 @@ class Chunk:
 
 
 class View:
-    """One FETCH under way: rows in, columns and lines out."""
+    """One FETCH under way: rows in, columns and lines out.
+
+    `downwards`: messages are told from the highest UID down.
+    """
+
+    downwards = False
 
     def __init__(
         self, session: Session, mailbox: IMailbox, selected: Selected, plan: Plan
@@ -234,13 +244,14 @@ class View:
         if self.selected.waits() or newest > self.selected.highest_modseq:
             self.selected.told(rows)
 
-    def lines(self, chunk: Chunk) -> map[bytes]:
+    def lines(self, chunk: Chunk) -> Iterable[bytes]:
         """A FETCH response for each row, if no octets of messages are needed."""
         columns = [self.column(one, chunk) for one in self.plan.attributes]
         formats = [column[0] for column in columns]
         values = [column[1] for column in columns]
         template = b"* %%d %b (%b)\r\n" % (self.word, b" ".join(formats))
-        return map(template.__mod__, zip(chunk.numbers, *values, strict=True))
+        lines = map(template.__mod__, zip(chunk.numbers, *values, strict=True))
+        return reversed(list(lines)) if self.downwards else lines
 
     def column(
         self, attribute: FetchAttribute, chunk: Chunk

@@ -1,7 +1,8 @@
 """MESSAGELIMIT (RFC 9738): how many messages one command may touch.
 
-What is more is left for the client to ask for: the newest messages are taken, and the
-answer names the lowest UID of them.
+What is more is left for the client to ask for: the newest messages are taken, from the
+highest UID down, and the answer names the lowest UID of them.  What makes sense as a
+whole alone (COPY, APPEND, SORT, THREAD, FETCH with PARTIAL) is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from attrs import field, frozen
 from ...errors import BatchTooBig, BatchTooSmall, TooManyMessages
 from ...search_key import And, InSequence, InUid, Saved, SearchKey
 from ...seqset import STAR, SequenceSet
-from ..response import Answer, ok, string, untagged
+from ..response import Answer, no, ok, string, untagged
 from ..selected import Selected
 from ..session import Session
 from ..types_events import UidBatches
@@ -41,32 +42,38 @@ def touched(session: Session, uids: list[int]) -> Touched:
 
 
 def tell_apart(session: Session, code: bytes) -> None:
-    """The limit was met by a command whose own answer has another code."""
+    """The limit was met by a command whose own answer has another code (§3.1)."""
     if code:
-        session.put(ok("Done for the newest messages", code).encode())
+        session.put(no("Done for the newest messages alone", code).encode())
 
 
 def _code(most: int, lowest: int) -> bytes:
     return b"MESSAGELIMIT %d %d" % (most, lowest)
 
 
-def check_count(session: Session, count: int) -> None:
-    """Raises TooManyMessages for a command that is done as a whole or not at all."""
+def check_count(session: Session, count: int, uids: Sequence[int] = ()) -> None:
+    """Raises TooManyMessages for a command that is done as a whole or not at all.
+
+    `uids` are those of its messages, ascending."""
     most = session.config.messages_per_command
     if most and count > most:
-        raise TooManyMessages(most)
+        raise TooManyMessages(most, uids[-most] if uids else None)
 
 
 def narrowed(
-    session: Session, selected: Selected, key: SearchKey
+    session: Session, selected: Selected, key: SearchKey, *, whole: bool
 ) -> tuple[SearchKey, bytes]:
-    """A search over no more than the newest of its messages, and the code for that."""
+    """A search over no more than the newest of its messages, and the code for that.
+
+    `whole`: raises TooManyMessages instead."""
     most = session.config.messages_per_command
     if not most or len(selected.uids) <= most:
         return key, b""
     among = _named(selected, key)
     if len(among) <= most:
         return key, b""
+    if whole:
+        raise TooManyMessages(most)
     lowest = among[-most]
     newest = InUid(SequenceSet(((lowest, STAR - 1),)))
     return And((newest, key)), _code(most, lowest)

@@ -14,7 +14,7 @@ from ..selected import Selected
 from ..session import Session
 from ..types_search import Returns, Search, SearchReturn
 from .context import keep, wanted_key
-from .limit import Touched, narrowed
+from .limit import Touched, narrowed, tell_apart
 from .recent import Recent
 
 
@@ -22,7 +22,8 @@ async def search(session: Session, command: Search) -> Answer:
     key = wanted_key(session, command)
     found = await searched(session, command)
     if command.returns is None and not session.engine.rev2:
-        await tell_plain(session, command, "SEARCH", found.uids)
+        downwards = found.uids[::-1] if found.code else found.uids  # RFC 9738 §3.1
+        await tell_plain(session, command, "SEARCH", downwards)
     else:
         await tell_extended(
             session, command, found.uids, SequenceSet.of_numbers, found.scores
@@ -31,16 +32,21 @@ async def search(session: Session, command: Search) -> Answer:
     return completed(session, command, "SEARCH", found.code)
 
 
-async def searched(session: Session, command: Search) -> Touched:
-    """The UIDs that match, ascending; nothing is saved if it fails."""
+async def searched(
+    session: Session, command: Search, *, whole: bool = False
+) -> Touched:
+    """The UIDs that match, ascending; nothing is saved if it fails.
+
+    `whole`: raises TooManyMessages rather than look at some of the messages only.
+    """
     mailbox, selected = session.open
     if command.uses_modseq:
         session.enable_condstore()
     await session.look_if_due()
     saves = command.returns is not None and command.returns.asks(SearchReturn.SAVE)
-    key, code = narrowed(session, selected, command.key)
     scores: dict[int, float] = {}
     try:
+        key, code = narrowed(session, selected, command.key, whole=whole)
         uids = await find(
             mailbox,
             key,
@@ -64,10 +70,11 @@ async def searched(session: Session, command: Search) -> Touched:
 def completed(session: Session, command: Search, name: str, code: bytes) -> Answer:
     """The tagged OK, which says so if not all messages were looked at (RFC 9738) or
     some are gone (RFC 5530 §3)."""
+    if session.open[1].vanished and not command.uid:
+        tell_apart(session, code)
+        return ok(f"{name} completed, some messages are gone", b"EXPUNGEISSUED")
     if code:
         return ok(f"{name} completed for the newest messages", code)
-    if session.open[1].vanished and not command.uid:
-        return ok(f"{name} completed, some messages are gone", b"EXPUNGEISSUED")
     return ok(f"{name} completed")
 
 

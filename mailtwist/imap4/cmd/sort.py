@@ -17,7 +17,7 @@ from .search import completed, searched, tell_extended, tell_plain
 async def sort(session: Session, command: Sort) -> Answer:
     mailbox, _ = session.open
     key = wanted_key(session, command.search)
-    found = await searched(session, command.search)
+    found = await searched(session, command.search, whole=True)
     uids = await ordered.sort(
         mailbox,
         command.criteria,
@@ -41,7 +41,7 @@ async def sort(session: Session, command: Sort) -> Answer:
 
 async def thread(session: Session, command: Thread) -> Answer:
     mailbox, selected = session.open
-    found = await searched(session, command.search)
+    found = await searched(session, command.search, whole=True)
     turns = Turns(session.connection.pause)
     messages = await ordered.threaded(mailbox, found.uids, turns=turns)
     heads = await threads(command.algorithm, messages, turns)

@@ -8,6 +8,7 @@ from ..response import Answer, flag_list, no, ok, parenthesized, uid_set
 from ..selected import Selected
 from ..session import Session
 from ..types import Store
+from .fetch_columns import backwards
 from .limit import tell_apart, touched
 from .permitted import store_flags
 
@@ -25,7 +26,8 @@ async def store(session: Session, command: Store) -> Answer:
     selected.told(done.rows, silent=command.silent)
     session.tell_keywords(done.rows.flags)
     if not command.silent or session.condstore:
-        await _tell(session, selected, command, done.rows)
+        rows = done.rows if not limited.code else backwards(done.rows)
+        await _tell(session, selected, command, rows)
     if done.modified:
         tell_apart(session, limited.code)
         modified = done.modified
@@ -51,7 +53,7 @@ async def _tell(
         if label is None:
             continue
         items = []
-        if command.uid or session.condstore:
+        if (command.uid or session.condstore) and not selected.uid_only:
             items.append(b"UID %d" % uid)
         if not command.silent:
             items.append(b"FLAGS " + flag_list(flags, recent=selected.is_recent(uid)))

@@ -96,7 +96,7 @@ def fetch(s: CommandScanner) -> Fetch:
     changed_since = modifiers.changed_since
     if changed_since is not None:
         attributes[FetchModSeq()] = None
-    if s.uid and FetchUid() not in attributes:
+    if s.uid and not s.uid_only and FetchUid() not in attributes:
         attributes = {FetchUid(): None} | attributes
     return Fetch(
         numbers,

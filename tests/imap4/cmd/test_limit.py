@@ -32,13 +32,12 @@ class LimitTests(SynchronousTestCase):
     def test_what_takes_the_newest_messages_and_says_so(self):
         code = b"OK [MESSAGELIMIT 1000 3] "
         for command, lines, first in (
-            ("FETCH 1:* UID", LIMIT, b"* 3 FETCH (UID 3)"),
-            ("UID FETCH 1:* UID", LIMIT, b"* 3 FETCH (UID 3)"),
-            ("STORE 1:* +FLAGS (\\Flagged)", LIMIT, b"* 3 FETCH (FLAGS (\\Flagged"),
-            ("SEARCH FLAGGED", 1, b"* SEARCH 3 4"),
+            ("FETCH 1:* UID", LIMIT, b"* 1002 FETCH (UID 1002)"),
+            ("UID FETCH 1:* UID", LIMIT, b"* 1002 FETCH (UID 1002)"),
+            ("FETCH 1:* BODY.PEEK[]", LIMIT, b"* 1002 FETCH (BODY[] "),
+            ("STORE 1:* +FLAGS (\\Flagged)", LIMIT, b"* 1002 FETCH (FLAGS (\\Fl"),
+            ("SEARCH FLAGGED", 1, b"* SEARCH 1002 1001"),
             ("SEARCH RETURN (COUNT) FLAGGED", 1, b"* ESEARCH (TAG "),
-            ("SORT (DATE) UTF-8 ALL", 1, b"* SORT 3 4"),
-            ("THREAD ORDEREDSUBJECT UTF-8 ALL", 1, b"* THREAD (3"),
             ("UID STORE 1:* +FLAGS.SILENT (\\Deleted)", 0, b""),
         ):
             *told, answer = self.client.ask(command)
@@ -46,6 +45,26 @@ class LimitTests(SynchronousTestCase):
             self.assertTrue(answer.startswith(code), (command, answer))
             if told:
                 self.assertTrue(told[0].startswith(first), (command, told[0]))
+
+    def test_messages_are_told_from_the_highest_uid_down(self):
+        for command in ("FETCH 1:* FLAGS", "FETCH 1:* BODY.PEEK[TEXT]"):
+            *told, _ = self.client.ask(command)
+            numbers = [int(line.split()[1]) for line in told]
+            self.assertEqual(numbers, list(range(LIMIT + 2, 2, -1)), command)
+
+    def test_what_must_be_whole_is_refused(self):
+        for command in (
+            "SORT (DATE) UTF-8 ALL",
+            "UID THREAD ORDEREDSUBJECT UTF-8 ALL",
+            "UID FETCH 1:5 FLAGS (PARTIAL 1:1001)",
+        ):
+            (answer,) = self.client.ask(command)
+            self.assertTrue(answer.startswith(b"NO [MESSAGELIMIT 1000] "), command)
+
+    def test_a_search_that_is_refused_leaves_nothing_saved(self):
+        self.client.ask("SEARCH RETURN (SAVE) UID 5")
+        self.client.ask("SORT RETURN (SAVE) (DATE) UTF-8 ALL")
+        self.assertEqual(self.client.ask("UID SEARCH $")[0], b"* SEARCH")
 
     def test_what_is_within_the_limit_is_done_as_ever(self):
         for command in (
@@ -55,6 +74,8 @@ class LimitTests(SynchronousTestCase):
             "UID SEARCH UNSEEN UID 1:1000",
             "STORE 1:1000 +FLAGS.SILENT (\\Seen)",
             "COPY 1:1000 INBOX",
+            "SORT (DATE) UTF-8 2:1001",
+            "UID FETCH 1:* UID (PARTIAL -1:-1000)",
         ):
             answer = self.client.ask(command)[-1]
             self.assertTrue(answer.startswith(b"OK"), (command, answer))
@@ -78,7 +99,7 @@ class LimitTests(SynchronousTestCase):
         before = len(self.room.folder().messages)
         self.assertEqual(
             self.client.ask("COPY 1:* INBOX"),
-            [b"NO [MESSAGELIMIT 1000] At most 1000 messages at a time"],
+            [b"NO [MESSAGELIMIT 1000 3] At most 1000 messages at a time"],
         )
         self.assertEqual(len(self.room.folder().messages), before)
 
@@ -109,7 +130,9 @@ class LimitTests(SynchronousTestCase):
         self.client.ask("UID STORE 1:1000 +FLAGS.SILENT (\\Deleted)")
         self.client.ask("UID STORE 1001:* +FLAGS.SILENT (\\Deleted)")
         lines = self.client.ask("UID EXPUNGE 1:*")
-        self.assertIn(b"* OK [MESSAGELIMIT 1000 3] Done for the newest messages", lines)
+        self.assertIn(
+            b"* NO [MESSAGELIMIT 1000 3] Done for the newest messages alone", lines
+        )
         self.assertTrue(lines[-1].startswith(b"OK [HIGHESTMODSEQ "), lines[-1])
 
 
