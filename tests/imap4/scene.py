@@ -12,7 +12,7 @@ Settings are the options of `Imap4` by name, and
 
 from __future__ import annotations
 
-from attrs import evolve, fields_dict
+from attrs import evolve, fields_dict, validators
 from twisted.internet.task import Clock, deferLater
 from zope.interface import alsoProvides
 
@@ -22,7 +22,6 @@ from mailtwist.directory.model import Account
 from mailtwist.imap4 import server
 from mailtwist.imap4.url_access import UrlAccess
 from mailtwist.mailbox.interfaces import IIndexedMailboxes
-from mailtwist.store.memory_mailbox import MemoryMailbox
 from tests.transcript import MemoryTransport
 
 from .room import ANN, NOON, Client, Logins, Room
@@ -66,7 +65,9 @@ def scene(test, transcript, *, clock=None, tls=None):
         storage_limit_octets=_number(settings.pop("storage", None)),
         message_limit=_number(settings.pop("messages", None)),
     )
-    made = Scene(evolve(Imap4(), **options), account, tls, clock=clock or Clock())
+    with validators.disabled():  # limits too low for the daemon keep transcripts short
+        config = evolve(Imap4(), **options)
+    made = Scene(config, account, tls, clock=clock or Clock())
     for name in settings:
         PREPARE[name](test, made)
     made.accounts.plaintext_without_tls = not transcript.starts_tls
@@ -101,13 +102,22 @@ def _slow_copy(test, made):
     made.patient = isinstance(made.clock, Clock)
     if not made.patient:
         test.patch(server, "PROGRESS_S", 0.05)
-    copy, takes_s = MemoryMailbox.copy, server.PROGRESS_S * 2.5
+    takes_s = server.PROGRESS_S * 2.5
+    tree = made.store.mailboxes(made.account)
+    opened = tree.open
 
-    async def slow(mailbox, uids, target):
-        await deferLater(made.clock, takes_s, lambda: None)
-        return await copy(mailbox, uids, target)
+    async def slow_open(*args, **options):
+        mailbox = await opened(*args, **options)
+        copy = mailbox.copy
 
-    test.patch(MemoryMailbox, "copy", slow)
+        async def slow_copy(*args):
+            await deferLater(made.clock, takes_s, lambda: None)
+            return await copy(*args)
+
+        mailbox.copy = slow_copy
+        return mailbox
+
+    tree.open = slow_open
 
 
 PREPARE = {
