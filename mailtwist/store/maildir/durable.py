@@ -10,6 +10,7 @@ import os
 from ...errors import MailboxFault, MailError, StorageFull, SystemBusy
 
 SYNC_FILE_RANGE_WRITE = 2
+KEEP_SIZE = 1  # of fallocate(2)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syncfs.argtypes = [ctypes.c_int]
@@ -19,6 +20,12 @@ _libc.sync_file_range.argtypes = [
     ctypes.c_int64,
     ctypes.c_int64,
     ctypes.c_uint,
+]
+_libc.fallocate.argtypes = [
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int64,
+    ctypes.c_int64,
 ]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -79,6 +86,18 @@ def start_writeback(descriptor: int, start: int, count: int) -> None:
     Only a hint that makes the later fsync short: a failure means no gain, no loss.
     """
     _libc.sync_file_range(descriptor, start, count, SYNC_FILE_RANGE_WRITE)
+
+
+def reserve(descriptor: int, start: int, count: int) -> None:
+    """Have room on the disk for these octets, the file's length as it is.
+
+    Raises OSError if there is none; a file system that cannot tell reserves nothing."""
+    while _libc.fallocate(descriptor, KEEP_SIZE, start, count):
+        code = ctypes.get_errno()
+        if code in (errno.EOPNOTSUPP, errno.ENOSYS):
+            return
+        if code != errno.EINTR:
+            raise OSError(code, os.strerror(code))
 
 
 def sync_directory(path: str) -> None:
