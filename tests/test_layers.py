@@ -27,6 +27,7 @@ FLOORS = {
     "config.reference": 4,
     "config.wiring": 0,
     "mailbox.model": 0,
+    "mailbox.special_uses": 0,
     "directory.model": 0,
     "directory.ldap_url": 1,
     "delivery.model": 0,

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from mailtwist.config.model import Pop3, Smtp
+from mailtwist.config.model import Smtp
+from mailtwist.config.reading import Pop3
 from mailtwist.imap4 import capability as imap4
 from mailtwist.imap4.commands import State
 from mailtwist.pop3 import capability as pop3

@@ -10,7 +10,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from .agents import Agents
-from .checks import between, ge, in_, matches_re, none_or_ge, some_of
+from .checks import between, ge, in_, some_of
 from .option import (
     DAY_S,
     KIB,
@@ -24,6 +24,7 @@ from .option import (
 )
 from .process import Process
 from .queueing import Queue
+from .reading import Imap4, Pop3
 from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import RestrictionClass, Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
@@ -203,95 +204,6 @@ class Smtp:
         False,
         "Answer VRFY with the truth for local addresses; otherwise 252 "
         "(RFC 5321 §3.5.3).",
-    )
-
-
-@frozen(kw_only=True)
-class Pop3:
-    """POP3 (RFC 1939)."""
-
-    idle_s: float = option(
-        10 * MINUTE_S, "Autologout timer; RFC 1939 §3 asks for 10 min.", ge(1)
-    )
-    errors: int = option(20, "Wrong commands before the connection is closed.", ge(1))
-    login_delay_s: int = option(0, "LOGIN-DELAY told by CAPA (RFC 2449 §6.5).", ge(0))
-    expire: str = option(
-        "NEVER",
-        "EXPIRE told by CAPA: days or `NEVER` (RFC 2449 §6.7).",
-        matches_re(r"NEVER|\d{1,5}", '"NEVER" or a number of days'),
-    )
-    lock: bool = option(
-        True,
-        "One POP3 session at a time for a maildrop (RFC 1939 §3); others get [IN-USE].",
-    )
-
-
-@frozen(kw_only=True)
-class Imap4:
-    """IMAP4rev1 (RFC 3501)."""
-
-    idle_s: float = option(
-        30 * MINUTE_S, "Autologout timer; RFC 3501 §5.4 asks for 30 min.", ge(1)
-    )
-    login_s: float = option(MINUTE_S, "Time to log in after connect.", ge(1))
-    line_octets: int = option(
-        64 * KIB, "Longest command line without its literals.", ge(1000)
-    )
-    literal_octets: int = option(
-        64 * KIB, "Largest literal that is not a message.", ge(1000)
-    )
-    message_octets: int = option(100 * MIB, "Largest message in APPEND.", ge(64 * KIB))
-    messages_per_command: int = option(
-        0,
-        "Messages that one command may touch (MESSAGELIMIT); 0 for any number.",
-        none_or_ge(1000),
-    )
-    annotations: int = option(
-        100, "Annotations (METADATA) of one mailbox or account.", ge(10)
-    )
-    annotation_octets: int = option(
-        32 * KIB, "Largest value of an annotation (METADATA).", ge(KIB)
-    )
-    admin: str = option(
-        "",
-        "URI of the administrator that METADATA tells clients, `tel:` or `mailto:`; "
-        "the postmaster of this host if empty.",
-    )
-    errors: int = option(50, "BAD answers before the connection is closed.", ge(1))
-    stalled_s: float = option(
-        5 * MINUTE_S,
-        "A client that takes nothing of what it asked for is cut off after this.",
-        ge(1),
-    )
-    literal_minus: bool = option(
-        False,
-        "Offer LITERAL- in place of LITERAL+: literals above 4096 octets, messages to "
-        "append too, are then refused unless the client waits before it sends them.",
-    )
-    compress: bool = option(
-        True,
-        "Offer COMPRESS=DEFLATE. Where others can send mail to a user and watch the "
-        "sizes of TLS records, compression can tell them something of what stands "
-        "beside their mail.",
-    )
-    delimiter: str = option(
-        "/", "Hierarchy delimiter shown to clients; `.` for Courier homes.", in_("/.")
-    )
-    url_hosts: tuple[str, ...] = option(
-        (),
-        "Names of this server in IMAP URLs that carry their authorization (URLAUTH), "
-        "beside `server.hostname`.",
-    )
-    submitters: tuple[str, ...] = option(
-        (),
-        "Accounts of message submission servers elsewhere: what a URL lets submission "
-        "fetch (`submit+`) is given to them. Submission here needs none.",
-    )
-    poll_s: float = option(
-        1.0,
-        "How often the folder of idle sessions is looked at for what other programs "
-        "did. On local file systems the kernel tells at once, and looks are rarer.",
-        ge(0.1),
     )
 
 

@@ -17,7 +17,7 @@ from binascii import b2a_base64
 from collections.abc import Callable
 from enum import Enum, auto
 
-from ..config.model import Imap4
+from ..config.reading import Imap4
 from ..errors import (
     BadMailboxName,
     BadParameter,

@@ -17,7 +17,7 @@ from enum import Enum, auto
 
 from attrs import field, frozen
 
-from ..config.model import Imap4
+from ..config.reading import Imap4
 from ..errors import (
     AnnotationTooBig,
     LineTooLong,

@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Peer
-from ..config.model import Imap4
+from ..config.reading import Imap4
 from ..log import mail_log
 from .cmd import dispatch, idle
 from .commands import State

@@ -13,7 +13,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from ..auth.login import Authenticator, Login, Peer
-from ..config.model import Imap4
+from ..config.reading import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import NONE, SYSTEM, Flags
 from ..foreign import NOTHING, missing

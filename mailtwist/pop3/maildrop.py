@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from ..config.model import Pop3
+from ..config.reading import Pop3
 from ..errors import (
     LoginTooSoon,
     MailboxInUse,

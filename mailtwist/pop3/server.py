@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Peer
-from ..config.model import Pop3
+from ..config.reading import Pop3
 from ..errors import MailError, MessageGone
 from ..log import mail_log
 from .engine import Event, POP3Engine, State

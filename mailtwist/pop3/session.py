@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Login, Peer
-from ..config.model import Pop3
+from ..config.reading import Pop3
 from ..errors import BadParameter, EncryptionNeeded, MailError, UnknownCommand
 from ..foreign import NOTHING, missing
 from ..mailbox.model import INBOX

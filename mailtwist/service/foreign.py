@@ -9,7 +9,8 @@ from twisted.cred.portal import Portal
 
 from ..auth.adapters import adapted
 from ..auth.login import Authenticator
-from ..config.model import Auth, Imap4, Pop3, Smtp
+from ..config.model import Auth, Smtp
+from ..config.reading import Imap4, Pop3
 from ..imap4.server import IMAP4Factory
 from ..mailbox.foreign_smtp import NoWayIn
 from ..pop3.server import POP3Factory

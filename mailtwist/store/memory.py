@@ -38,6 +38,7 @@ from ..mailbox.model import (
     Usage,
 )
 from ..mailbox.rights import Entries, Rights, RightsChange, change, default_list
+from ..mailbox.special_uses import Uses, settled
 from ..mailbox.watchers import Watchers
 from .memory_delivery import MemoryDelivery, MemoryUpload
 from .memory_folder import Folder, NewMessage
@@ -48,10 +49,13 @@ MOST_PATH_OCTETS = 4096  # a path with its delimiters, in UTF-8
 
 @implementer(IStore)
 class MemoryStore:
-    """See IStore.  `clock` gives seconds since 1970."""
+    """See IStore.  `clock` gives seconds since 1970; new accounts get the mailboxes of
+    `special_uses`."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], float] = time.time, special_uses: Uses | None = None
+    ) -> None:
+        self._clock, self.special_uses = clock, special_uses or {}
         self._trees: dict[str, MemoryMailboxes] = {}
         self._delivery = MemoryDelivery(self)
 
@@ -86,6 +90,10 @@ class MemoryMailboxes(KeptRights):
         self.threads: dict[int, int] = {}  # by keys of messages
         self.now = store.now
         self._make(INBOX, frozenset())
+        _, new = settled(store.special_uses, [INBOX])
+        for path, uses in new.items():
+            self._make(path, uses)
+            self._subscribed.add(path)
 
     @property
     def owner(self) -> str:

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 
 from mailtwist.auth.login import Login
 from mailtwist.auth.names import login_key
-from mailtwist.config.model import Imap4
+from mailtwist.config.reading import Imap4
 from mailtwist.directory.model import Account
 from mailtwist.errors import AuthFailed, EncryptionNeeded, UnknownMechanism
 from mailtwist.imap4.server import IMAP4Factory

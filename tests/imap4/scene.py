@@ -7,6 +7,7 @@ Settings are the options of `Imap4` by name, and
     text_index    the store says that it has an index of texts
     storage=N     the account may hold so many octets
     messages=N    the account may hold so many messages
+    uses          a new account has the mailboxes of the standard settings
     slow_copy     COPY takes longer than it takes to tell that it is worked on
 """
 
@@ -17,11 +18,12 @@ from twisted.internet.task import Clock, deferLater
 from zope.interface import alsoProvides
 
 from mailtwist.auth.names import login_key
-from mailtwist.config.model import Imap4
+from mailtwist.config.reading import Imap4
 from mailtwist.directory.model import Account
 from mailtwist.imap4 import server
 from mailtwist.imap4.url_access import UrlAccess
 from mailtwist.mailbox.interfaces import IIndexedMailboxes
+from mailtwist.mailbox.special_uses import STANDARD, wanted
 from tests.transcript import MemoryTransport
 
 from .room import ANN, NOON, Client, Logins, Room
@@ -98,6 +100,10 @@ def _text_index(test, made):
     alsoProvides(made.store.mailboxes(made.account), IIndexedMailboxes)
 
 
+def _uses(test, made):
+    made.store.special_uses = wanted(STANDARD)
+
+
 def _slow_copy(test, made):
     made.patient = isinstance(made.clock, Clock)
     if not made.patient:
@@ -125,4 +131,5 @@ PREPARE = {
     "urls": _urls,
     "text_index": _text_index,
     "slow_copy": _slow_copy,
+    "uses": _uses,
 }

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from mailtwist.config.model import Imap4
+from mailtwist.config.reading import Imap4
 from mailtwist.errors import MailError
 from mailtwist.imap4.commands import State
 from mailtwist.imap4.engine import IMAP4Engine

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.config.model import Imap4
+from mailtwist.config.reading import Imap4
 from mailtwist.errors import (
     BadMailboxName,
     BadParameter,

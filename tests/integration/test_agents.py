@@ -15,7 +15,8 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from mailtwist.address import Address
-from mailtwist.config.model import Agents, Config, Imap4, Server
+from mailtwist.config.model import Agents, Config, Server
+from mailtwist.config.reading import Imap4
 from mailtwist.delivery.agent_process import Program
 from mailtwist.delivery.agent_user import Identity
 from mailtwist.delivery.model import Envelope, LocalRecipient

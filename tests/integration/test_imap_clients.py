@@ -7,6 +7,8 @@ from tests.integration import ways_in
 from tests.integration.daemon import PASSWORD, DaemonTestCase
 from tests.integration.programs import message, run
 
+NOTHING = {b"MESSAGES": 0}
+
 
 class ImapClientTests(DaemonTestCase):
     def clients(self, user):
@@ -59,17 +61,30 @@ class ImapClientTests(DaemonTestCase):
         client.move([1], "Entwürfe")
         self.assertEqual(client.search("ALL"), [2])
         self.assertEqual(client.folder_status("Entwürfe", "MESSAGES")[b"MESSAGES"], 1)
-        client.rename_folder("Entwürfe", "Drafts")
-        client.subscribe_folder("Drafts")
-        self.assertEqual([name for _, _, name in client.list_sub_folders()], ["Drafts"])
-        client.copy([2], "Drafts")
+        client.rename_folder("Entwürfe", "Später")
+        for _, _, name in client.list_sub_folders():
+            client.unsubscribe_folder(name)
+        client.subscribe_folder("Später")
+        self.assertEqual([name for _, _, name in client.list_sub_folders()], ["Später"])
+        client.copy([2], "Später")
         client.unselect_folder()
-        client.select_folder("Drafts", readonly=True)
+        client.select_folder("Später", readonly=True)
         subjects = [
             row[b"ENVELOPE"].subject
             for row in client.fetch(client.search(), ["ENVELOPE"]).values()
         ]
         self.assertEqual(subjects, [b"one", b"two"])
+
+    def test_imapclient_finds_the_special_folders_of_a_new_account(self):
+        for client in self.clients(self.user()):
+            for name in ("Archive", "Drafts", "Junk", "Sent", "Trash"):
+                use = b"\\" + name.encode()
+                self.assertEqual(client.find_special_folder(use), name)
+                self.assertEqual(client.folder_status(name, "MESSAGES"), NOTHING)
+            self.assertEqual(
+                [name for _, _, name in client.list_sub_folders()],
+                ["Archive", "Drafts", "Junk", "Sent", "Trash"],
+            )
 
     def test_two_clients_see_each_other_and_idle_is_told_at_once(self):
         ann = self.user()

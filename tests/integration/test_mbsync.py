@@ -96,6 +96,8 @@ class MbsyncTests(DaemonTestCase):
             self.assertEqual(both.letters("INBOX"), {"one": "S"})
             (encoded,) = [p.parent.name for p in (both.near / "Lists").glob("*/cur")]
             self.assertEqual(list(both.files(f"Lists/{encoded}")), ["two"])
+            for use in ("Archive", "Drafts", "Junk", "Sent", "Trash"):
+                self.assertEqual(both.files(use), {}, "a new account has these")
             for part in ("cur", "new", "tmp"):
                 (both.near / "Mine" / part).mkdir(parents=True)
             (both.near / "Mine/new/9.x.y").write_bytes(message("three"))

@@ -138,10 +138,10 @@ class MuttTests(DaemonTestCase):
                 mutt.keys("q")
                 self.assertEqual(mutt.wait_for_end(), 0)
 
-    def test_mail_is_sent_and_kept_in_a_new_folder(self):
-        for way in ("", "s"):
+    def test_mail_is_sent_and_kept_in_a_new_folder_or_the_one_for_it(self):
+        for way, folder in (("", "Kept"), ("s", "Kept"), ("s", "Sent")):
             ann, bob = self.account(), self.user()
-            with self.mutt(ann, way) as mutt:
+            with self.mutt(ann, way, record=f"+{folder}") as mutt:
                 mutt.wait_for("Msgs:3")
                 mutt.keys("m")
                 mutt.wait_for("To:")
@@ -150,16 +150,17 @@ class MuttTests(DaemonTestCase):
                 mutt.keys("By mutt\r")
                 mutt.wait_for("y:Send", "Subject: By mutt")
                 mutt.keys("y")
-                mutt.wait_for("Create Sent?")
-                mutt.keys("y")
+                if folder != "Sent":  # which a new account has
+                    mutt.wait_for(f"Create {folder}?")
+                    mutt.keys("y")
                 mutt.wait_for("Mail sent.")
                 mutt.keys("c")
                 mutt.wait_for("Open mailbox")
-                mutt.keys("=Sent\r")
-                mutt.wait_for("=Sent [Msgs:1", "By mutt")
+                mutt.keys(f"={folder}\r")
+                mutt.wait_for(f"={folder} [Msgs:1", "By mutt")
                 mutt.keys("q")
                 self.assertEqual(mutt.wait_for_end(), 0)
-            self.assertEqual(self.mailbox(ann, "Sent"), [("By mutt", {"\\Seen"})])
+            self.assertEqual(self.mailbox(ann, folder), [("By mutt", {"\\Seen"})])
             (got,) = ways_in.messages(self.daemon, bob)
             self.assertIn(b"\r\nFrom: Ann <%b>\r\n" % ann.encode(), got)
             self.assertTrue(got.endswith(b"\r\n\r\nTyped with care.\r\n"), got)

@@ -400,3 +400,46 @@ class EachMessageTests(CrashCase):
 
     def test_flags_replaced(self):
         self.each_before_or_after(replace_flags)
+
+
+class FirstUseTests(SynchronousTestCase):
+    """The mailboxes that a new account gets."""
+
+    USES = ("drafts: Drafts", "sent: Mail/Sent", "trash: Trash")
+
+    def listed(self, home):
+        store = InlineStore(self.USES)
+        try:
+            tree = store.mailboxes(Account("ann@example.test", home))
+            return store.now(tree.listed())
+        finally:
+            store.now(store.close())
+
+    def test_first_use(self):
+        home = os.path.abspath(self.mktemp())
+
+        def child(tell):
+            self.listed(home)
+            tell(b"done")
+
+        for number in range(1, ENOUGH_CALLS):
+            shutil.rmtree(home, ignore_errors=True)
+            told, call = traced.killed_at(number, child)
+            found = self.listed(home)
+            self.assertEqual(
+                [(info.path, info.subscribed, *info.special_uses) for info in found],
+                [
+                    (INBOX, False),
+                    (("Drafts",), True, "\\Drafts"),
+                    (("Mail",), True),
+                    (("Mail", "Sent"), True, "\\Sent"),
+                    (("Trash",), True, "\\Trash"),
+                ],
+                f"{call}, call {number}",
+            )
+            self.assertEqual(self.listed(home), found)
+            if call is None:
+                self.assertEqual(told, b"done")
+                self.assertGreater(number, 30)
+                return
+        self.fail("more system calls than thought")

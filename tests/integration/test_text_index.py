@@ -37,7 +37,7 @@ class TextIndexTests(SynchronousTestCase):
         imap.append("INBOX", None, None, mail(0, random.Random(0)))
         imap.logout()
         self.daemon.stop()
-        (self.maildir,) = self.daemon.folder.glob("data/**/cur")
+        (self.maildir,) = self.daemon.folder.glob("data/**/Maildir/cur")
         chosen = random.Random(7)
         for number in range(1, MESSAGES):
             octets = mail(number, chosen)

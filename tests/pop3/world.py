@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 from mailtwist.auth.login import Authenticator
 from mailtwist.auth.realm import MailRealm
 from mailtwist.auth.throttle import Throttle
-from mailtwist.config.model import Auth, Pop3
+from mailtwist.config.model import Auth
+from mailtwist.config.reading import Pop3
 from mailtwist.directory.model import Account
 from mailtwist.mailbox.model import INBOX
 from mailtwist.pop3.server import POP3Factory

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
 from mailtwist.config.model import Config
+from mailtwist.config.reading import Imap4
 from mailtwist.store.maildir.spool import Spooler
 from mailtwist.store.maildir.store import MaildirStore
 from mailtwist.store.maildir.writer import MaildirWriter
@@ -27,9 +28,9 @@ class InlineSpooler(Spooler):
 
 
 class InlineStore(MaildirStore):
-    def __init__(self):
+    def __init__(self, special_uses=()):
         self.clock = Clock()
-        config = Config()
+        config = Config(imap4=Imap4(special_uses=special_uses))
         super().__init__(reactor=self.clock, config=config, hostname="mx.test")
         self.writer = InlineWriter(self.clock, "fsync")
         self.spooler = InlineSpooler(self.clock, config.delivery.memory_octets)

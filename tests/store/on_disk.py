@@ -6,7 +6,8 @@ import sqlite3
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from mailtwist.config.model import Config, Imap4
+from mailtwist.config.model import Config
+from mailtwist.config.reading import Imap4
 from mailtwist.store.maildir.store import MaildirStore
 
 
@@ -21,7 +22,7 @@ class OnDisk:
 
     def another_store(self, poll_s=1.0):
         """A store on the same files: another process, or the same one restarted."""
-        config = Config(imap4=Imap4(poll_s=poll_s))
+        config = Config(imap4=Imap4(poll_s=poll_s, special_uses=()))
         store = MaildirStore(reactor=reactor, config=config, hostname="mx.test")
         self.addCleanup(lambda: Deferred.fromCoroutine(store.close()))
         return store

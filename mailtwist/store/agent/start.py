@@ -11,7 +11,8 @@ import sys
 
 import attrs
 
-from ...config.model import Config, Delivery, Imap4
+from ...config.model import Config, Delivery
+from ...config.reading import Imap4
 from ...config.searching import Search
 from ...keeper.folders import AGENTS
 
@@ -28,6 +29,7 @@ def agent_pattern(config: Config, hostname: str) -> list[str]:
         "folder": os.path.join(os.path.abspath(config.server.data), AGENTS, "{uid}"),
         "level": config.log.level,
         "poll_s": config.imap4.poll_s,
+        "special_uses": config.imap4.special_uses,
         "delivery": attrs.asdict(config.delivery),
         "search": attrs.asdict(config.search),
     }
@@ -38,7 +40,7 @@ def settings_of(text: str) -> tuple[str, str, str, Config]:
     """(hostname, folder, level of the log, what a store reads of the configuration)."""
     told = json.loads(text)
     config = Config(
-        imap4=Imap4(poll_s=told["poll_s"]),
+        imap4=Imap4(poll_s=told["poll_s"], special_uses=tuple(told["special_uses"])),
         delivery=Delivery(**told["delivery"]),
         search=Search(**told["search"]),
     )

@@ -24,11 +24,12 @@ from twisted.python.failure import Failure
 from ...directory.model import Account
 from ...errors import MailboxNotSelectable, MailError, NoSuchMailbox, SystemBusy
 from ...mailbox.model import INBOX, Path
+from ...mailbox.special_uses import Uses
 from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
-from . import durable, folders, predecessors, scan, subscriptions, uidlist
+from . import durable, first_use, folders, predecessors, scan, uidlist
 from .account_watch import AccountWatch
 from .inotify import Inotify
 from .keywords import FlagNames
@@ -93,9 +94,11 @@ class AccountFiles:
         inotify: Callable[[], Inotify | None],
         used: Callable[[AccountFiles], None],
         changed: Callable[[str, Path], None],
+        special_uses: Uses,
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
         self.names, self._used, self._changed = names, used, changed
+        self._special_uses = special_uses
         self.maildir = account.mailbox_path.rstrip("/")
         self.state = State(os.path.join(account.home, "state.sqlite"))
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
@@ -183,12 +186,19 @@ class AccountFiles:
             raise SystemBusy()
 
     async def thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Run `work` in a thread, within a turn; a full disk is told as such."""
+        """Run `work` in a thread, within a turn; a full disk is told as such.
+
+        An account that was never used gets its mailboxes before."""
+        if self._recovered:
+            return await self.plain_thread(work, *arguments)
+        return await self.plain_thread(self._after_recovery, work, *arguments)
+
+    async def plain_thread(
+        self, work: Callable[..., Result], *arguments: Any
+    ) -> Result:
+        """As `thread`, for work that leaves the state alone: nothing is made before."""
         try:
-            if self._recovered:
-                result: Result = await self._defer(work, *arguments)
-            else:
-                result = await self._defer(self._after_recovery, work, *arguments)
+            result: Result = await self._defer(work, *arguments)
         except OSError as fault:
             log.failure("storage of {name}", name=self.account.name)
             raise durable.fault_of(fault) from fault
@@ -237,28 +247,32 @@ class AccountFiles:
 
     def _after_recovery(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """In a thread, before anybody looks at the folders for the first time."""
-        if os.path.isdir(self.maildir):
-            with self.state.transaction():
-                self._recover()
-                if self.state.is_new:
-                    for path in subscriptions.found(self.maildir):
-                        self.state.subscribe(path)
-            self._recovered = True
+        folders.make(self.maildir, INBOX)  # so that there is a place for the state
+        with self.state.transaction():
+            self._recover()
+            if self.state.is_new:
+                first_use.note(self, self._special_uses)
+        with self.state.transaction():
+            self._finish_renames()
+        self._recovered = True
         return work(*arguments)
 
     def _recover(self) -> None:
         """Finish what a crash interrupted."""
+        self._finish_renames()
+        for name in os.listdir(self.maildir):
+            folder = os.path.join(self.maildir, name)
+            left = name.startswith((folders.GONE, folders.MAKING))
+            if left and scan.older(folder, scan.ABANDONED_S):
+                shutil.rmtree(folder, True)
+
+    def _finish_renames(self) -> None:
         renames = self.state.renames()
         for old, path in renames:
             folders.rename(self.maildir, old, path)
         if renames:
             durable.sync_directory(self.maildir)
             self.state.forget_renames()
-        for name in os.listdir(self.maildir):
-            folder = os.path.join(self.maildir, name)
-            left = name.startswith((folders.GONE, folders.MAKING))
-            if left and scan.older(folder, scan.ABANDONED_S):
-                shutil.rmtree(folder, True)
 
     # -- rest -----------------------------------------------------------------
 
@@ -280,7 +294,7 @@ class AccountFiles:
             await self._cache_lock.acquire()
             await self._text_lock.acquire()
             try:
-                await self.thread(close)
+                await self.plain_thread(close)
             finally:
                 self._text_lock.release()
                 self._cache_lock.release()

@@ -207,17 +207,24 @@ def make(maildir: str, path: Path) -> str:
     if os.path.isdir(folder):
         durable.make_directories([os.path.join(folder, part) for part in PARTS])
         return folder
-    making = os.path.join(maildir, f"{MAKING}{os.urandom(8).hex()}")
     durable.make_directories([maildir])
+    os.rename(os.path.join(maildir, staged(maildir, path)), folder)
+    durable.sync_directory(maildir)
+    return folder
+
+
+def staged(maildir: str, path: Path) -> str:
+    """A folder in `maildir` that only has to be renamed to be that of `path`; the name
+    that it has until then."""
+    staging = f"{MAKING}{os.urandom(8).hex()}"
+    making = os.path.join(maildir, staging)
     os.mkdir(making, 0o700)
     for part in PARTS:
         os.mkdir(os.path.join(making, part), 0o700)
     open(os.path.join(making, "maildirfolder"), "wb").close()
-    _write_name(making, name, path)
+    _write_name(making, folder_in(maildir, path), path)
     durable.sync_directory(making)
-    os.rename(making, folder)
-    durable.sync_directory(maildir)
-    return folder
+    return staging
 
 
 def rename(maildir: str, old: str, path: Path) -> None:

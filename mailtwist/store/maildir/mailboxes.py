@@ -321,7 +321,7 @@ class MaildirMailboxes(KeptRights):
 
     async def _measure(self) -> None:
         count, files = self.files.usage, self.files
-        octets, messages = await files.thread(usage.measured, files.maildir)
+        octets, messages = await files.plain_thread(usage.measured, files.maildir)
         count.measured(octets, messages, files.reactor.seconds())
 
     def usage_known(self) -> Usage:

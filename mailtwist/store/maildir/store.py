@@ -18,7 +18,8 @@ from ...config.model import Config
 from ...directory.model import Account
 from ...errors import SystemBusy
 from ...mailbox.interfaces import IStore
-from ...mailbox.model import Path, Usage
+from ...mailbox.model import INBOX, Path, Usage
+from ...mailbox.special_uses import wanted
 from . import folders
 from .account import AccountFiles
 from .content import Places
@@ -44,6 +45,7 @@ class MaildirStore:
 
     def __init__(self, *, reactor: Any, config: Config, hostname: str) -> None:
         self._reactor, self._poll_s = reactor, config.imap4.poll_s
+        self._special_uses = wanted(config.imap4.special_uses)
         self._pool = ThreadPool(0, THREADS, "mailtwist-store")
         self._trees: WeakValueDictionary[str, MaildirMailboxes] = WeakValueDictionary()
         self._kept: OrderedDict[str, MaildirMailboxes] = OrderedDict()
@@ -88,6 +90,7 @@ class MaildirStore:
                 inotify=self.inotify,
                 used=self._used,
                 changed=self.indexer.changed,
+                special_uses=self._special_uses,
             )
             tree = MaildirMailboxes(
                 files,
@@ -139,12 +142,10 @@ class MaildirStore:
     async def _folder(self, account: Account, path: Path) -> str:
         files = self.mailboxes(account).files
 
-        def find() -> str:
-            folders.make(files.maildir, ("INBOX",))
-            return files.folder_of(path)
-
         async def look() -> str:
-            return await files.thread(find)
+            if path == INBOX:  # mail comes in before anybody logged in
+                return await files.plain_thread(folders.make, files.maildir, INBOX)
+            return await files.thread(files.folder_of, path)
 
         folder = await files.turn(look)
         if len(self._folders) >= KNOWN_FOLDERS:

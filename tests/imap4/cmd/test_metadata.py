@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailtwist.config.model import Imap4
+from mailtwist.config.reading import Imap4
 from mailtwist.foreign import ILimitedAccount
 from mailtwist.mailbox.foreign_imap import MISSING
 

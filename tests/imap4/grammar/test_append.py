@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.config.model import Imap4
+from mailtwist.config.reading import Imap4
 from mailtwist.errors import BadParameter, MailError, MessageTooBig, SyntaxFault
 from mailtwist.imap4.commands import State
 from mailtwist.imap4.engine import IMAP4Engine

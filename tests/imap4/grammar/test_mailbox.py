@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.config.model import Imap4
+from mailtwist.config.reading import Imap4
 from mailtwist.errors import BadMailboxName, BadParameter, SyntaxFault, UnknownUse
 from mailtwist.imap4.types import (
     Create,

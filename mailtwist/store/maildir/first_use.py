@@ -1,0 +1,37 @@
+"""What an account has when somebody uses it first; in a thread, in a transaction.
+
+Another server's subscriptions are taken over, and mailboxes with special uses are
+made: as folders that are ready but for their name, and as notes of renames in the same
+transaction as their rows.  Until it is committed nothing was made; after that whoever
+comes next finishes it (`AccountFiles._finish_renames`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ...mailbox.model import INBOX
+from ...mailbox.special_uses import Uses, settled
+from . import folders, subscriptions, uidlist
+
+if TYPE_CHECKING:
+    from .account import AccountFiles
+
+
+def note(files: AccountFiles, asked: Uses) -> None:
+    """Put down what an account without any state is to have."""
+    maildir, state = files.maildir, files.state
+    for path in subscriptions.found(maildir):
+        state.subscribe(path)
+    present = folders.listed(maildir)
+    found, missing = settled(asked, present)
+    if os.path.exists(os.path.join(maildir, uidlist.FILE)):
+        missing = {}  # only its state was lost: what is not there was deleted
+    for path in {INBOX: None, **found}:
+        row = files.adopt(path, present[path])
+        state.set_special_uses(row.id, found.get(path, frozenset()))
+    for path, uses in missing.items():
+        state.add_mailbox(path, uses)
+        state.subscribe(path)
+    state.add_renames([(folders.staged(maildir, path), path) for path in missing])
