@@ -9,7 +9,6 @@ the state newer than our live mailbox gives up as `Behind`, catches up and runs 
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,19 +21,20 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...directory.model import Account
-from ...errors import MailboxNotSelectable, MailError, NoSuchMailbox, SystemBusy
-from ...mailbox.model import INBOX, Path
+from ...errors import MailError, NoSuchMailbox, SystemBusy
+from ...mailbox.model import Path
 from ...mailbox.special_uses import Uses
 from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
-from . import durable, first_use, folders, predecessors, scan, uidlist
+from . import durable, first_use, predecessors, scan, uidlist
 from .account_watch import AccountWatch
 from .inotify import Inotify
 from .keywords import FlagNames
 from .live import Delta, Live, Stamp
 from .names import UniqueNames
+from .place import MaildirPlace, Place
 from .usage import UsageCount
 from .watch import Watches
 
@@ -100,6 +100,7 @@ class AccountFiles:
         self.names, self._used, self._changed = names, used, changed
         self._special_uses = special_uses
         self.maildir = account.mailbox_path.rstrip("/")
+        self.place: Place = MaildirPlace(self.maildir)
         self.state = State(os.path.join(account.home, "state.sqlite"))
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
         self.text = TextIndex(os.path.join(account.home, "search.sqlite"))
@@ -247,7 +248,7 @@ class AccountFiles:
 
     def _after_recovery(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """In a thread, before anybody looks at the folders for the first time."""
-        folders.make(self.maildir, INBOX)  # so that there is a place for the state
+        self.place.prepare()  # so that there is a place for the state
         with self.state.transaction():
             self._recover()
             if self.state.is_new:
@@ -260,18 +261,14 @@ class AccountFiles:
     def _recover(self) -> None:
         """Finish what a crash interrupted."""
         self._finish_renames()
-        for name in os.listdir(self.maildir):
-            folder = os.path.join(self.maildir, name)
-            left = name.startswith((folders.GONE, folders.MAKING))
-            if left and scan.older(folder, scan.ABANDONED_S):
-                shutil.rmtree(folder, True)
+        self.place.clean()
 
     def _finish_renames(self) -> None:
         renames = self.state.renames()
         for old, path in renames:
-            folders.rename(self.maildir, old, path)
+            self.place.rename(old, path)
         if renames:
-            durable.sync_directory(self.maildir)
+            self.place.sync()
             self.state.forget_renames()
 
     # -- rest -----------------------------------------------------------------
@@ -325,32 +322,15 @@ class AccountFiles:
             removed = self.state.removed(row.id)
         live = Live(path, folder, row, FlagNames(letters), removed=removed)
         live.fill(rows)
-        if uidlist.overgrown(folder, len(live)):
+        beside = self.place.beside(folder)
+        if uidlist.overgrown(beside, len(live)):
             pairs = zip(live.uids, live.bases, strict=True)
-            uidlist.rewrite(folder, row, pairs, letters)
+            uidlist.rewrite(beside, row, pairs, letters)
         return live
 
     def folder_of(self, path: Path) -> str:
         """In a thread: the folder of an existing mailbox; INBOX is made if missing."""
-        name = folders.folder_in(self.maildir, path)
-        folder = os.path.join(self.maildir, name) if name else self.maildir
-        if os.path.isdir(os.path.join(folder, "cur")):
-            if (
-                path[0][0] == folders.ODD
-                and folders.path_of(name, self.maildir) != path
-            ):
-                raise NoSuchMailbox()  # it has a better name
-            for part in folders.PARTS:  # some programs leave new or tmp out
-                os.makedirs(os.path.join(folder, part), mode=0o700, exist_ok=True)
-            return folder
-        if path == INBOX:
-            return folders.make(self.maildir, path)
-        known = folders.listed(self.maildir)
-        if path in known:
-            return known[path]
-        if any(other[: len(path)] == path for other in known):
-            raise MailboxNotSelectable()
-        raise NoSuchMailbox()
+        return self.place.folder_of(path)
 
     def row_of(self, path: Path) -> MailboxRow:
         """In a thread, in a transaction: of an existing mailbox."""
@@ -437,7 +417,8 @@ class AccountFiles:
         state.set_flags(row.id, delta.changed)
         state.vanish(row.id, row.highest_modseq, delta.vanished)
         state.set_counters(row.id, row.uid_next, row.highest_modseq)
-        uidlist.append(live.folder, row, [m[:2] for m in delta.added], fresh)
+        beside = self.place.beside(live.folder)
+        uidlist.append(beside, row, [m[:2] for m in delta.added], fresh)
 
     def forget_removed(self, live: Live) -> None:
         """In a thread: the files of `live.removed` are gone; make that durable."""

@@ -19,10 +19,9 @@ from twisted.python.failure import Failure
 
 from ...errors import MailError
 from ...mailbox.metadata import ACCOUNT
-from ...mailbox.model import INBOX, Path
+from ...mailbox.model import Path
 from ...mailbox.watchers import Watchers
 from .. import state_metadata
-from . import folders
 from .live import Stamp
 from .watch import RARELY_S, is_local
 
@@ -170,7 +169,7 @@ class AccountWatch:
         self._state_stamp = self._stamp_of_state()
         figures = await files.turn(lambda: files.thread(self._read, before))
         began_s = files.reactor.seconds()
-        stamps = await files.aside(stamps_of, files.maildir)
+        stamps = await files.aside(files.place.stamps)
         self._look_s = files.reactor.seconds() - began_s
         if not self._active:
             return
@@ -199,7 +198,7 @@ class AccountWatch:
             changed[None] = None
         for name, stamp in new.items():
             if old.get(name) != stamp:
-                path = _path_of(name, self._files.maildir)
+                path = self._files.place.path_of(name)
                 if path is not None:
                     changed[path] = None
         return changed
@@ -207,7 +206,7 @@ class AccountWatch:
     def _read(self, before: Figures) -> Figures:
         """In a thread, in a turn: what the state says."""
         files = self._files
-        folders.make(files.maildir, INBOX)  # so that there is a place for the state
+        files.place.prepare()  # so that there is a place for the state
         state = files.state
         version = state.data_version()
         if version != before.version:
@@ -234,44 +233,20 @@ class AccountWatch:
         for name in self._ends.keys() - self._stamps.keys() - {_ROOT}:
             for end in self._ends.pop(name):
                 end()
-        maildir = self._files.maildir
+        place = self._files.place
         self._all_told = len(self._stamps) <= MOST_TOLD
         try:
             if _ROOT not in self._ends:
-                self._ends[_ROOT] = [inotify.watch(maildir, self._soon)]
+                self._ends[_ROOT] = [inotify.watch(place.root, self._soon)]
             for name in self._stamps:
                 if name in self._ends or len(self._ends) > MOST_TOLD:
                     continue
                 ends = self._ends.setdefault(name, [])
-                for part in ("new", "cur"):
-                    folder = os.path.join(maildir, name, part)
-                    ends.append(inotify.watch(folder, self._soon))
-            self._all_told = self._all_told and is_local(maildir)
+                for watched in place.watched(name):
+                    ends.append(inotify.watch(watched, self._soon))
+            self._all_told = self._all_told and is_local(place.root)
         except OSError:  # too many watches, or a folder just went: poll
             self._all_told = False
 
 
 _ROOT = "/"  # no folder has this name
-
-
-def stamps_of(maildir: str) -> dict[str, Stamp]:
-    """When entries of new/ and cur/ of each folder came or went."""
-    found: dict[str, Stamp] = {}
-    try:
-        names = ["", *os.listdir(maildir)]
-    except FileNotFoundError:
-        return found
-    for name in names:
-        if name and (name[0] != "." or name in (".", "..")):
-            continue
-        folder = os.path.join(maildir, name)
-        try:
-            new, cur = os.stat(f"{folder}/new"), os.stat(f"{folder}/cur")
-        except OSError:
-            continue
-        found[name] = new.st_mtime_ns, cur.st_mtime_ns
-    return found
-
-
-def _path_of(name: str, maildir: str) -> Path | None:
-    return folders.path_of(name, maildir) if name else INBOX

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...mailbox.model import INBOX
 from ...mailbox.special_uses import Uses, settled
-from . import folders, subscriptions, uidlist
+from . import uidlist
 
 if TYPE_CHECKING:
     from .account import AccountFiles
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 def note(files: AccountFiles, asked: Uses) -> None:
     """Put down what an account without any state is to have."""
-    maildir, state = files.maildir, files.state
-    for path in subscriptions.found(maildir):
+    place, state = files.place, files.state
+    for path in place.subscriptions():
         state.subscribe(path)
-    present = folders.listed(maildir)
+    present = place.listed()
     found, missing = settled(asked, present)
-    if os.path.exists(os.path.join(maildir, uidlist.FILE)):
+    if os.path.exists(os.path.join(place.beside(present[INBOX]), uidlist.FILE)):
         missing = {}  # only its state was lost: what is not there was deleted
     for path in {INBOX: None, **found}:
         row = files.adopt(path, present[path])
@@ -34,4 +34,4 @@ def note(files: AccountFiles, asked: Uses) -> None:
     for path, uses in missing.items():
         state.add_mailbox(path, uses)
         state.subscribe(path)
-    state.add_renames([(folders.staged(maildir, path), path) for path in missing])
+    state.add_renames([(place.staged(path), path) for path in missing])

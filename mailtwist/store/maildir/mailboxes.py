@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -112,7 +111,7 @@ class MaildirMailboxes(KeptRights):
 
         gone = await files.turn(delete)
         self._renamed()
-        await self.defer(shutil.rmtree, gone, True)
+        await self.defer(files.place.purge, gone)
 
     async def rename(self, old: Path, new: Path) -> None:
         if old == INBOX:
@@ -122,12 +121,11 @@ class MaildirMailboxes(KeptRights):
 
         async def rename() -> None:
             moved = await files.thread(tree.rename, files, old, new)
-            for path, target in moved.items():
+            for path, (target, folder) in moved.items():
                 live = files.live.pop(path, None)
                 if live is not None:
                     live.path, live.row = target, evolve(live.row, path=target)
-                    name = folders.folder_in(files.maildir, target)
-                    live.folder = os.path.join(files.maildir, name)
+                    live.folder = folder
                     files.live[target] = live
 
         await files.turn(rename)
@@ -151,7 +149,7 @@ class MaildirMailboxes(KeptRights):
             await inbox.close()
 
     async def subscribe(self, path: Path) -> None:
-        folders.check_path(path)
+        self.files.place.check(path)
         await self._in_thread(tree.subscription, path, True)
         self.files.changes.tell(None)
 

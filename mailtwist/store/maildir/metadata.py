@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...mailbox import metadata
-from ...mailbox.model import INBOX, Annotation, Path
+from ...mailbox.model import Annotation, Path
 from .. import state_metadata
-from . import folders
 from .account import AccountFiles
 
 
@@ -15,7 +14,7 @@ def listed(
     files: AccountFiles, path: Path | None, names: Sequence[str]
 ) -> list[Annotation]:
     """See IMailboxes.metadata."""
-    folders.make(files.maildir, INBOX)
+    files.place.prepare()
     state = files.state
     with files.transaction():
         if path == metadata.ACCOUNT:
@@ -33,7 +32,7 @@ def change(
     most: int,
 ) -> None:
     """See IMailboxes.set_metadata."""
-    folders.make(files.maildir, INBOX)
+    files.place.prepare()
     wanted, state = dict(values), files.state
     with files.transaction():
         if path == metadata.ACCOUNT:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from ...mailbox.model import INBOX, Path
+from ...mailbox.model import Path
 from ...mailbox.rights import Entries, Rights, RightsChange, change, default_list
 from .. import state_rights
-from . import folders
 from .account import AccountFiles
 
 
 def all_lists(files: AccountFiles) -> dict[Path, dict[str, Rights]]:
     """See IRights.lists."""
-    folders.make(files.maildir, INBOX)
+    files.place.prepare()
     return state_rights.all_lists(files.state, files.account.name)
 
 
 def list_of(files: AccountFiles, path: Path) -> dict[str, Rights]:
     """See IRights.rights."""
-    folders.make(files.maildir, INBOX)
+    files.place.prepare()
     owner = files.account.name
     with files.transaction():
         found = state_rights.list_of(files.state, files.row_of(path).id, owner)
@@ -32,7 +31,7 @@ def change_list(
     default: Entries | None,
 ) -> None:
     """See IRights.set_rights."""
-    folders.make(files.maildir, INBOX)
+    files.place.prepare()
     state, owner = files.state, files.account.name
     with files.transaction():
         row = files.row_of(path)

@@ -5,9 +5,6 @@ Everything here runs in a thread, within a turn.
 
 from __future__ import annotations
 
-import os
-import time
-
 from ...errors import (
     BadMailboxName,
     MailboxExists,
@@ -16,15 +13,14 @@ from ...errors import (
 )
 from ...mailbox.model import INBOX, MailboxInfo, Path
 from .. import state_rights
-from . import durable, folders
 from .account import AccountFiles
 
 
 def listed(files: AccountFiles) -> list[MailboxInfo]:
     """See IMailboxes.listed; folders that other programs made get a row."""
-    folders.make(files.maildir, INBOX)
+    files.place.prepare()
     with files.transaction():
-        present = folders.listed(files.maildir)
+        present = files.place.listed()
         rows, subscribed = files.state.mailboxes(), files.state.subscriptions()
         for path, folder in present.items():
             if path not in rows:
@@ -50,7 +46,7 @@ def listed(files: AccountFiles) -> list[MailboxInfo]:
                 rows[path].object_id,
                 subscribed=path in subscribed,
                 special_uses=rows[path].special_uses,
-                marked=_has_files(f"{folder}/new"),
+                marked=files.place.marked(folder),
             )
         )
     return found
@@ -58,17 +54,17 @@ def listed(files: AccountFiles) -> list[MailboxInfo]:
 
 def create(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str:
     """See IMailboxes.create."""
-    folders.check_path(path)
-    if folders.present(files.maildir, path):
+    files.place.check(path)
+    if files.place.present(path):
         raise MailboxExists()
-    folders.make(files.maildir, INBOX)
+    files.place.prepare()
     _make_parents(files, path)
     return _make(files, path, special_uses)
 
 
 def _make_parents(files: AccountFiles, path: Path) -> None:
     for depth in range(1, len(path)):
-        if not folders.present(files.maildir, path[:depth]):
+        if not files.place.present(path[:depth]):
             _make(files, path[:depth], frozenset())
 
 
@@ -83,35 +79,33 @@ def _make(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str:
         above = state.mailbox(path[:-1])
         if above is not None:
             state_rights.inherit(state, row.id, above.id)
-    folders.make(files.maildir, path)
+    files.place.make(path)
     return row.object_id
 
 
 def delete(files: AccountFiles, path: Path) -> tuple[str, str]:
-    """Out of sight at once: (folder whose files are to be removed, object id)."""
-    present = folders.listed(files.maildir)
+    """Out of sight at once: (what is to be purged, object id)."""
+    present = files.place.listed()
     if path not in present:
         if _has_children(path, present):
             raise MailboxHasChildren()
         raise NoSuchMailbox()
-    gone = os.path.join(files.maildir, f"{folders.GONE}{time.time_ns()}")
     with files.transaction():
         row = files.state.mailbox(path)
-        os.rename(present[path], gone)
-        durable.sync_directory(files.maildir)
+        gone = files.place.take_away(present[path])
         if row is not None:
             files.state.remove_mailbox(row.id)
     return gone, "" if row is None else row.object_id
 
 
-def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, Path]:
-    """Rename with children: new paths by old.
+def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, tuple[Path, str]]:
+    """Rename with children: new paths and folders by old paths.
 
     The state first, with a note of what is to be done on disk: whoever finds the note
     after a crash does it.
     """
-    folders.check_path(new)
-    present = folders.listed(files.maildir)
+    files.place.check(new)
+    present = files.place.listed()
     moved = {p: new + p[len(old) :] for p in present if p[: len(old)] == old}
     if not moved:
         raise NoSuchMailbox()
@@ -120,10 +114,10 @@ def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, Path]:
     if new[: len(old)] == old:
         raise BadMailboxName("A mailbox cannot be moved into itself")
     for path in moved.values():
-        folders.check_path(path)
+        files.place.check(path)
     _make_parents(files, new)
     state = files.state
-    names = [(os.path.basename(present[path]), to) for path, to in moved.items()]
+    names = [(files.place.name_of(present[path]), to) for path, to in moved.items()]
     with files.transaction():
         for path, to in moved.items():
             row, stale = state.mailbox(path), state.mailbox(to)
@@ -133,16 +127,15 @@ def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, Path]:
                 row = files.adopt(path, present[path])
             state.move_mailbox(row.id, to)
         state.add_renames(names)
-    for name, to in names:
-        folders.rename(files.maildir, name, to)
-    durable.sync_directory(files.maildir)
+    placed = [files.place.rename(name, to) for name, to in names]
+    files.place.sync()
     with files.transaction():
         state.forget_renames()
-    return moved
+    return dict(zip(moved, zip(moved.values(), placed, strict=True), strict=True))
 
 
 def subscription(files: AccountFiles, path: Path, wanted: bool) -> None:
-    folders.make(files.maildir, INBOX)  # so that there is a place for the state
+    files.place.prepare()  # so that there is a place for the state
     with files.transaction():
         if wanted:
             files.state.subscribe(path)
@@ -153,14 +146,6 @@ def subscription(files: AccountFiles, path: Path, wanted: bool) -> None:
 def _has_children(path: Path, present: dict[Path, str]) -> bool:
     depth = len(path)
     return any(len(other) > depth and other[:depth] == path for other in present)
-
-
-def _has_files(folder: str) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return any(entry.name[0] != "." for entry in entries)
-    except FileNotFoundError:
-        return False
 
 
 def _order(path: Path) -> tuple[bool, Path]:
