@@ -69,7 +69,10 @@ def scene(test, transcript, *, clock=None, tls=None):
     )
     with validators.disabled():  # limits too low for the daemon keep transcripts short
         config = evolve(Imap4(), **options)
-    made = Scene(config, account, tls, clock=clock or Clock())
+    if clock is None:
+        clock = Clock()
+        clock.advance(NOON)
+    made = Scene(config, account, tls, clock=clock)
     for name in settings:
         PREPARE[name](test, made)
     made.accounts.plaintext_without_tls = not transcript.starts_tls

@@ -3,12 +3,19 @@
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from mailtwist.imap4.capability import CAPABILITIES
 from tests.transcript import FOLDER, play, read
 from tests.transcript_socket import play_on, self_signed
 
 from .scene import scene
 
 FILES = sorted(path.name for path in FOLDER.glob("imap4-*.txt"))
+ALONE = {  # what a second client cannot make different, and why
+    "SASL-IR": "it saves a round trip of a connection",
+    "ID": "it tells about a connection",
+    "STARTTLS": "it is about a connection before login",
+    "LOGINDISABLED": "it is about a connection before login",
+}
 
 
 class MemoryTests(SynchronousTestCase):
@@ -44,6 +51,28 @@ class MemoryTests(SynchronousTestCase):
                 word.decode() for word in told
             }
             self.assertEqual(set(transcript.shows) - told, set(), name)
+
+
+class ShownTests(SynchronousTestCase):
+    """Every capability has transcripts."""
+
+    def setUp(self):
+        self.alone, self.together = set(), set()
+        for name in FILES:
+            transcript = read(name)
+            seen = self.alone if transcript.clients == 1 else self.together
+            seen.update(transcript.shows)
+
+    def test_every_capability_is_shown_with_one_client(self):
+        self.assertEqual({row.name for row in CAPABILITIES} - self.alone, set())
+
+    def test_every_capability_is_shown_with_two_clients(self):
+        rows = {row.name for row in CAPABILITIES}
+        self.assertEqual(rows - self.together, set(ALONE))
+
+    def test_what_is_shown_is_a_capability(self):
+        rows = {row.name for row in CAPABILITIES}
+        self.assertEqual((self.alone | self.together) - rows, set())
 
 
 class SocketTests(TestCase):

@@ -235,7 +235,8 @@ async def _see(view: View, chunk: Chunk) -> tuple[Chunk, frozenset[int]]:
 
 
 async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int:
-    batch = sorted(batch, key=lambda message: message.at)
+    if view.downwards:
+        batch = batch[::-1]
     ranges = [_range(one) for m in batch for one in m.wishes if _reads(one)]
     whole = view.plan.messages and not view.plan.sizes
     reading = view.shown.messages if whole else view.shown.octets
@@ -254,10 +255,8 @@ async def _tell_batch(view: View, chunk: Chunk, batch: Sequence[Message]) -> int
             places.append(message.at)
             bodies.append(there)
     part, seen = await _see(view, chunk.picked(places))
-    told = list(zip(part.numbers, _items(view, part, seen, bodies), strict=True))
-    if view.downwards:
-        told.reverse()
-    for number, row in told:
+    told = zip(part.numbers, _items(view, part, seen, bodies), strict=True)
+    for number, row in reversed(list(told)) if view.downwards else told:
         line = b" ".join([item for item in row if isinstance(item, bytes)])
         view.session.put(b"* %d %b (%b)\r\n" % (number, view.word, line))
     await view.session.flow()
