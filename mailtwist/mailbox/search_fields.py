@@ -7,7 +7,9 @@ one test, so that each header is read once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 from ..mime.date import day
 from ..mime.index import KEPT_FIELDS
@@ -68,16 +70,60 @@ def field_test(key: SearchKey) -> FieldTest:
     raise TypeError(f"{key!r} asks for more than a header")
 
 
+def candidates(key: SearchKey, headers: Sequence[bytes]) -> Sequence[int]:
+    """Which of `headers` a key may match, by their places: quicker than asking each,
+    as most have no such word."""
+    word = _word_of(key)
+    if not word:
+        return range(len(headers))
+    lower = b"".join(headers).lower()
+    starts = list(accumulate(map(len, headers), initial=0))
+    found: set[int] = set()
+    if not lower.isascii():
+        found.update(at for at, one in enumerate(headers) if not one.isascii())
+    for mark in (word, b"=?"):
+        at = lower.find(mark)
+        while at >= 0:
+            place = bisect_right(starts, at) - 1
+            found.add(place)
+            at = lower.find(mark, starts[place + 1])
+    return sorted(found)
+
+
+def _word_of(key: SearchKey) -> bytes:
+    """A word without which no header in plain ASCII can match."""
+    match key:
+        case Header(_, text) if text:
+            return Needle(text).least
+        case And(keys):
+            return max(map(_word_of, keys), key=len, default=b"")
+    return b""
+
+
 def values(lower: bytes, name: bytes) -> Iterator[tuple[int, int]]:
     """(start, end) of each raw value of the field `name`; both in lower case."""
-    at = 0 if lower.startswith(name) else lower.find(b"\n" + name) + 1
+    line = b"\n" + name
+    at = 0 if lower.startswith(name) else lower.find(line) + 1
     while at or lower.startswith(name):
         found = _VALUE.match(lower, at + len(name))
         if found:
             yield found.span(1)
-        at = lower.find(b"\n" + name, at + len(name)) + 1
+        at = lower.find(line, at + len(name)) + 1
         if not at:
             return
+
+
+def first_value(lower: bytes, name: bytes, line: bytes) -> tuple[int, int] | None:
+    """What `values` gives first; `line` is the name behind a line end."""
+    at = 0 if lower.startswith(name) else lower.find(line) + 1
+    while at or lower.startswith(name):
+        found = _VALUE.match(lower, at + len(name))
+        if found:
+            return found.span(1)
+        at = lower.find(line, at + len(name)) + 1
+        if not at:
+            break
+    return None
 
 
 def _header(name: bytes, text: str) -> FieldTest:

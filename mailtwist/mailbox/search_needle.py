@@ -58,6 +58,12 @@ class Needle:
             return self.octets in _BARE_CR.sub(b" ", unfold_all(lower))
         return self.in_text(header_text(header))
 
+    @property
+    def least(self) -> bytes:
+        """What every header in plain ASCII that has it has in one piece, in lower case;
+        b"" if nothing can be said."""
+        return b"\xff" if self.octets is None else self._word
+
     def absent(self, lower: bytes) -> bool:
         """True if no field of this header (in lower case) can have it."""
         if b"=?" in lower or not lower.isascii():

@@ -41,6 +41,9 @@ class Shown:
         self, uids: Sequence[int], columns: Sequence[Column]
     ) -> Sequence[tuple[bytes, ...] | None]:
         found = await self._rendered(uids, (*columns, Column.SURROGATE))
+        if not any(one is None or one[-1] for one in found):
+            self._known.update(dict.fromkeys(uids))
+            return [one[:-1] for one in found if one is not None]
         return [
             None if one is None else self._exchanged(uid, columns, one)
             for uid, one in zip(uids, found, strict=True)

@@ -19,11 +19,12 @@ from ..mime.text import casemap, decoded_words, normal
 from ..sort_key import SortCriterion, SortKey
 from .interfaces import IMailbox
 from .model import Column
-from .search_fields import values
+from .search_fields import first_value, values
 from .thread import Threaded
 from .turns import Pause, Turns, chunks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_KNOWN = 200  # octets of a value that is remembered during one command
 _FIELD_US = 8.0  # about what one value of one message costs
 
 # The value of a field in (octets, the same in lower case, the internal date).
@@ -52,7 +53,7 @@ async def sort(
         table[SortKey.RELEVANCY] = {uid: -scores.get(uid, 0.0) for uid in rows.uids}
     if SortKey.SIZE in table:
         table[SortKey.SIZE] = dict(zip(rows.uids, rows.octets, strict=True))
-    read = [(table[key], _VALUES[key]) for key in keys if key in _VALUES]
+    read = [(table[key], _VALUES[key]()) for key in keys if key in _VALUES]
     order = list(rows.uids)
     if read:
         order = []
@@ -135,51 +136,75 @@ def _sent(raw: bytes, lower: bytes, arrived: int) -> float:
     return float(arrived)
 
 
-def _subject(raw: bytes, lower: bytes, arrived: int) -> str:
-    return casemap(base_subject(_text(raw, lower, b"subject"))[0])
+def _dates() -> _Value:
+    return _sent
 
 
-def _first(raw: bytes, lower: bytes, name: bytes) -> Listed | None:
-    found = addresses([raw[start:end] for start, end in values(lower, name)])
-    return found[0] if found else None
+def _subjects() -> _Value:
+    """Many messages share a subject: each is made ready once."""
+    known: dict[bytes, str] = {}
 
-
-def _mailbox(name: bytes) -> _Value:
     def value(raw: bytes, lower: bytes, arrived: int) -> str:
-        first = _first(raw, lower, name)
-        return _collated(first.mailbox or b"") if first else ""
+        place = first_value(lower, b"subject", b"\nsubject")
+        octets = raw[place[0] : place[1]] if place else b""
+        found = known.get(octets)
+        if found is None:
+            subject = decoded_words(unfold(octets)) if octets else ""
+            found = casemap(base_subject(subject)[0])
+            if len(octets) <= MOST_KNOWN:
+                known[octets] = found
+        return found
 
     return value
 
 
-def _display(name: bytes) -> _Value:
+def _by_addresses(name: bytes, key: Callable[[Listed], str]) -> Callable[[], _Value]:
+    """What `key` gives for the first address; many messages share their addresses."""
+
+    def made() -> _Value:
+        known: dict[tuple[bytes, ...], str] = {}
+
+        def value(raw: bytes, lower: bytes, arrived: int) -> str:
+            octets = tuple([raw[start:end] for start, end in values(lower, name)])
+            found = known.get(octets)
+            if found is None:
+                listed = addresses(list(octets))
+                found = key(listed[0]) if listed else ""
+                if sum(map(len, octets)) <= MOST_KNOWN:
+                    known[octets] = found
+            return found
+
+        return value
+
+    return made
+
+
+def _mailbox(first: Listed) -> str:
+    return _collated(first.mailbox or b"")
+
+
+def _display(first: Listed) -> str:
     """RFC 5957 §3."""
-
-    def value(raw: bytes, lower: bytes, arrived: int) -> str:
-        first = _first(raw, lower, name)
-        if first is None:
-            return ""
-        shown = decoded_words(first.name or b"")
-        if shown:
-            return casemap(shown)
-        address = first.mailbox or b""
-        if first.mailbox is not None and first.host is not None:
-            address += b"@" + first.host
-        return _collated(address)
-
-    return value
+    shown = decoded_words(first.name or b"")
+    if shown:
+        return casemap(shown)
+    address = first.mailbox or b""
+    if first.mailbox is not None and first.host is not None:
+        address += b"@" + first.host
+    return _collated(address)
 
 
 def _collated(octets: bytes) -> str:
     return casemap(octets.decode("utf-8", "replace"))
 
 
-_VALUES: dict[SortKey, _Value] = {
-    SortKey.CC: _mailbox(b"cc"),
-    SortKey.DATE: _sent,
-    SortKey.DISPLAYFROM: _display(b"from"),
-    SortKey.DISPLAYTO: _display(b"to"),
-    SortKey.FROM: _mailbox(b"from"),
-    SortKey.SUBJECT: _subject,
-    SortKey.TO: _mailbox(b"to"),
+# Made anew for each command, as they remember what they saw.
+_VALUES: dict[SortKey, Callable[[], _Value]] = {
+    SortKey.CC: _by_addresses(b"cc", _mailbox),
+    SortKey.DATE: _dates,
+    SortKey.DISPLAYFROM: _by_addresses(b"from", _display),
+    SortKey.DISPLAYTO: _by_addresses(b"to", _display),
+    SortKey.FROM: _by_addresses(b"from", _mailbox),
+    SortKey.SUBJECT: _subjects,
+    SortKey.TO: _by_addresses(b"to", _mailbox),
 }

@@ -26,7 +26,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
 }
 
 RARE = "surrogates"  # empty octets for nearly all messages
-_EMPTY = (b"",)
+EMPTY = ", x''"
+NOT_EMPTY = "!= x''"
 
 
 class Cache(DerivedFile):
@@ -106,24 +107,43 @@ class Cache(DerivedFile):
     ) -> dict[int, tuple[bytes, ...]]:
         first = self._number(db, mailbox) << 32
         if len(columns) > 1 and columns[-1] is Column.SURROGATE:
-            rare = _read(db, RARE, columns[-1:], first, uids, few=True)
-            others = self._get(db, mailbox, uids, columns[:-1])
-            return {u: row + rare.get(u, _EMPTY) for u, row in others.items()}
+            rare = _read(db, RARE, columns[-1:], first, uids, where=NOT_EMPTY)
+            others = self._columns(db, first, uids, columns[:-1], EMPTY)
+            for uid in rare.keys() & others.keys():
+                others[uid] = others[uid][:-1] + rare[uid]
+            return others
+        return self._columns(db, first, uids, columns)
+
+    @staticmethod
+    def _columns(
+        db: sqlite3.Connection,
+        first: int,
+        uids: Sequence[int],
+        columns: Sequence[Column],
+        more: str = "",
+    ) -> dict[int, tuple[bytes, ...]]:
+        """`more`: a last column of each row, as SQL."""
         tables = [
             (table, [column for column in columns if column in held])
             for table, held in TABLES.items()
         ]
         asked = [(table, some) for table, some in tables if some]
-        parts = [_read(db, table, some, first, uids) for table, some in asked]
+        last = len(asked) - 1
+        parts = [
+            _read(db, table, some, first, uids, more=more if at == last else "")
+            for at, (table, some) in enumerate(asked)
+        ]
         order = [column for _, some in asked for column in some]
         if len(parts) == 1 and order == list(columns):
             return parts[0]
         places = [order.index(column) for column in columns]
+        if more:
+            places.append(len(order))
         found = {}
         for uid, values in parts[0].items():
             try:
-                for more in parts[1:]:
-                    values += more[uid]
+                for part in parts[1:]:
+                    values += part[uid]
             except KeyError:
                 continue
             found[uid] = tuple([values[at] for at in places])
@@ -157,20 +177,21 @@ def _read(
     first: int,
     uids: Sequence[int],
     *,
-    few: bool = False,
+    where: str = "",
+    more: str = "",
 ) -> dict[int, tuple[bytes, ...]]:
-    """`few`: only what is not empty, as another table says which messages are there."""
+    """`more`: a last column, `where`: a condition on the one asked for; both SQL."""
     names = ", ".join(column.value for column in columns)
     low, high = first + min(uids), first + max(uids)
-    where = "BETWEEN ? AND ?"
+    keys = "BETWEEN ? AND ?"
     given: list[int | str] = [low, high]
     if high - low >= 4 * len(uids):  # else it is dense: also read what is between
-        where = "IN (SELECT value FROM json_each(?))"
+        keys = "IN (SELECT value FROM json_each(?))"
         given = [json.dumps([first + uid for uid in uids])]
-    if few:
-        where += f" AND {names} != x''"
+    if where:
+        where = f" AND {names} {where}"
     rows = db.execute(
-        f"SELECT key - ?, {names} FROM {table} WHERE key {where}",  # noqa: S608
+        f"SELECT key - ?, {names}{more} FROM {table} WHERE key {keys}{where}",  # noqa: S608
         (first, *given),
     ).fetchall()
     return {row[0]: row[1:] for row in rows}

@@ -100,10 +100,17 @@ class Live:
         at = bisect_left(self.uids, uid)
         return at if at < len(self.uids) and self.uids[at] == uid else None
 
-    def places(self, uids: Sequence[int]) -> list[int]:
+    def run(self, uids: Sequence[int]) -> range | None:
+        """Where `uids` stand if they are here as neighbours in this order."""
+        start = bisect_left(self.uids, uids[0]) if uids else 0
+        stop = start + len(uids)
+        return range(start, stop) if self.uids[start:stop] == uids else None
+
+    def places(self, uids: Sequence[int]) -> Sequence[int]:
         """Where those of `uids` stand that are here, in the order asked."""
-        if len(uids) == len(self.uids) and list(uids) == self.uids:
-            return list(range(len(self.uids)))
+        run = self.run(uids)
+        if run is not None:
+            return run
         if len(uids) * 8 < len(self.uids):
             return [at for at in map(self.index, uids) if at is not None]
         known = dict(zip(self.uids, range(len(self.uids)), strict=True))
@@ -141,6 +148,16 @@ class Live:
                 self.flags[:],
                 self.octets[:],
                 self.internal_dates[:],
+            )
+        run = self.run(uids)
+        if run is not None:
+            part = slice(run.start, run.stop)
+            return MessageRows(
+                self.uids[part],
+                self.modseqs[part],
+                self.flags[part],
+                self.octets[part],
+                self.internal_dates[part],
             )
         return self._rows_at(self.places(uids))
 

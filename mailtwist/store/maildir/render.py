@@ -95,6 +95,8 @@ async def _cached(
     live, files = mailbox.readable(), mailbox.files
     cache, object_id = files.cache, live.row.object_id
     found = await files.cache_turn(cache.get, object_id, uids, columns)
+    if list(found) == uids and not live.gone and live.run(uids) is not None:
+        return list(found.values())
     missing = [uid for uid in uids if uid not in found]
     if missing:
         present = [live.uids[at] for at in live.places(missing)]
