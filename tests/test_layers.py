@@ -79,6 +79,7 @@ FLOORS = {
     "imap4.url_access": 3,
     "imap4.cmd": 3,
     "imap4.server": 4,
+    "imap4.client": 4,
     "sasl": 2,
     "sieve": 1,
     "interfaces": 3,

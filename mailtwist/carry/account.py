@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from zope.interface import implementer
 
-from ..errors import MailboxExists
+from ..errors import MailboxExists, MailError
 from ..flags import RECENT, Flags
 from ..mailbox.interfaces import IMailbox, IMailboxes
 from ..mailbox.model import FlagAction, FlagChange, Path, Range
@@ -65,7 +65,7 @@ class AccountEnd:
         mailbox = await self._opened(path)
         return await mailbox.octets([Range(int(key)) for key in keys])
 
-    async def add(self, path: Path, letters: Sequence[Letter]) -> list[str]:
+    async def add(self, path: Path, letters: Sequence[Letter]) -> list[str | MailError]:
         uploads = []
         try:
             for letter in letters:

@@ -66,10 +66,7 @@ class EmlEnd(FileEnd):
         durable.make_directories([self._folder(folder.path)])
 
     def _folder(self, path: Path) -> str:
-        names = [_ESCAPED.sub(lambda c: f"%{ord(c[0]):02X}", part) for part in path]
-        if any(len(os.fsencode(name)) > MOST_NAME for name in names):
-            raise MailError("The name of a folder is too long for the file system")
-        return os.path.join(self.path, *names)
+        return os.path.join(self.path, *map(file_name, path))
 
     # -- what is there --------------------------------------------------------
 
@@ -154,3 +151,11 @@ class EmlEnd(FileEnd):
         for place in {os.path.dirname(key) for key in keys}:
             Beside(os.path.join(self.path, place)).put([], self._files(place))
             durable.sync_directory(os.path.join(self.path, place))
+
+
+def file_name(part: str) -> str:
+    """A part of a mailbox name as a file name; raises MailError."""
+    name = _ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", part)
+    if len(os.fsencode(name)) > MOST_NAME:
+        raise MailError("The name of a folder is too long for the file system")
+    return name

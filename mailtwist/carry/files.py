@@ -63,9 +63,13 @@ class Apart:
     """The end that `opened(path)` gives, in a child process, which begins here: before
     the reactor runs.  `thread` runs what blocks."""
 
-    def __init__(self, path: str, opened: Callable[[str], FileEnd]) -> None:
-        self.name = f"file:{path}"
-        self.thread: Callable[..., Deferred[Any]] | None = None
+    def __init__(
+        self,
+        path: str,
+        opened: Callable[[str], FileEnd],
+        thread: Callable[..., Deferred[Any]],
+    ) -> None:
+        self.name, self._thread = f"file:{path}", thread
         context = get_context("fork")
         self._pipe, theirs = context.Pipe()
         self._child = context.Process(
@@ -75,9 +79,7 @@ class Apart:
         theirs.close()
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
-        if self.thread is None:
-            raise MailError("The folder was never opened")
-        good, result = await self.thread(self._exchange, method, arguments)
+        good, result = await self._thread(self._exchange, method, arguments)
         if not good:
             raise MailError(result)
         return result
@@ -104,8 +106,8 @@ class Apart:
         found: list[bytes | None] = await self._ask("read", path, keys)
         return found
 
-    async def add(self, path: Path, letters: Sequence[Letter]) -> list[str]:
-        keys: list[str] = await self._ask("add", path, letters)
+    async def add(self, path: Path, letters: Sequence[Letter]) -> list[str | MailError]:
+        keys: list[str | MailError] = await self._ask("add", path, letters)
         return keys
 
     async def set_flags(self, path: Path, changes: Sequence[tuple[str, Flags]]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from attrs import field, frozen
 from zope.interface import Attribute, Interface
 
+from ..errors import MailError
 from ..flags import Flags
 from ..mailbox.model import Path
 
@@ -71,8 +72,10 @@ class IEnd(Interface):
     async def read(path: Path, keys: Sequence[str]) -> list[bytes | None]:
         """Whole messages, None for one that is gone; the caller bounds the sum."""
 
-    async def add(path: Path, letters: Sequence[Letter]) -> list[str]:
-        """Put them all in, or none; the keys that they got."""
+    async def add(path: Path, letters: Sequence[Letter]) -> list[str | MailError]:
+        """Put them in; the key that each got, or why it was refused.
+
+        Where one fault is raised, all were refused."""
 
     async def set_flags(path: Path, changes: Sequence[tuple[str, Flags]]) -> None:
         """Give messages exactly these flags; those that are gone are left out."""

@@ -9,8 +9,13 @@ from ..errors import MailError
 from .eml import SUFFIX, EmlEnd
 from .files import FileEnd
 from .maildir import MaildirEnd
+from .mbox import MboxEnd, is_mbox
 
-KINDS: dict[str, Callable[[str], FileEnd]] = {"maildir": MaildirEnd, "eml": EmlEnd}
+KINDS: dict[str, Callable[[str], FileEnd]] = {
+    "maildir": MaildirEnd,
+    "mbox": MboxEnd,
+    "eml": EmlEnd,
+}
 AUTO = "auto"
 # What Dovecot keeps in forms that only it reads.
 _DBOX = ("mdbox", "sdbox", "dbox", "storage")
@@ -60,13 +65,21 @@ def _found(path: str) -> FileEnd:
                 f"{os.path.join(path, name)!a} has a form that Dovecot alone reads: "
                 "import from Dovecot over IMAP"
             )
-    if _has(path, SUFFIX):
+    if os.path.isfile(path):
+        if is_mbox(path):
+            return MboxEnd(path)
+    elif _has(path, lambda name: name.lower().endswith(SUFFIX)):
         return EmlEnd(path)
+    elif _has(path, lambda name: os.path.getsize(name) > 0 and is_mbox(name)):
+        return MboxEnd(path)
     raise MailError(f"Nobody knows what mail is in {path!a}: say --format")
 
 
-def _has(path: str, suffix: str) -> bool:
+def _has(path: str, wanted: Callable[[str], bool]) -> bool:
     """True if a file of that kind is somewhere in the tree."""
     return any(
-        name.lower().endswith(suffix) for _, _, names in os.walk(path) for name in names
+        wanted(os.path.join(folder, name))
+        for folder, _, names in os.walk(path)
+        for name in names
+        if os.path.isfile(os.path.join(folder, name))
     )

@@ -254,31 +254,35 @@ class _OneFolder:
 
     async def _one_by_one(self, pairs: list[tuple[Item, Letter]]) -> None:
         """One of them was refused: which?  None at all goes in if the end is down."""
-        failed: list[str] = []
-        last: MailError | None = None
+        failed: list[tuple[Item, MailError]] = []
         for pair in pairs:
             try:
                 await self._add([pair])
             except _ENDS_ALL:
                 raise
             except MailError as fault:
-                last = fault
-                name = "/".join(self._path)
-                failed.append(f"{name}: message {pair[0].key}: {fault.public}")
-        if last is not None and len(failed) == len(pairs):
-            raise last
-        self._figures.failed += failed
+                failed.append((pair[0], fault))
+        if len(failed) == len(pairs):
+            raise failed[0][1]
+        for item, why in failed:
+            self._refused(item, why)
+
+    def _refused(self, item: Item, fault: MailError) -> None:
+        name = "/".join(self._path)
+        self._figures.failed.append(f"{name}: message {item.key}: {fault.public}")
 
     async def _add(self, pairs: list[tuple[Item, Letter]]) -> None:
         letters = [letter for _, letter in pairs]
         keys = await self._target.add(self._place, letters)
-        carried = [
-            (item.key, Known(key, item.flags))
-            for (item, _), key in zip(pairs, keys, strict=True)
-        ]
+        carried = []
+        for (item, letter), key in zip(pairs, keys, strict=True):
+            if isinstance(key, MailError):
+                self._refused(item, key)
+                continue
+            carried.append((item.key, Known(key, item.flags)))
+            self._figures.octets += len(letter.octets)
         await self._carrier.journal("note", self._path, carried)
-        self._figures.carried += len(pairs)
-        self._figures.octets += sum(len(letter.octets) for letter in letters)
+        self._figures.carried += len(carried)
 
     # -- what changed ---------------------------------------------------------
 

@@ -13,6 +13,7 @@ from twisted.internet.threads import deferToThread
 from ..carry import opened
 from ..carry.account import AccountEnd
 from ..carry.files import Apart
+from ..carry.imap import ImapEnd
 from ..carry.journal import Journal
 from ..carry.model import IEnd
 from ..carry.run import Carrier, Figures, Wishes
@@ -20,6 +21,7 @@ from ..config.load import load
 from ..config.model import Config
 from ..errors import MailError
 from ..service.build import MailService
+from . import remote_login
 from .progress import Progress
 
 
@@ -39,8 +41,12 @@ class Direction:
         parser.add_argument("account", metavar="ACCOUNT")
         parser.add_argument("place", metavar=self.place.upper(), help=PLACE[self.name])
         parser.add_argument(
-            "--format", choices=(opened.AUTO, *opened.KINDS), default=opened.AUTO
+            "--format",
+            choices=(opened.AUTO, *opened.KINDS),
+            default=opened.AUTO,
+            help="of files",
         )
+        remote_login.configure(parser)
         parser.add_argument(
             "--folder",
             action="append",
@@ -75,19 +81,28 @@ class Direction:
         from .asking import awaited
 
         config = load(options.config)
-        path = os.path.abspath(options.place)
-        choose = opened.source if self.name == "import" else opened.target
-        files = Apart(path, choose(options.format))
+        there: IEnd
+        ends = []
+        if "://" in options.place:
+            from twisted.internet import reactor
+
+            there = ImapEnd(remote_login.remote(options.place, options), reactor)
+        else:
+            choose = opened.source if self.name == "import" else opened.target
+            path = os.path.abspath(options.place)
+            there = Apart(path, choose(options.format), deferToThread)
+            ends.append(there.end)
         progress = Progress(sys.stderr, options.quiet)
 
         async def carry(service: MailService) -> Figures:
-            return await self._carry(service, config, options, files, progress)
+            return await self._carry(service, config, options, there, progress)
 
         try:
             figures = awaited(config, carry, as_server=True)
         finally:
             progress.end()
-            files.end()
+            for end in ends:
+                end()
         for line in figures.failed:
             print(line, file=sys.stderr)
         print(f"{options.account}: {told(figures, options.dry_run)}")
@@ -98,17 +113,16 @@ class Direction:
         service: MailService,
         config: Config,
         options: argparse.Namespace,
-        files: Apart,
+        there: IEnd,
         progress: Progress,
     ) -> Figures:
         account: Any = await service.auth.directory.account(options.account)
         if account is None:
             raise MailError("There is no such account")
-        files.thread = deferToThread
         here = AccountEnd(account.name, service.store.mailboxes(account))
-        ends: tuple[IEnd, IEnd] = (files, here)
+        ends: tuple[IEnd, IEnd] = (there, here)
         if self.name == "export":
-            ends = here, files
+            ends = here, there
         wishes = Wishes(
             only=tuple(options.folder),
             leave_out=tuple(options.exclude),
@@ -122,12 +136,13 @@ class Direction:
             return await carrier.run()
         finally:
             await here.close()
-            await files.close()
+            await there.close()
 
 
 PLACE = {
-    "import": "a Maildir, a home of Dovecot's or Courier's, a folder of .eml files",
-    "export": "a folder, which is made if it is missing",
+    "import": "a Maildir, a home of Dovecot's or Courier's, mboxes, a folder of .eml "
+    "files, or imaps://USER@HOST",
+    "export": "a folder, which is made if it is missing, or imaps://USER@HOST",
 }
 
 IMPORT = Direction(

@@ -11,6 +11,7 @@ from mailtwist.carry import run
 from mailtwist.carry.eml import EmlEnd
 from mailtwist.carry.files import FileEnd
 from mailtwist.carry.maildir import MaildirEnd
+from mailtwist.carry.mbox import MboxEnd
 from mailtwist.carry.model import Folder, Item, Letter
 from mailtwist.errors import MailError
 from mailtwist.mailbox.model import INBOX
@@ -20,7 +21,7 @@ from .ends import Direct, account_end, carry, fill, held, now
 ONE = b"Subject: one\r\n\r\nfirst\r\n"
 TWO = b"Subject: two\r\n\r\nsecond\r\n"
 SENT = ("Sent",)
-FORMS = (MaildirEnd, EmlEnd)
+FORMS = (MaildirEnd, EmlEnd, MboxEnd)
 
 octets = st.lists(
     st.sampled_from([b"a", b"\r", b"\r\n", b"\0", b"\xff", b"From ", b">", b"."])
@@ -49,7 +50,7 @@ class World(SynchronousTestCase):
 
 class RoundTripTests(World):
     def test_there_and_back_is_the_same(self):
-        @settings(max_examples=25, deadline=None)
+        @settings(max_examples=12, deadline=None)
         @given(messages=messages)
         def check(messages):
             for form in FORMS:
@@ -98,9 +99,11 @@ def _key(message):
 class AgainTests(World):
     """What a second run does."""
 
+    form = MaildirEnd
+
     def setUp(self):
         self.data = self.folder()
-        self.files = Direct(MaildirEnd(str(self.data / "mail")))
+        self.files = Direct(self.form(str(self.data / "mail")))
         self.here = account_end()
         self.keys = fill(
             self.files, (INBOX, ONE, {"\\Seen"}, 1000), (SENT, TWO, {"work"}, 2000)
@@ -147,6 +150,7 @@ class AgainTests(World):
         self.carry()
         fill(self.here, (INBOX, b"mine\r\n", (), 5))
         now(self.files.remove(INBOX, self.keys[:1]))
+        self.assertEqual(held(self.files)[INBOX], [])
         self.carry()
         self.assertEqual(len(held(self.here)[INBOX]), 2)
         self.assertEqual(self.carry(expunge=True).expunged, 1)
@@ -196,6 +200,14 @@ class AgainTests(World):
         here = account_end("bob")
         carry(self.files, here, self.data, leave_out=("S*",))
         self.assertEqual(list(held(here)), [INBOX])
+
+
+class AgainEmlTests(AgainTests):
+    form = EmlEnd
+
+
+class AgainMboxTests(AgainTests):
+    form = MboxEnd
 
 
 class Killed(BaseException):
