@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from attrs import evolve
+
 from .check_values import COMPARATORS, ENVELOPE_PARTS, ROLES
 from .compiled import Call, Match
 from .extensions import TAGS
@@ -50,7 +52,10 @@ class Binder:
                 value = self._value(arguments[at], parameter, parameter.value)
                 at += 1
             tags[tag.name] = value
-        values = self._positional(node, signature, arguments[at:])
+        wanted = signature.parameters
+        if node.name == "redirect" and "list" in tags:  # RFC 6134 §2.4
+            wanted = (evolve(wanted[0], role=""),)
+        values = self._positional(node, wanted, arguments[at:])
         self._together(node, signature, tags)
         values |= {name: value for name, value in tags.items() if value is not None}
         call = Call(
@@ -116,9 +121,11 @@ class Binder:
     # -- values ---------------------------------------------------------------------
 
     def _positional(
-        self, node: Command | Test, signature: Signature, given: Sequence[Argument]
+        self,
+        node: Command | Test,
+        wanted: tuple[Parameter, ...],
+        given: Sequence[Argument],
     ) -> dict[str, Taken]:
-        wanted = signature.parameters
         for argument in given:
             if isinstance(argument, Tag):
                 text = f":{argument.name} behind an argument without a tag"

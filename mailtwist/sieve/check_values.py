@@ -20,7 +20,6 @@ DATE_PARTS = frozenset(
 ENVELOPE_PARTS = {  # and the extension that each comes with
     "from": "",
     "to": "",
-    "auth": "",
     "notify": "envelope-dsn",
     "orcpt": "envelope-dsn",
     "ret": "envelope-dsn",

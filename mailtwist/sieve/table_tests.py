@@ -18,7 +18,7 @@ _ZONE = TagParameter("zone", STRING, "zone", "zone")
 _PART = Parameter("part", STRING, "date part")
 _SPAM = Signature(
     "spamtest",
-    (Parameter("value", STRING),),
+    (Parameter("key", STRING),),
     (TagParameter("percent"),),
     matching=True,
     test=True,
@@ -286,7 +286,7 @@ TESTS = (
         "The verdict about viruses tested",
         (
             Signature(
-                "virustest", (Parameter("value", STRING),), matching=True, test=True
+                "virustest", (Parameter("key", STRING),), matching=True, test=True
             ),
         ),
     ),

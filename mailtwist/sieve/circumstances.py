@@ -1,0 +1,31 @@
+"""What is known before a script runs: the envelope, the time, the place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import field, frozen
+
+from ..address import Address
+from ..delivery.model import NO_WISHES, NOTHING_SAID, Notify, Wishes
+
+
+@frozen
+class Circumstances:
+    """`reverse_path` None is the null path; `recipient` as RCPT had it, with `notify`
+    and the `wishes` of MAIL; `separators` part a local part from its detail.
+
+    `now` with the local zone.  `environment` are items of RFC 5183 and others by name.
+    `spam_percent` and `virus_level` (1 to 5) are None if nothing was tested.
+    """
+
+    now: datetime
+    reverse_path: Address | None = None
+    recipient: Address | None = None
+    notify: Notify = NOTHING_SAID
+    wishes: Wishes = NO_WISHES
+    separators: str = "+"
+    environment: Mapping[str, str] = field(factory=dict)
+    spam_percent: int | None = None
+    virus_level: int | None = None
