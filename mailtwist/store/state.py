@@ -349,6 +349,20 @@ class State:
         rows = self.db.execute("SELECT uid FROM messages WHERE mailbox = ?", (row_id,))
         return sorted(set(uids).difference(row[0] for row in rows))
 
+    def columns_tokens(self, row_id: int | None = None) -> dict[int, str]:
+        """Tokens of files of columns, by mailbox; of one if it is given."""
+        rows = self.db.execute(
+            "SELECT mailbox, token FROM columns_tokens"
+            " WHERE mailbox = ifnull(?, mailbox)",
+            (row_id,),
+        )
+        return dict(rows.fetchall())
+
+    def set_columns_token(self, row_id: int, token: str) -> None:
+        self.db.execute(
+            "INSERT OR REPLACE INTO columns_tokens VALUES (?, ?)", (row_id, token)
+        )
+
     # -- identifiers ----------------------------------------------------------
 
     def identifiers(self, row_id: int, uids: Sequence[int]) -> dict[int, Identifiers]:

@@ -28,7 +28,7 @@ from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
-from . import durable, first_use, predecessors, scan, uidlist
+from . import columns, durable, first_use, predecessors, scan, uidlist
 from .account_watch import AccountWatch
 from .inotify import Inotify
 from .keywords import FlagNames
@@ -228,22 +228,23 @@ class AccountFiles:
             raise Gone(live)
         if (row.uid_next, row.highest_modseq) == (old.uid_next, old.highest_modseq):
             return
-        since = old.highest_modseq
-        messages = self.state.messages_after(row.id, since)
+        raise Behind(live, self._since(live, row))
+
+    def _since(self, live: Live, row: MailboxRow) -> Delta:
+        """What the state, which has this row now, learned after `live` did."""
+        old = live.row
+        messages = self.state.messages_after(row.id, old.highest_modseq)
         known = set(live.uids)
-        vanished, complete = self.state.gone_since(row.id, since)
+        vanished, complete = self.state.gone_since(row.id, old.highest_modseq)
         if not complete:
             vanished = self.state.missing(row.id, known)
         letters = self.state.keywords(row.id)
-        raise Behind(
-            live,
-            Delta(
-                row,
-                added=[m for m in messages if m.uid >= old.uid_next],
-                changed=[m for m in messages if m.uid in known],
-                vanished=vanished,
-                letters=None if letters == live.names.letters else letters,
-            ),
+        return Delta(
+            row,
+            added=[m for m in messages if m.uid >= old.uid_next],
+            changed=[m for m in messages if m.uid in known],
+            vanished=vanished,
+            letters=None if letters == live.names.letters else letters,
         )
 
     def _after_recovery(self, work: Callable[..., Result], *arguments: Any) -> Result:
@@ -282,12 +283,13 @@ class AccountFiles:
         """Close the databases and forget mailboxes that no session has open."""
 
         def close() -> None:
+            if self.state.is_open:
+                columns.save(self)
             self.state.close()
             self.cache.close()
             self.text.close()
 
         async def in_turn() -> None:
-            self.live = {path: live for path, live in self.live.items() if live.handles}
             await self._cache_lock.acquire()
             await self._text_lock.acquire()
             try:
@@ -295,6 +297,7 @@ class AccountFiles:
             finally:
                 self._text_lock.release()
                 self._cache_lock.release()
+            self.live = {path: live for path, live in self.live.items() if live.handles}
 
         await self.turn(in_turn)
 
@@ -318,10 +321,12 @@ class AccountFiles:
         with self.transaction():
             row = self.state.mailbox(path) or self.adopt(path, folder)
             letters = self.state.keywords(row.id)
-            rows = self.state.messages(row.id)
             removed = self.state.removed(row.id)
-        live = Live(path, folder, row, FlagNames(letters), removed=removed)
-        live.fill(rows)
+            live = Live(path, folder, row, FlagNames(letters), removed=removed)
+            if not columns.fill(self, live):
+                live.fill(self.state.messages(row.id))
+            elif live.row != row:
+                live.apply(self._since(live, row))
         beside = self.place.beside(folder)
         if uidlist.overgrown(beside, len(live)):
             pairs = zip(live.uids, live.bases, strict=True)

@@ -70,7 +70,6 @@ class Live:
     file_octets: list[int] = field(factory=list)
     internal_dates: list[int] = field(factory=list)
     flags: list[Flags] = field(factory=list)
-    by_base: dict[str, int] = field(factory=dict)  # UIDs
     removed: set[str] = field(factory=set)  # bases of files to unlink
     stamp: Stamp | None = None  # at the last look
     doubted_at: float | None = None  # since when something may be hidden behind it
@@ -81,6 +80,8 @@ class Live:
     deleted_octets: int = 0
     total_octets: int = 0
     history_from: int = 0  # `_history` holds what happened after this MODSEQ
+    saved_as: tuple[object, ...] = ()  # see `columns`
+    _by_base: dict[str, int] | None = None
     _history: deque[tuple[int, list[int], list[int]]] = field(factory=deque)
     _remembered: int = 0
     _watchers: Watchers[int] = field(factory=Watchers)
@@ -90,7 +91,23 @@ class Live:
         self._extend(rows)
         self.history_from = self.row.highest_modseq
 
+    def restore(
+        self, columns: dict[str, list[Any]], totals: dict[str, int], row: MailboxRow
+    ) -> None:
+        """As `fill`, from whole columns by attribute, as they were when the state had
+        this row."""
+        for name, value in (columns | totals).items():
+            setattr(self, name, value)
+        self.row, self.history_from = row, row.highest_modseq
+
     # -- looking --------------------------------------------------------------
+
+    @property
+    def by_base(self) -> dict[str, int]:
+        """UIDs by base; made when first asked for, by whoever has the turn."""
+        if self._by_base is None:
+            self._by_base = dict(zip(self.bases, self.uids, strict=True))
+        return self._by_base
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -261,7 +278,8 @@ class Live:
         self.file_octets += file_octets
         self.internal_dates += dates
         self.flags += flags
-        self.by_base.update(zip(bases, uids, strict=True))
+        if self._by_base is not None:
+            self._by_base.update(zip(bases, uids, strict=True))
         self.unseen += sum([SEEN not in each for each in flags])
         marked = [n for n, each in zip(octets, flags, strict=True) if DELETED in each]
         self.deleted += len(marked)
@@ -283,7 +301,8 @@ class Live:
         for at in places:
             self._count(self.flags[at], self.octets[at], -1)
             self.total_octets -= self.octets[at]
-            self.by_base.pop(self.bases[at], None)
+            if self._by_base is not None:
+                self._by_base.pop(self.bases[at], None)
         columns: tuple[list[Any], ...] = (
             self.uids,
             self.bases,
