@@ -52,8 +52,11 @@ class Scene(Room):
         return (Patient if self.patient else Client)(self, MemoryTransport())
 
 
-def scene(test, transcript, *, clock=None, tls=None):
-    """A Scene for the transcript; `test` patches what is to be slow."""
+def scene(test, transcript, *, clock=None, tls=None, store=None):
+    """A Scene for the transcript; `test` patches what is to be slow.
+
+    `store` is used in place of one in memory; what new accounts have is its own matter.
+    """
     settings = dict(transcript.settings)
     options = {
         name: BOOLEANS[value] if value in BOOLEANS else int(value)
@@ -73,6 +76,9 @@ def scene(test, transcript, *, clock=None, tls=None):
         clock = Clock()
         clock.advance(NOON)
     made = Scene(config, account, tls, clock=clock)
+    if store is not None:
+        made.store = made.accounts.store = store
+        settings.pop("uses", None)
     for name in settings:
         PREPARE[name](test, made)
     made.accounts.plaintext_without_tls = not transcript.starts_tls

@@ -1,9 +1,16 @@
 """Written conversations: in memory, over sockets, and over TLS."""
 
+from os.path import abspath
+
+from attrs import evolve, frozen
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from mailtwist.config.model import Config
+from mailtwist.config.reading import Imap4
 from mailtwist.imap4.capability import CAPABILITIES
+from mailtwist.mailbox.special_uses import STANDARD
+from mailtwist.store.maildir.store import MaildirStore
 from tests.transcript import FOLDER, play, read
 from tests.transcript_socket import play_on, self_signed
 
@@ -75,19 +82,32 @@ class ShownTests(SynchronousTestCase):
         self.assertEqual((self.alone | self.together) - rows, set())
 
 
+@frozen
+class Homes:
+    """A store whose accounts live in one folder."""
+
+    store: MaildirStore
+    folder: str
+
+    def mailboxes(self, account):
+        home = f"{self.folder}/{account.name}"
+        return self.store.mailboxes(evolve(account, home=home))
+
+
 class SocketTests(TestCase):
     timeout = 60
 
     def setUp(self):
         self.tls = self_signed(self.mktemp())
 
-    async def played(self, name, implicit=None):
+    async def played(self, name, implicit=None, store=None):
         transcript = read(name)
         room = scene(
             self,
             transcript,
             clock=reactor,
             tls=self.tls if transcript.starts_tls else None,
+            store=store,
         )
         try:
             await play_on(room.factory, transcript, implicit)
@@ -102,3 +122,16 @@ class SocketTests(TestCase):
         for name in FILES:
             if not read(name).starts_tls:
                 await self.played(name, self.tls)
+
+    async def test_every_transcript_over_a_maildir(self):
+        for name in FILES:
+            settings = read(name).settings
+            if "slow_copy" in settings:
+                continue  # of the store in memory
+            uses = STANDARD if "uses" in settings else ()
+            config = Config(imap4=Imap4(special_uses=uses))
+            store = MaildirStore(reactor=reactor, config=config, hostname="mx.test")
+            try:
+                await self.played(name, store=Homes(store, abspath(self.mktemp())))
+            finally:
+                await store.close()

@@ -73,6 +73,21 @@ class MessageContract:
         upload.abort()  # harmless
         self.assertEqual((await self.tree.usage()).octets, 0)
 
+    async def test_line_ends_are_CRLF_however_the_octets_are_cut(self):
+        octets = b"a: 1\r\nb: 2\n\nx\r\r\n\ny\n"
+        wanted = b"a: 1\r\nb: 2\r\n\r\nx\r\r\n\r\ny\r\n"
+        uploads = []
+        for cut in range(len(octets) + 1):
+            upload = self.tree.upload()
+            for piece in (octets[:cut], b"", octets[cut:]):
+                wait = upload.write(piece)
+                if wait is not None:
+                    await wait
+            uploads.append((upload, frozenset(), None))
+        uids = (await self.tree.append(INBOX, uploads)).uids
+        kept = await (await self.open()).octets([Range(uid) for uid in uids])
+        self.assertEqual(kept, [wanted] * len(uids))
+
     async def test_line_ends_are_CRLF_whatever_came(self):
         for octets, shown in (
             (b"a: b\n\nc\n", b"a: b\r\n\r\nc\r\n"),

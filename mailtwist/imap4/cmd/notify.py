@@ -148,9 +148,10 @@ async def _tell_figures(session: Session, notice: Notice, path: Path) -> None:
     except (MailboxFault, NotPermitted):  # it is gone, of which its name tells
         notice.figures.pop(path, None)
         return
-    items = _items(session, events, notice.figures.get(path), found)
+    known = notice.figures.get(path)
+    items = _items(session, events, known, found)
     notice.remember(path, found)
-    if items:
+    if items and (known is not None or found.uid_next > 1):  # its name is all its news
         session.put(status_line(session, path, tuple(items), found))
 
 

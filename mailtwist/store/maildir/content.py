@@ -134,7 +134,8 @@ def with_crlf(octets: bytes, last: bytes = b"") -> bytes:
     """`octets` with CRLF line ends, where `last` are those before them."""
     if octets.count(b"\n") == octets.count(b"\r\n"):
         return octets
-    return _BARE_LF.sub(b"\r\n", last[-1:] + octets)[len(last[-1:]) :]
+    kept = int(last.endswith(b"\r") and octets.startswith(b"\n"))  # the end of a CRLF
+    return octets[:kept] + _BARE_LF.sub(b"\r\n", octets[kept:])
 
 
 def _converted(descriptor: int, offset: int) -> Iterator[tuple[bytes, int]]:

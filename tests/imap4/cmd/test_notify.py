@@ -198,6 +198,21 @@ class SelectedTests(Case):
         )
 
 
+class NewMailboxTests(Case):
+    def test_a_mailbox_that_is_new_is_told_by_its_name_alone(self):
+        """A store may say that something happened there, as its folder is new."""
+        self.notify(f"(personal ({ALL} MailboxName))")
+        self.first.ask("CREATE New")
+        self.second.protocol._session.notice.hint(("New",))
+        self.assertEqual(
+            self.second.hear() + self.second.ask("NOOP"),
+            [b'* LIST (\\HasNoChildren) "/" New', b"OK NOOP completed"],
+        )
+        self.first.append(HELLO, "New")
+        (line,) = self.second.hear()
+        self.assertTrue(line.startswith(b"* STATUS New (MESSAGES 1 UIDNEXT 2 "), line)
+
+
 class OthersTests(Case):
     def setUp(self):
         super().setUp()
