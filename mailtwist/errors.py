@@ -355,6 +355,22 @@ class MailboxHasChildren(MailboxFault):
     public = "Mailbox has inferior mailboxes"
 
 
+class NoSuchScript(MailboxFault):
+    public = "There is no such script"
+
+
+class ScriptExists(MailboxFault):
+    public = "There is a script of that name already"
+
+
+class ScriptActive(MailboxFault):
+    public = "The active script cannot be deleted"
+
+
+class TooManyScripts(MailboxFault):
+    public = "There may not be more scripts"
+
+
 class MailboxReadOnly(MailboxFault):
     public = "Mailbox is read-only here"
 

@@ -7,6 +7,7 @@ from attrs import frozen
 from ..address import Address
 from ..directory.model import Account
 from ..errors import MailError
+from ..flags import NONE, Flags
 from ..mailbox.model import INBOX, Path
 
 Verdict = MailError | None
@@ -33,7 +34,8 @@ class LocalRecipient:
     """A recipient whose mailbox is here.
 
     `address` is the forward-path as the client said it (goes into Delivered-To);
-    `detail` the subaddress behind the separator ("" if none); `path` the mailbox.
+    `detail` the subaddress behind the separator ("" if none); `path` the mailbox, and
+    `flags` those of the message there.  `sorted` if `path` is where its scripts put it.
     """
 
     address: Address
@@ -41,6 +43,8 @@ class LocalRecipient:
     detail: str = ""
     path: Path = INBOX
     notify: Notify = NOTHING_SAID
+    flags: Flags = NONE
+    sorted: bool = False
 
 
 @frozen

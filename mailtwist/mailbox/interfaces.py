@@ -6,7 +6,7 @@ that a store may live in another process (`store.agent`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 
 from zope.interface import Attribute, Interface
 
@@ -26,6 +26,7 @@ from .model import (
     MessageRows,
     Path,
     Range,
+    ScriptInfo,
     Stored,
     TextFigures,
     TextHits,
@@ -43,6 +44,13 @@ class IStore(Interface):
 
     def delivery() -> IDelivery:
         """The store's way in: local recipients only."""
+
+    def script_stamp(account: Account) -> Hashable | None:
+        """Another value after the account's active script changed; None if there is
+        none.  Costs next to nothing, so it may be some seconds behind."""
+
+    async def active_script(account: Account) -> bytes | None:
+        """The account's active script.  Raises MailError if it cannot be read now."""
 
 
 class IUpload(Interface):
@@ -232,6 +240,32 @@ class IMailbox(Interface):
 
     async def close() -> None:
         """The session is done with it."""
+
+
+class IScripts(Interface):
+    """The Sieve scripts of one account, by name; what the mailboxes provide too."""
+
+    async def scripts() -> list[ScriptInfo]:
+        """All of them, by name."""
+
+    async def script(name: str) -> bytes:
+        """Its octets.  Raises NoSuchScript."""
+
+    async def put_script(name: str, octets: bytes, most: int) -> None:
+        """Keep a script that was checked, in the place of one of that name.
+
+        Raises TooManyScripts if there would be more than `most`, StorageFull."""
+
+    async def remove_script(name: str) -> None:
+        """Raises NoSuchScript, ScriptActive."""
+
+    async def rename_script(old: str, new: str) -> None:
+        """An active script stays active.  Raises NoSuchScript, ScriptExists."""
+
+    async def activate_script(name: str | None) -> None:
+        """From here on mail goes through this script, through none with None.
+
+        Raises NoSuchScript."""
 
 
 class IIndexedMailbox(IMailbox):

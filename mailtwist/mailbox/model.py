@@ -54,6 +54,15 @@ class Annotation:
 
 
 @frozen
+class ScriptInfo:
+    """A Sieve script of the account; at most one is active."""
+
+    name: str
+    octets: int
+    active: bool
+
+
+@frozen
 class MailboxStatus:
     """The figures of STATUS and SELECT (RFC 3501 §6.3.10, RFC 7162 §3.1.2)."""
 

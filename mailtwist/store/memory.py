@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from zope.interface import implementer
 
@@ -43,6 +43,7 @@ from ..mailbox.watchers import Watchers
 from .memory_delivery import MemoryDelivery, MemoryUpload
 from .memory_folder import Folder, NewMessage
 from .memory_mailbox import MemoryMailbox
+from .memory_scripts import MemoryScripts
 
 MOST_PATH_OCTETS = 4096  # a path with its delimiters, in UTF-8
 
@@ -72,12 +73,19 @@ class MemoryStore:
     def now(self) -> int:
         return int(self._clock())
 
+    def script_stamp(self, account: Account) -> Hashable | None:
+        return self.mailboxes(account).active
+
+    async def active_script(self, account: Account) -> bytes | None:
+        return self.mailboxes(account).active
+
 
 @implementer(IRights)
-class MemoryMailboxes(KeptRights):
+class MemoryMailboxes(KeptRights, MemoryScripts):
     """See IRights."""
 
     def __init__(self, store: MemoryStore, account: Account) -> None:
+        super().__init__()
         self.account = account
         self._store = store
         self._folders: dict[Path, Folder] = {}

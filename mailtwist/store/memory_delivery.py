@@ -10,7 +10,6 @@ from ..config.model import Delivery
 from ..delivery.model import Envelope, LocalRecipient, Recipient, Verdict
 from ..delivery.trace import delivery_prefixes
 from ..errors import MailError, NoRoute, NoSuchMailbox
-from ..flags import NONE
 from ..interfaces import IDelivery, IMessageSink
 from ..mailbox.interfaces import IUpload
 from ..mailbox.model import INBOX
@@ -96,7 +95,7 @@ class MemorySink:
                 folder = tree.folder(recipient.path)
             except NoSuchMailbox:  # mail is never lost for the name of a folder
                 folder = tree.folder(INBOX)
-            folder.add([NewMessage(octets, NONE, now, now)])
+            folder.add([NewMessage(octets, recipient.flags, now, now)])
         except MailError as fault:
             return fault
         return None

@@ -24,6 +24,7 @@ from .contract_metadata import MetadataContract
 from .contract_previews import PreviewContract
 from .contract_replace import ReplaceContract
 from .contract_rights import RightsContract
+from .contract_scripts import ScriptContract
 from .contract_tree import TreeContract
 from .contract_watch import WatchContract
 
@@ -147,6 +148,7 @@ class StoreContract(
     WatchContract,
     MetadataContract,
     RightsContract,
+    ScriptContract,
 ):
     """The suite; its tests are in the parts."""
 

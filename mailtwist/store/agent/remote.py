@@ -43,6 +43,7 @@ from ...mailbox.model import (
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
 from .connection import Connection
+from .remote_scripts import RemoteScripts
 from .remote_writer import RemoteUpload
 
 log = Logger("mailtwist")
@@ -59,7 +60,7 @@ class Reaches(Protocol):
 
 
 @implementer(IIndexedMailboxes, IRights)
-class RemoteMailboxes(KeptRights):
+class RemoteMailboxes(KeptRights, RemoteScripts):
     """See IMailboxes.  Nothing at the other end belongs to it: an agent that was
     started anew is as good as the one before."""
 

@@ -32,6 +32,8 @@ TREE = frozenset(
     ("listed", "create", "delete", "rename", "subscribe", "unsubscribe", "status")
     + ("usage", "access_key", "reset_access_keys", "index_text")
     + ("metadata", "set_metadata", "rights", "lists", "set_rights")
+    + ("scripts", "script", "put_script", "remove_script", "rename_script")
+    + ("activate_script",)
 )
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")
@@ -99,6 +101,9 @@ class StoreServer(Frames):
             "commit": self._commit,
             "abort": self._abort,
             "forward": self._forward,
+            "active_script": lambda account: self._store.active_script(
+                self._place(account)
+            ),
             "end": lambda: self.transport.loseConnection(),
         }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from weakref import WeakValueDictionary
 
 from attrs import evolve
@@ -22,6 +23,10 @@ from .remote_writer import RemoteSink
 
 log = Logger("mailtwist")
 
+SCRIPT_S = 5.0  # for which an account's script is taken for what it was
+MOST_SCRIPTS = 1_000  # that are kept in mind for so long
+NOT_ASKED = "not asked"  # the stamp of a script that may be there
+
 
 @implementer(IStore)
 class AgentStore:
@@ -39,6 +44,8 @@ class AgentStore:
         self._trees: WeakValueDictionary[tuple[str, str], RemoteMailboxes]
         self._trees = WeakValueDictionary()
         self._delivery = AgentDelivery(self)
+        # (until when, the active script) by home
+        self._scripts: dict[str, tuple[float, bytes | None]] = {}
 
     def uid_of(self, account: Account) -> int | None:
         """None for an account whose mail is here."""
@@ -80,6 +87,28 @@ class AgentStore:
             case None:
                 return None
         raise MailError()
+
+    # -- scripts --------------------------------------------------------------
+
+    def script_stamp(self, account: Account) -> Hashable | None:
+        """See IStore; an agent's answer is good for SCRIPT_S."""
+        if self.uid_of(account) is None:
+            return self._local.script_stamp(account)
+        known = self._scripts.get(account.home)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        return NOT_ASKED
+
+    async def active_script(self, account: Account) -> bytes | None:
+        """See IStore."""
+        if self.uid_of(account) is None:
+            return await self._local.active_script(account)
+        connection = self._agents.connection(account)
+        octets: bytes | None = await connection.call("active_script", account)
+        if len(self._scripts) >= MOST_SCRIPTS:
+            self._scripts.clear()
+        self._scripts[account.home] = time.monotonic() + SCRIPT_S, octets
+        return octets
 
     def sink(self, envelope: Envelope) -> IMessageSink:
         """For recipients that are all here, or all of one uid."""

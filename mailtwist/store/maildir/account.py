@@ -28,7 +28,7 @@ from ..cache import Cache
 from ..sqlite import fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
-from . import columns, durable, first_use, predecessors, scan, uidlist
+from . import columns, durable, first_use, predecessors, scan, scripts, uidlist
 from .account_watch import AccountWatch
 from .inotify import Inotify
 from .keywords import FlagNames
@@ -256,6 +256,7 @@ class AccountFiles:
                 first_use.note(self, self._special_uses)
         with self.state.transaction():
             self._finish_renames()
+        scripts.publish(self.account.home, self.state)
         self._recovered = True
         return work(*arguments)
 

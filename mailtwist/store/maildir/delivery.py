@@ -19,6 +19,7 @@ from ...log import mail_log
 from ...mailbox.model import Path, Usage
 from . import durable
 from .account import shielded
+from .flagged import LETTERED, Copy, append, letters_of
 from .names import UniqueNames
 from .spool import Spool, Spooler
 from .writer import MaildirWriter, NewFile
@@ -93,17 +94,6 @@ class MaildirDelivery:
                 self._promised[account.home] = before[0] - octets, before[1] - 1
             else:
                 self._promised.pop(account.home, None)
-
-
-class Copy:
-    """One recipient's copy of a message."""
-
-    __slots__ = ("fault", "octets", "prefix", "recipient")
-
-    def __init__(self, recipient: LocalRecipient, prefix: bytes) -> None:
-        self.recipient, self.prefix = recipient, prefix
-        self.octets = 0
-        self.fault: Verdict = None
 
 
 @implementer(IMessageSink)
@@ -196,7 +186,9 @@ class MaildirSink:
         if self._spent:
             raise MailError("The message was given up")
         try:
-            files = await self._files(await self._content())
+            content = await self._content()
+            files = await self._files(content)
+            await append(self._delivery, self._keyworded(), content)
             if self._spent:  # given up while a folder was looked for
                 raise MailError("The message was given up")
         except BaseException:
@@ -237,15 +229,27 @@ class MaildirSink:
                 copy.fault = fault
                 continue
             copy.octets = octets
-            name = self._delivery.names.base(octets)
-            files.append(NewFile(folder, name, "new", content, copy.prefix))
+            flags = copy.recipient.flags
+            if flags <= LETTERED:
+                name, into = self._delivery.names.base(octets), "new"
+                if flags:
+                    name, into = f"{name}:2,{letters_of(flags)}", "cur"
+                files.append(NewFile(folder, name, into, content, copy.prefix))
         return files
+
+    def _keyworded(self) -> list[Copy]:
+        """Copies with flags that a file name has no place for by itself."""
+        return [
+            copy
+            for copy in self._copies
+            if copy.fault is None and not copy.recipient.flags <= LETTERED
+        ]
 
     def _committed(self, outcomes: Sequence[Verdict]) -> None:
         """In the order of the copies that had a file."""
         store, each = self._delivery.store, iter(outcomes)
         for copy in self._copies:
-            if copy.fault is None:
+            if copy.fault is None and copy.recipient.flags <= LETTERED:
                 copy.fault = next(each)
                 if copy.fault is None:
                     to = copy.recipient

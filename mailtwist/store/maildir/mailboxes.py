@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from ...errors import MailError, NotPermitted, OverQuota
 from ...flags import Flags
-from ...mailbox.interfaces import IIndexedMailboxes, IRights, IUpload
+from ...mailbox.interfaces import IIndexedMailboxes, IRights, IScripts, IUpload
 from ...mailbox.kept_rights import KeptRights
 from ...mailbox.metadata import ACCOUNT
 from ...mailbox.model import (
@@ -25,11 +25,12 @@ from ...mailbox.model import (
     MailboxInfo,
     MailboxStatus,
     Path,
+    ScriptInfo,
     TextFigures,
     Usage,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
-from . import durable, folders, metadata, rights, transfer, tree, usage
+from . import durable, folders, metadata, rights, scripts, transfer, tree, usage
 from .account import AccountFiles, shielded
 from .content import Places, with_crlf
 from .indexing import Indexer
@@ -64,7 +65,7 @@ class MaildirUpload:
         self.spool.abort()
 
 
-@implementer(IIndexedMailboxes, IRights)
+@implementer(IIndexedMailboxes, IRights, IScripts)
 class MaildirMailboxes(KeptRights):
     """See IMailboxes."""
 
@@ -282,6 +283,28 @@ class MaildirMailboxes(KeptRights):
     ) -> None:
         await self._in_thread(metadata.change, path, values, most)
         self.files.changes.tell(ACCOUNT)
+
+    # -- scripts --------------------------------------------------------------
+
+    async def scripts(self) -> list[ScriptInfo]:
+        found: list[ScriptInfo] = await self._in_thread(scripts.listed)
+        return found
+
+    async def script(self, name: str) -> bytes:
+        found: bytes = await self._in_thread(scripts.script, name)
+        return found
+
+    async def put_script(self, name: str, octets: bytes, most: int) -> None:
+        await self._in_thread(scripts.put, name, octets, most)
+
+    async def remove_script(self, name: str) -> None:
+        await self._in_thread(scripts.remove, name)
+
+    async def rename_script(self, old: str, new: str) -> None:
+        await self._in_thread(scripts.rename, old, new)
+
+    async def activate_script(self, name: str | None) -> None:
+        await self._in_thread(scripts.activate, name)
 
     # -- rights ---------------------------------------------------------------
 

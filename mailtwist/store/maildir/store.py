@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -20,10 +20,11 @@ from ...errors import SystemBusy
 from ...mailbox.interfaces import IStore
 from ...mailbox.model import INBOX, Path, Usage
 from ...mailbox.special_uses import wanted
-from . import folders
+from . import folders, scripts
 from .account import AccountFiles
 from .content import Places
 from .delivery import MaildirDelivery
+from .durable import fault_of
 from .indexing import Indexer
 from .inotify import Inotify, started
 from .mailboxes import MaildirMailboxes
@@ -127,6 +128,16 @@ class MaildirStore:
 
     def delivery(self) -> MaildirDelivery:
         return self._delivery
+
+    def script_stamp(self, account: Account) -> Hashable | None:
+        return scripts.stamp(account.home)
+
+    async def active_script(self, account: Account) -> bytes | None:
+        try:
+            found: bytes | None = await self.defer(scripts.read_active, account.home)
+        except OSError as cause:
+            raise fault_of(cause) from cause
+        return found
 
     # -- what delivery asks ---------------------------------------------------
 
