@@ -11,6 +11,7 @@ from attrs import frozen
 
 from .agents import Agents
 from .checks import between, ge, in_, some_of
+from .mbox import Mbox
 from .option import (
     DAY_S,
     KIB,
@@ -369,6 +370,7 @@ class Config:
         Master, "Accounts that may log in as others, `user*master`."
     )
     delivery: Delivery = section(Delivery, "Local delivery.")
+    mbox: Mbox = section(Mbox, "Mailboxes that are mbox files.")
     search: Search = section(Search, "The full-text index.")
     table: tuple[Table, ...] = listing(
         Table, "Lookup tables that other options name as `table:NAME`."

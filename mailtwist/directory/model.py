@@ -7,6 +7,8 @@ from posixpath import join
 from attrs import frozen
 
 USES = ("send", "receive", "pop3", "imap4", "manage_sieve", "web")
+MBOX, INBOX_IS = "mbox:", ":INBOX="  # in the location of a mailbox
+MBOX_FOLDERS = "mail"  # in a home, where mailboxes lie beside an mbox
 _USE_OF = {"smtp": "send", "submission": "send"}  # protocols that are called otherwise
 
 
@@ -23,7 +25,8 @@ class Account:
     of the account's folder (the Maildir lies in it as `Maildir`, state and cache beside
     it).  Limits that are None are none; `uses` None allows everything in `USES`.
     `mailbox` is where mail lies if not in `Maildir/`: relative to the home or absolute,
-    with "/" at its end for a Maildir, else an mbox.
+    with "/" at its end for a Maildir, else an mbox, with other mailboxes in `mail`; or
+    `mbox:FOLDER:INBOX=FILE`, as Dovecot has it, INBOX being `FOLDER/inbox` if not said.
     """
 
     name: str
@@ -42,12 +45,28 @@ class Account:
 
     @property
     def mailbox_path(self) -> str:
-        """Absolute; it ends in "/" for a Maildir."""
-        return join(self.home, self.mailbox or "Maildir/")
+        """Absolute; it ends in "/" for a Maildir, else it is INBOX's."""
+        if not self.mailbox.startswith(MBOX):
+            return join(self.home, self.mailbox or "Maildir/")
+        folder, _, inbox = self.mailbox.removeprefix(MBOX).partition(INBOX_IS)
+        if not inbox:
+            inbox = join(folder.rstrip("/"), "inbox")
+        return self._absolute(inbox)
+
+    @property
+    def folders_path(self) -> str:
+        """Absolute: the folder of an mbox account's other mailboxes."""
+        folder = MBOX_FOLDERS
+        if self.mailbox.startswith(MBOX):
+            folder = self.mailbox.removeprefix(MBOX).partition(INBOX_IS)[0]
+        return self._absolute(folder).rstrip("/") or "/"
+
+    def _absolute(self, path: str) -> str:
+        return join(self.home, path.removeprefix("~/"))
 
     @property
     def is_mbox(self) -> bool:
-        return bool(self.mailbox) and not self.mailbox.endswith("/")
+        return self.mailbox.startswith(MBOX) or not self.mailbox_path.endswith("/")
 
     @property
     def is_limited(self) -> bool:

@@ -29,6 +29,7 @@ from attrs import frozen
 
 FROM = b"From "
 MOST_FROM = 1000  # octets of a From_ line; a longer one is text
+PIECE_OCTETS = 1 << 20  # that programs read at a time
 MBOXRD, MBOXO = "mboxrd", "mboxo"
 QUOTINGS = (MBOXRD, MBOXO)
 
@@ -170,7 +171,7 @@ def survey(pieces: Iterable[bytes], quoting: str = MBOXRD) -> Form:
     """How a message has to be written: a first look at all of it."""
     verbatim = quoted = False
     last = b""
-    for piece in _whole_lines(pieces):
+    for piece in whole_lines(pieces):
         last = piece[-1:]
         if not verbatim:
             ends = piece.count(b"\n")
@@ -187,7 +188,7 @@ def encoded(
     the empty line at its end."""
     to_quote = _TO_QUOTE if quoting == MBOXRD else _TO_QUOTE_ONCE
     in_header = True
-    for piece in _whole_lines(pieces):
+    for piece in whole_lines(pieces):
         if in_header:
             end = _HEADER_END.search(piece)
             in_header = end is None
@@ -202,7 +203,18 @@ def encoded(
     yield b"\n\n" if form.open else b"\n"
 
 
-def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def quoted_once(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """A message as it comes back from a file where it is quoted as mboxo does."""
+    for piece in whole_lines(pieces):
+        yield _TO_QUOTE_ONCE.sub(b">", piece)
+
+
+def looks_quoted(pieces: Iterable[bytes]) -> bool:
+    """True if a message that says nothing of it would be taken for mboxrd."""
+    return any(form_in(piece, None).quoted for piece in whole_lines(pieces))
+
+
+def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The same octets, cut only behind line ends."""
     held: list[bytes] = []
     for piece in pieces:
@@ -226,7 +238,7 @@ def form_in(stored: bytes, form: Form | None) -> Form:
     `form` is what its marks say; None for a message of another program."""
     if form is not None:
         return form
-    return Form(quoted=b"\n>>" in stored and _TWICE.search(stored) is not None)
+    return Form(quoted=b">>" in stored and _TWICE.search(stored) is not None)
 
 
 class Decoder:

@@ -19,7 +19,7 @@ import re
 from attrs import field, frozen
 
 from ..flags import ANSWERED, DELETED, DRAFT, FLAGGED, NONE, SEEN, SYSTEM, Flags
-from .mbox import PLAIN, Form
+from .mbox import PLAIN, Form, without_marks
 
 MOST_UID = 0xFFFFFFFF
 BLOCK_OCTETS = 64  # a block is a multiple of this
@@ -33,6 +33,7 @@ _FIELD = re.compile(
     re.I | re.M,
 )
 _BASE = re.compile(rb"(\d{1,10})[ \t]+(\d{1,10})(?:[ \t]+(.*))?\Z", re.S)
+_X_IMAP = re.compile(rb"^(X-IMAP[ \t]*:)[^\r\n]*", re.I | re.M)
 _KEYWORD = re.compile(r"[^\x00-\x20\x7f(){%*\"\\\]]+\Z")
 
 
@@ -111,11 +112,7 @@ def block(marks: Marks, octets: int = 0) -> bytes:
     words = sorted(flag for flag in marks.flags if flag not in SYSTEM)
     lines = []
     if marks.base is not None:
-        base = marks.base
-        keywords = "".join(f" {word}" for word in base.keywords)
-        lines.append(
-            f"X-IMAPbase: {base.uid_validity:010d} {base.last_uid:010d}{keywords}"
-        )
+        lines.append(f"X-IMAPbase: {_figures(marks.base)}")
     if marks.uid is not None:
         lines.append(f"X-UID: {marks.uid:010d}")
     status = "R" * (SEEN in marks.flags) + "O" * marks.old
@@ -130,3 +127,23 @@ def block(marks: Marks, octets: int = 0) -> bytes:
     if whole > octets:
         octets = -(-(whole + SPARE_OCTETS) // BLOCK_OCTETS) * BLOCK_OCTETS
     return text + b" " * (octets - whole) + b"\n"
+
+
+def with_base(header: bytes, base: Base) -> bytes:
+    """The header of UW's pseudo message with these figures."""
+    return _X_IMAP.sub(lambda found: found[1] + b" " + _figures(base).encode(), header)
+
+
+def _figures(base: Base) -> str:
+    keywords = "".join(f" {word}" for word in base.keywords)
+    return f"{base.uid_validity:010d} {base.last_uid:010d}{keywords}"
+
+
+def remarked(header: bytes, marks: Marks) -> bytes:
+    """A header with these marks instead of those it has, as long as it was if they fit
+    where a block of ours stands."""
+    rest = without_marks(header)
+    place = len(header) - len(rest)
+    if header[place:] != rest:  # another program's marks stand elsewhere
+        place = 0
+    return block(marks, place) + rest

@@ -75,7 +75,7 @@ def shown(octets, cuts=()):
     form = mbox.form_in(octets, said)
     octets = mbox.without_end(octets, form)
     decoder = Decoder(form)
-    whole = mbox._whole_lines(pieces(octets, cuts))
+    whole = mbox.whole_lines(pieces(octets, cuts))
     return b"".join(decoder.take(piece) for piece in whole)
 
 

@@ -11,6 +11,7 @@ import sys
 
 import attrs
 
+from ...config.mbox import Mbox
 from ...config.model import Config, Delivery
 from ...config.reading import Imap4
 from ...config.searching import Search
@@ -31,6 +32,7 @@ def agent_pattern(config: Config, hostname: str) -> list[str]:
         "poll_s": config.imap4.poll_s,
         "special_uses": config.imap4.special_uses,
         "delivery": attrs.asdict(config.delivery),
+        "mbox": attrs.asdict(config.mbox),
         "search": attrs.asdict(config.search),
     }
     return [sys.executable, "-s", "-m", PROGRAM, json.dumps(settings)]
@@ -42,6 +44,7 @@ def settings_of(text: str) -> tuple[str, str, str, Config]:
     config = Config(
         imap4=Imap4(poll_s=told["poll_s"], special_uses=tuple(told["special_uses"])),
         delivery=Delivery(**told["delivery"]),
+        mbox=Mbox(**told["mbox"]),
         search=Search(**told["search"]),
     )
     return told["hostname"], told["folder"], told["level"], config

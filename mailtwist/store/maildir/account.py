@@ -79,9 +79,13 @@ class Gone(Exception):
 class AccountFiles:
     """The Maildir, state and cache of one account.
 
+    A kind of mailbox that is no folder of files overrides how it is looked at.
+
     `defer(work, ...)` of the store runs work in a thread; `used(self)` is called when a
     turn ends, `changed(home, path)` when a mailbox was loaded or messages came or went.
     """
+
+    live_class: type[Live] = Live
 
     def __init__(
         self,
@@ -113,6 +117,7 @@ class AccountFiles:
             self.refresh,
             doubt_s=DOUBT_S,
             inotify=inotify,
+            paths=lambda folder: self.place.watched(self.place.name_of(folder)),
         )
         self.changes = AccountWatch(
             self, poll_s=poll_s, doubt_s=DOUBT_S, inotify=inotify
@@ -323,7 +328,8 @@ class AccountFiles:
             row = self.state.mailbox(path) or self.adopt(path, folder)
             letters = self.state.keywords(row.id)
             removed = self.state.removed(row.id)
-            live = Live(path, folder, row, FlagNames(letters), removed=removed)
+            names = FlagNames(letters)
+            live = self.live_class(path, folder, row, names, removed=removed)
             if not columns.fill(self, live):
                 live.fill(self.state.messages(row.id))
             elif live.row != row:

@@ -242,8 +242,8 @@ class AccountWatch:
                 if name in self._ends or len(self._ends) > MOST_TOLD:
                     continue
                 ends = self._ends.setdefault(name, [])
-                for watched in place.watched(name):
-                    ends.append(inotify.watch(watched, self._soon))
+                for watched, events in place.watched(name):
+                    ends.append(inotify.watch(watched, self._soon, events))
             self._all_told = self._all_told and is_local(place.root)
         except OSError:  # too many watches, or a folder just went: poll
             self._all_told = False

@@ -35,7 +35,7 @@ async def store_flags(
         spelling = Spelling(live.names)
         spelling.written(spelling.named(change.flags))
         if spelling.added:
-            named = await files.thread(_name, files, live, spelling.letters)
+            named = await files.thread(name, files, live, spelling.letters)
             files.applied(live, named)
     delta, told, modified = await files.thread(
         _store_flags, files, live, uids, change, unchanged_since
@@ -45,7 +45,7 @@ async def store_flags(
     return Stored(live.rows(told), modified, live.row.highest_modseq)
 
 
-def _name(files: AccountFiles, live: Live, letters: dict[str, str]) -> Delta:
+def name(files: AccountFiles, live: Live, letters: dict[str, str]) -> Delta:
     """In a thread: keywords get letters; other processes see it by the MODSEQ."""
     row = evolve(live.row, highest_modseq=live.row.highest_modseq + 1)
     delta = Delta(row, letters=letters)
@@ -64,27 +64,9 @@ def _store_flags(
     """In a thread: (what changed, UIDs to tell, UIDs above `unchanged_since`)."""
     row = evolve(live.row, highest_modseq=live.row.highest_modseq + 1)
     with files.transaction(live):
-        spelling = Spelling(live.names)
-        named = spelling.named(change.flags)
-        told: list[int] = []
-        modified: list[int] = []
-        wanted: list[tuple[str, Message]] = []
-        wishes: dict[Flags, Flags] = {}
-        for at in live.places(uids):
-            if unchanged_since is not None and live.modseqs[at] > unchanged_since:
-                modified.append(live.uids[at])
-                continue
-            told.append(live.uids[at])
-            old = live.flags[at]
-            new = wishes.get(old)
-            if new is None:
-                new = wishes[old] = changed_flags(old, change.action, named)
-            if new != old:
-                info, keywords = spelling.written(new, live.infos[at])
-                message = live.message(at)._replace(
-                    info=info, keywords=keywords, modseq=row.highest_modseq
-                )
-                wanted.append((live.infos[at], message))
+        told, modified, wanted = decided(
+            live, uids, change, unchanged_since, row.highest_modseq
+        )
         if not wanted:
             return Delta(live.row), told, modified
         changed = _renamed(live, wanted)
@@ -95,6 +77,39 @@ def _store_flags(
         )
         files.record(live, delta)
     return delta, told, modified
+
+
+def decided(
+    live: Live,
+    uids: Sequence[int],
+    change: FlagChange,
+    unchanged_since: int | None,
+    modseq: int,
+) -> tuple[list[int], list[int], list[tuple[str, Message]]]:
+    """(UIDs to tell, UIDs above `unchanged_since`, old info parts and messages as they
+    are to be, of those that change)."""
+    spelling = Spelling(live.names)
+    named = spelling.named(change.flags)
+    told: list[int] = []
+    modified: list[int] = []
+    wanted: list[tuple[str, Message]] = []
+    wishes: dict[Flags, Flags] = {}
+    for at in live.places(uids):
+        if unchanged_since is not None and live.modseqs[at] > unchanged_since:
+            modified.append(live.uids[at])
+            continue
+        told.append(live.uids[at])
+        old = live.flags[at]
+        new = wishes.get(old)
+        if new is None:
+            new = wishes[old] = changed_flags(old, change.action, named)
+        if new != old:
+            info, keywords = spelling.written(new, live.infos[at])
+            message = live.message(at)._replace(
+                info=info, keywords=keywords, modseq=modseq
+            )
+            wanted.append((live.infos[at], message))
+    return told, modified, wanted
 
 
 def changed_flags(flags: Flags, action: FlagAction, named: Flags) -> Flags:

@@ -14,7 +14,7 @@ import re
 import stat
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 
 from attrs import frozen
@@ -170,6 +170,11 @@ def _converted_range(descriptor: int, wanted: Wanted, places: Places) -> bytes:
 # -- whole messages ---------------------------------------------------------------
 
 
+def whole_of(places: Sequence[tuple[str, bool]]) -> list[bytes | mmap.mmap | None]:
+    """`whole` of each."""
+    return [whole(path, lf) for path, lf in places]
+
+
 def whole(path: str, lf: bool) -> bytes | mmap.mmap | None:
     """A whole message for parsing; None for a file that is not there.
 
@@ -185,10 +190,15 @@ def whole(path: str, lf: bool) -> bytes | mmap.mmap | None:
             octets = _pread(descriptor, size, 0)
             return with_crlf(octets) if lf else octets
         tmp = os.path.join(os.path.dirname(os.path.dirname(path)), "tmp")
-        with tempfile.TemporaryFile(dir=tmp) as file:
-            for chunk, _ in _converted(descriptor, 0):
-                file.write(chunk)
-            file.flush()
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mapped((chunk for chunk, _ in _converted(descriptor, 0)), tmp)
     finally:
         os.close(descriptor)
+
+
+def mapped(chunks: Iterable[bytes], folder: str) -> mmap.mmap:
+    """All of the octets in an unnamed file of `folder`."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

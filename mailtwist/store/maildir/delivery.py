@@ -6,7 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ...config.model import Delivery
@@ -19,10 +20,12 @@ from ...log import mail_log
 from ...mailbox.model import Path, Usage
 from . import durable
 from .account import shielded
-from .flagged import LETTERED, Copy, append, letters_of
+from .flagged import Copy, append, letters_of
 from .names import UniqueNames
 from .spool import Spool, Spooler
 from .writer import MaildirWriter, NewFile
+
+log = Logger()
 
 
 class Folders(Protocol):
@@ -197,8 +200,14 @@ class MaildirSink:
             raise
         try:
             done = self._delivery.writer.commit(files)
+            appended = [
+                Deferred.fromCoroutine(self._append(copy, content))
+                for copy in self._copies
+                if copy.fault is None and _in_mbox(copy)
+            ]
+            all_done = gatherResults([done.addCallback(self._committed), *appended])
             # The recipients learn of it even if the sender is gone by then.
-            await shielded(done.addCallback(self._committed))
+            await shielded(all_done.addCallback(self._told))
         finally:
             self.abort()
         return self._verdicts()
@@ -230,7 +239,7 @@ class MaildirSink:
                 continue
             copy.octets = octets
             flags = copy.recipient.flags
-            if flags <= LETTERED:
+            if copy.has_file:
                 name, into = self._delivery.names.base(octets), "new"
                 if flags:
                     name, into = f"{name}:2,{letters_of(flags)}", "cur"
@@ -242,18 +251,42 @@ class MaildirSink:
         return [
             copy
             for copy in self._copies
-            if copy.fault is None and not copy.recipient.flags <= LETTERED
+            if copy.fault is None and not copy.has_file and not _in_mbox(copy)
         ]
 
     def _committed(self, outcomes: Sequence[Verdict]) -> None:
         """In the order of the copies that had a file."""
-        store, each = self._delivery.store, iter(outcomes)
+        each = iter(outcomes)
         for copy in self._copies:
-            if copy.fault is None and copy.recipient.flags <= LETTERED:
+            if copy.fault is None and copy.has_file:
                 copy.fault = next(each)
-                if copy.fault is None:
-                    to = copy.recipient
-                    store.arrived(to.account, to.path, copy.octets, 1)
+                self._arrived(copy)
+
+    async def _append(self, copy: Copy, content: tuple[bytes, ...] | Spool) -> None:
+        """To a mailbox that is one file."""
+        to, sender = copy.recipient, self._envelope.reverse_path
+        tree = self._delivery.store.mailboxes(to.account)
+        if isinstance(content, Spool):
+            content.hold()
+        try:
+            line = b"" if sender is None else sender.encode(utf8=True)
+            await tree.deliver(to.path, copy.prefix, content, line, to.flags)
+        except MailError as fault:
+            copy.fault = fault
+        except Exception:
+            log.failure("delivering to {name}", name=to.account.name)
+            copy.fault = MailError()
+        finally:
+            if isinstance(content, Spool):
+                content.release()
+        self._arrived(copy)
+
+    def _arrived(self, copy: Copy) -> None:
+        if copy.fault is None:
+            to = copy.recipient
+            self._delivery.store.arrived(to.account, to.path, copy.octets, 1)
+
+    def _told(self, _: object) -> None:
         self._give_back()
         self._tell()
 
@@ -281,3 +314,7 @@ class MaildirSink:
                 mail_log.not_delivered(message, name, copy.fault)
         if done:
             mail_log.delivered(message, done)
+
+
+def _in_mbox(copy: Copy) -> bool:
+    return copy.recipient.account.is_mbox

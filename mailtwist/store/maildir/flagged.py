@@ -29,6 +29,12 @@ class Copy:
         self.octets = 0
         self.fault: Verdict = None
 
+    @property
+    def has_file(self) -> bool:
+        """True if it becomes a file of its own, with its flags in the name."""
+        to = self.recipient
+        return to.flags <= LETTERED and not to.account.is_mbox
+
 
 def letters_of(flags: Flags) -> str:
     """The letters of flags that all have one, in the order that file names want."""

@@ -19,10 +19,13 @@ from twisted.logger import Logger
 
 log = Logger()
 
+MODIFY, ATTRIB, MOVE_SELF = 0x2, 0x4, 0x800
 MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF = 0x40, 0x80, 0x100, 0x200, 0x400
 OVERFLOW = 0x4000
 ONLY_FOLDERS = 0x1000000
 CHANGES = MOVED_FROM | MOVED_TO | CREATE | DELETE | DELETE_SELF
+ENTRIES = CHANGES | ONLY_FOLDERS  # of a folder
+WRITTEN = MODIFY | ATTRIB | MOVE_SELF | DELETE_SELF  # of a file
 
 READ_OCTETS = 65_536
 _EVENT = struct.Struct("=iIII")  # watch, mask, cookie, octets of the name behind it
@@ -43,7 +46,7 @@ def started(reactor: Any) -> Inotify | None:
 
 
 class Inotify(FileDescriptor):
-    """Watches folders for as long as somebody wants to know."""
+    """Watches folders and files for as long as somebody wants to know."""
 
     def __init__(self, reactor: Any) -> None:
         """Raises OSError."""
@@ -56,12 +59,14 @@ class Inotify(FileDescriptor):
     def fileno(self) -> int:
         return self._fd
 
-    def watch(self, folder: str, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` after entries of `folder` came or went, until the result is
-        called; also after a rename of the folder.  Raises OSError."""
-        octets = os.fsencode(folder)
-        mask = CHANGES | ONLY_FOLDERS
-        watch = _checked(_libc.inotify_add_watch(self._fd, octets, mask))
+    def watch(
+        self, path: str, changed: Callable[[], None], events: int = ENTRIES
+    ) -> Callable[[], None]:
+        """Call `changed` after entries of a folder came or went, until the result is
+        called; also after a rename of the folder.  With WRITTEN `path` is a file, and
+        each change of it is told.  Raises OSError."""
+        octets = os.fsencode(path)
+        watch = _checked(_libc.inotify_add_watch(self._fd, octets, events))
         key = object()
         self._callbacks.setdefault(watch, {})[key] = changed
 
@@ -86,7 +91,7 @@ class Inotify(FileDescriptor):
             at += _EVENT.size + name_octets
             if mask & OVERFLOW:
                 watches.update(self._callbacks)
-            elif mask & CHANGES:
+            elif mask & (CHANGES | WRITTEN):
                 watches.add(watch)
         for watch in watches:
             for changed in list(self._callbacks.get(watch, {}).values()):

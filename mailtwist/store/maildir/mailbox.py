@@ -65,7 +65,8 @@ class MaildirMailbox:
             raise NoSuchMailbox()
         return self._live
 
-    def _writable(self) -> Live:
+    def writable(self) -> Live:
+        """As `readable`; raises MailboxReadOnly too."""
         if self.read_only:
             raise MailboxReadOnly()
         return self.readable()
@@ -180,6 +181,10 @@ class MaildirMailbox:
             self._ahead.keep({uid: read for uid, read in more if read is not None})
         return octets if octets is None or one.count is None else octets[: one.count]
 
+    def whole(self, live: Live, uids: Sequence[int]) -> Deferred[list[Any]]:
+        """Whole messages as content.whole gives them, in a thread."""
+        return self.defer(content.whole_of, [self.place(live, uid) for uid in uids])
+
     async def _read(self, live: Live, ranges: Sequence[Range]) -> list[bytes | None]:
         wanted = []
         for one in ranges:
@@ -208,7 +213,7 @@ class MaildirMailbox:
         *,
         unchanged_since: int | None = None,
     ) -> Stored:
-        live = self._writable()
+        live = self.writable()
         return await self.files.turn(
             lambda: change.store_flags(self.files, live, uids, change_, unchanged_since)
         )
@@ -220,19 +225,19 @@ class MaildirMailbox:
         )
 
     async def move(self, uids: Sequence[int], target: Path) -> Copied:
-        live = self._writable()
+        live = self.writable()
         return await self.files.turn(
             lambda: transfer.move(self.tree, live, uids, target)
         )
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
-        live = self._writable()
+        live = self.writable()
         return await self.files.turn(lambda: change.expunge(self.files, live, uids))
 
     async def replace(
         self, uid: int, target: Path, message: tuple[IUpload, Flags, int | None]
     ) -> Appended:
-        live = self._writable()
+        live = self.writable()
         return await self.tree.taken(
             [message],
             lambda uploads: transfer.replace(self.tree, live, uid, target, uploads[0]),

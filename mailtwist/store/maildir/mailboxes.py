@@ -69,6 +69,8 @@ class MaildirUpload:
 class MaildirMailboxes(KeptRights):
     """See IMailboxes."""
 
+    mailbox_class: type[MaildirMailbox] = MaildirMailbox
+
     def __init__(
         self,
         files: AccountFiles,
@@ -180,11 +182,11 @@ class MaildirMailboxes(KeptRights):
     async def open(self, path: Path, *, read_only: bool = False) -> MaildirMailbox:
         live = self.files.live.get(path)
         if live is not None and self.files.unchanged(live):
-            return MaildirMailbox(self, live, path, read_only)
+            return self.mailbox_class(self, live, path, read_only)
 
         async def opened() -> MaildirMailbox:
             live = await self.files.opened(path)
-            return MaildirMailbox(self, live, path, read_only)
+            return self.mailbox_class(self, live, path, read_only)
 
         return await self.files.turn(opened)
 
@@ -337,10 +339,11 @@ class MaildirMailboxes(KeptRights):
     async def usage(self) -> Usage:
         if self._trusted():
             return self.usage_known()
-        await self.files.turn(self._measure)
+        await self.files.turn(self.measure)
         return self.usage_known()
 
-    async def _measure(self) -> None:
+    async def measure(self) -> None:
+        """Within a turn."""
         count, files = self.files.usage, self.files
         octets, messages = await files.plain_thread(usage.measured, files.maildir)
         count.measured(octets, messages, files.reactor.seconds())
@@ -363,7 +366,7 @@ class MaildirMailboxes(KeptRights):
         if not (octets or messages) or not self.files.account.is_limited:
             return
         if not self._trusted(octets, messages):
-            await self._measure()
+            await self.measure()
         if not self.usage_known().has_room(octets, messages):
             raise OverQuota()
 

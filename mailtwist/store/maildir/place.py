@@ -14,6 +14,7 @@ from typing import Protocol
 from ...errors import MailboxNotSelectable, NoSuchMailbox
 from ...mailbox.model import INBOX, Path
 from . import durable, folders, scan, subscriptions
+from .inotify import ENTRIES
 from .live import Stamp
 
 
@@ -76,8 +77,8 @@ class Place(Protocol):
 
     def path_of(self, name: str) -> Path | None: ...
 
-    def watched(self, name: str) -> list[str]:
-        """What the kernel is to tell of."""
+    def watched(self, name: str) -> list[tuple[str, int]]:
+        """What the kernel is to tell of, and which events (`inotify`)."""
 
 
 class MaildirPlace:
@@ -182,5 +183,6 @@ class MaildirPlace:
     def path_of(self, name: str) -> Path | None:
         return folders.path_of(name, self.root) if name else INBOX
 
-    def watched(self, name: str) -> list[str]:
-        return [os.path.join(self.root, name, part) for part in ("new", "cur")]
+    def watched(self, name: str) -> list[tuple[str, int]]:
+        folder = os.path.join(self.root, name)
+        return [(os.path.join(folder, part), ENTRIES) for part in ("new", "cur")]

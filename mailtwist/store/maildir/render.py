@@ -17,7 +17,7 @@ from ...mailbox.model import KEPT, NO_PREVIEW, PREVIEWS, Column
 from ...mailbox.previews import previews as make_previews
 from ...mime.index import indexed
 from ...mime.slices import Buffer
-from . import content, kept
+from . import kept
 from .live import Live
 
 if TYPE_CHECKING:
@@ -206,13 +206,8 @@ def _batches(live: Live, uids: Sequence[int]) -> list[list[int]]:
 
 
 def _read(mailbox: MaildirMailbox, live: Live, uids: Sequence[int]) -> Deferred[Read]:
-    places = [mailbox.place(live, uid) for uid in uids]
-    reading: Deferred[Read] = mailbox.defer(_whole, places)
+    reading: Deferred[Read] = mailbox.whole(live, uids)
     return reading
-
-
-def _whole(places: Sequence[tuple[str, bool]]) -> Read:
-    return [content.whole(path, lf) for path, lf in places]
 
 
 async def _read_again(

@@ -82,33 +82,44 @@ class MaildirStore:
         home = account.home
         tree = self._trees.get(home)
         if tree is None:
-            files = AccountFiles(
-                account,
-                self.defer,
-                self._reactor,
-                self.names,
-                poll_s=self._poll_s,
-                inotify=self.inotify,
-                used=self._used,
-                changed=self.indexer.changed,
-                special_uses=self._special_uses,
-            )
-            tree = MaildirMailboxes(
-                files,
-                self.defer,
-                self.writer,
-                self.spooler,
-                self.names,
-                self._places,
-                self.indexer,
-            )
-            self._trees[home] = tree
+            tree = self._trees[home] = self._made(account)
         self._kept[home] = tree
         self._kept.move_to_end(home)
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         tree.files.account = account  # its limits may be newer
         return tree
+
+    def _made(self, account: Account) -> MaildirMailboxes:
+        files = AccountFiles(account, *self._files_get, **self._files_get_too)
+        return MaildirMailboxes(files, *self._trees_get)
+
+    @property
+    def _files_get(self) -> tuple[Any, ...]:
+        """What AccountFiles gets besides the account."""
+        return self.defer, self._reactor, self.names
+
+    @property
+    def _files_get_too(self) -> dict[str, Any]:
+        return {
+            "poll_s": self._poll_s,
+            "inotify": self.inotify,
+            "used": self._used,
+            "changed": self.indexer.changed,
+            "special_uses": self._special_uses,
+        }
+
+    @property
+    def _trees_get(self) -> tuple[Any, ...]:
+        """What MaildirMailboxes get besides the files."""
+        return (
+            self.defer,
+            self.writer,
+            self.spooler,
+            self.names,
+            self._places,
+            self.indexer,
+        )
 
     def _used(self, files: AccountFiles) -> None:
         """A turn ended: of all accounts with open databases the idlest close them."""

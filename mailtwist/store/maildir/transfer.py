@@ -64,7 +64,7 @@ async def copy(
 
     def run() -> Delta:
         with files.transaction(live, into), _Pending(live, into, transfer) as pending:
-            added = _identified(files, live, transfer)
+            added = identified(files, live, transfer)
             delta = _arrival(into, added, transfer.letters)
             files.record(into, delta)
             pending.keep()
@@ -89,7 +89,7 @@ async def move(
 
     def run() -> tuple[Delta, Delta]:
         with files.transaction(live, into), _Pending(live, into, transfer) as pending:
-            added = _identified(files, live, transfer)
+            added = identified(files, live, transfer)
             delta = _arrival(into, added, transfer.letters)
             files.record(into, delta)
             departure = leaving.recorded(delta)
@@ -178,7 +178,7 @@ class _Leaving:
 # -- in a thread ------------------------------------------------------------------
 
 
-def _identified(files: AccountFiles, live: Live, transfer: Transfer) -> list[Message]:
+def identified(files: AccountFiles, live: Live, transfer: Transfer) -> list[Message]:
     """The new messages, which are the same mail as the old ones (RFC 8474 §5.1)."""
     uids = [message.uid for message in transfer.old]
     known = files.state.identifiers(live.row.id, uids)

@@ -44,12 +44,14 @@ class Watches:
         *,
         doubt_s: float,
         inotify: Callable[[], Inotify | None],
+        paths: Callable[[str], list[tuple[str, int]]],
     ) -> None:
-        """`refresh` gives a Deferred that never fails.  For `doubt_s` after a change a
+        """`paths` gives what the kernel is to tell of for a folder, and of what there.
+        `refresh` gives a Deferred that never fails.  For `doubt_s` after a change a
         further one may leave a folder's time stamps as they are."""
         self._reactor, self._every_s, self._doubt_s = reactor, every_s, doubt_s
         self._unchanged, self._refresh = unchanged, refresh
-        self._inotify = inotify
+        self._inotify, self._paths = inotify, paths
         self._watched: dict[Live, _Watched] = {}
 
     def begin(self, live: Live) -> None:
@@ -69,8 +71,8 @@ class Watches:
         if inotify is None:
             return False
         try:
-            for part in ("new", "cur"):
-                end = inotify.watch(f"{live.folder}/{part}", lambda: self._told(live))
+            for path, events in self._paths(live.folder):
+                end = inotify.watch(path, lambda: self._told(live), events)
                 watched.ends.append(end)
             return is_local(live.folder)
         except OSError:  # too many watches, or the folder just went: poll
@@ -130,7 +132,7 @@ class Watches:
 
 def is_local(folder: str) -> bool:
     """True if only this host can change the folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return durable.file_system_type(descriptor) in LOCAL
     finally:

@@ -1,0 +1,85 @@
+"""The mailbox tree of an account whose mailboxes are mbox files."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from attrs import evolve
+from zope.interface import implementer
+
+from ...flags import Flags
+from ...mailbox.interfaces import IIndexedMailboxes, IRights, IScripts, IUpload
+from ...mailbox.model import Appended, Path
+from ..maildir import durable
+from ..maildir.mailboxes import MaildirMailboxes, MaildirUpload
+from ..maildir.spool import Spool
+from . import transfer
+from .files import Locks, MboxFiles
+from .journal import rewrite
+from .mailbox import MboxMailbox
+
+
+@implementer(IIndexedMailboxes, IRights, IScripts)
+class MboxMailboxes(MaildirMailboxes):
+    """See IMailboxes."""
+
+    files: MboxFiles
+    mailbox_class = MboxMailbox
+
+    def upload(self) -> MaildirUpload:
+        folder = os.path.join(self.files.account.home, "tmp")
+        path = os.path.join(folder, self.names.draft())
+        make_folder = partial(durable.make_directories, [folder])
+        return MaildirUpload(self.spooler.spool(path, make_folder=make_folder))
+
+    async def append(
+        self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
+    ) -> Appended:
+        return await self.taken(
+            messages, lambda uploads: transfer.append(self, path, uploads)
+        )
+
+    async def measure(self) -> None:
+        """Within a turn: every mailbox is looked at."""
+        files = self.files
+        octets = messages = 0
+        for path in await files.thread(files.place.listed):
+            live = await files.opened(path)
+            octets, messages = octets + live.total_octets, messages + len(live)
+        files.usage.measured(octets, messages, files.reactor.seconds())
+
+    async def deliver(
+        self,
+        path: Path,
+        prefix: bytes,
+        content: tuple[bytes, ...] | Spool,
+        sender: bytes,
+        flags: Flags,
+    ) -> None:
+        """Append a message that comes for its owner, durably.
+
+        It gets its UID at the next look.  Raises MailError."""
+        files = self.files
+        if isinstance(content, Spool):
+            octets = transfer.Octets((prefix,), content)
+        else:
+            octets = transfer.Octets((prefix, *content))
+
+        def appended(locks: Locks) -> None:
+            ((folder, lock),) = locks.items()
+            size = os.fstat(lock.descriptor).st_size
+            message = transfer.new_message(
+                octets, files.config.quoting, sender, int(time.time())
+            )
+            message = evolve(message, marks=evolve(message.marks, flags=flags))
+            parts = transfer.behind(lock.descriptor, size, message)
+            rewrite(files.journal(folder), lock.descriptor, parts, lock.touch)
+
+        async def deliver() -> None:
+            folder = await files.thread(files.place.folder_of, path)
+            await files.locked({folder: True}, appended)
+
+        await files.turn(deliver)
