@@ -28,6 +28,7 @@ from .queue.model import (
     Crowded,
     Host,
     Job,
+    Memory,
     Outcome,
     QueuedMessage,
     QueuedRecipient,
@@ -238,6 +239,12 @@ class ISpoolSink(IMessageSink):
     def address(recipients: tuple[Recipient, ...]) -> None:
         """Let it go to these, before `commit`."""
 
+    def beside(
+        messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
+    ) -> None:
+        """What becomes durable in the same transaction: whole messages, and what is to
+        be remembered."""
+
 
 class ISpool(IDelivery):
     """The durable queue: the octets of a message once, its recipients as rows.
@@ -281,6 +288,15 @@ class ISpool(IDelivery):
 
         The second at which what is left of the message is due; None if nothing is, or
         it is held."""
+
+    async def put(
+        messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
+    ) -> None:
+        """Messages with their octets, and what is to be remembered, in one
+        transaction."""
+
+    async def remembered(account: str, keys: Sequence[bytes]) -> list[bytes]:
+        """Those of `keys` that the account's scripts have seen, and not forgotten."""
 
     async def hurry(now_s: float, domain: str = "") -> None:
         """What waits for addresses in `domain` ("" for all) is due at `now_s`."""

@@ -109,6 +109,7 @@ FLOORS = {
     "delivery.keys": 1,
     "delivery.lists": 4,
     "delivery.routes": 0,
+    "delivery.sorted": 1,
     "delivery.srs": 1,
     "delivery.srs_store": 4,
     "tables": 4,

@@ -56,7 +56,8 @@ class Route:
     - "smtp": "" (the MX of the address's domain), a domain (its MX), "[host]:port"
       without MX; "smarthost": "" (the configured hosts in order);
     - "lmtp": "[host]:port" or "unix:/path";
-    - "mailbox": "" (an account here, by the target's address);
+    - "mailbox": "" (an account here, by the target's address), or where its scripts put
+      the message (`delivery.sorted`);
     - "pipe": the command; "file": the absolute path of an mbox file, or of a Maildir
       with "/" at its end;
     - "error": "5.1.2 text", the target fails with that; "discard": "";

@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from ..delivery.model import Envelope, LocalRecipient
 from ..delivery.sinks import verdicts_of
+from ..delivery.sorted import sorted_into
 from ..errors import AuthUnavailable, MailError
 from ..interfaces import IContent, IDelivery, IRouter, ITransport
 from .model import Job, Outcome, QueuedRecipient
@@ -50,6 +51,7 @@ class MailboxTransport:
 
     async def _look_up(self, recipient: QueuedRecipient, octets: int) -> LocalRecipient:
         found = await self._router.mailbox(recipient.address, size_octets=octets)
+        found = sorted_into(found, recipient.route.next_hop)
         return evolve(found, notify=recipient.notify)
 
     async def _deliver(

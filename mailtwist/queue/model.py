@@ -102,6 +102,15 @@ class Crowded:
 NOTHING_CROWDED = Crowded()
 
 
+@frozen
+class Memory:
+    """That something was seen by the scripts of an account, until `until_s`."""
+
+    account: str
+    key: bytes
+    until_s: float
+
+
 Told = tuple[QueuedRecipient, Outcome]  # whom a report tells of, and what
 
 

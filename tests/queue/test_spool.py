@@ -23,8 +23,8 @@ from mailtwist.delivery.model import (
 )
 from mailtwist.errors import ConfigError, MailError, StorageFull
 from mailtwist.interfaces import IContent, ISpool, ISpoolSink
-from mailtwist.queue.model import Crowded, QueuedMessage, QueuedRecipient
-from mailtwist.queue.spool import rows, statements
+from mailtwist.queue.model import Crowded, Memory, QueuedMessage, QueuedRecipient
+from mailtwist.queue.spool import memory, rows, statements
 from mailtwist.queue.spool.disk import INLINE_OCTETS, DiskSpool
 from mailtwist.queue.spool.thread import connect
 
@@ -113,6 +113,10 @@ class RowTests(SynchronousTestCase):
                 (3, BOB, "smtp", None),
             ],
         )
+
+
+def note(name):
+    return Envelope(name, "s", ANN, (RemoteRecipient(BOB),))
 
 
 class SpoolTests(TestCase):
@@ -280,6 +284,42 @@ class SpoolTests(TestCase):
         self.assertEqual(await self.spool.next_due(2000.0), 7000.0)
         self.assertIsNone(await self.spool.settle("m", [3], []))
         self.assertIsNone(await self.spool.message("m"))
+
+    async def test_what_is_put_beside_a_message_shares_its_fate(self):
+        beside = [(note("m2"), b"two")]
+        memories = [Memory("ann", b"k1", self.now_s + 60)]
+        sink = self.spool.begin(note("m1"))
+        sink.write(b"one")
+        sink.beside(beside, memories)
+        self.assertEqual(await sink.commit(), [None])
+        self.assertEqual(await self.spool.remembered("ann", [b"k1", b"k2"]), [b"k1"])
+        self.assertIsNotNone(await self.spool.message("m2"))
+        again = self.spool.begin(note("m3"))
+        again.beside(beside, [Memory("ann", b"k2", self.now_s + 60)])  # m2 is there
+        self.assertNotEqual(await again.commit(), [None])
+        self.assertIsNone(await self.spool.message("m3"))
+        self.assertEqual(await self.spool.remembered("ann", [b"k2"]), [])
+
+    async def test_what_is_remembered_is_forgotten_in_time(self):
+        await self.spool.put((), [Memory("ann", b"k", self.now_s + 60)])
+        await self.spool.put((), [Memory("ann", b"k", self.now_s + 30)])
+        self.now_s += 59
+        self.assertEqual(await self.spool.remembered("ann", [b"k"]), [b"k"])
+        self.assertEqual(await self.spool.remembered("bob", [b"k"]), [])
+        self.now_s += 2
+        self.assertEqual(await self.spool.remembered("ann", [b"k"]), [])
+        await self.spool.put((), [])
+        count = "SELECT count(*) FROM remembered"
+        found = await self.spool.reader.submit(lambda c: c.execute(count).fetchone())
+        self.assertEqual(found, (0,))
+
+    async def test_an_account_remembers_so_much_and_no_more(self):
+        self.patch(memory, "MOST_REMEMBERED", 3)
+        for at in range(5):
+            await self.spool.put((), [Memory("ann", b"%d" % at, self.now_s + 60 + at)])
+        keys = [b"%d" % at for at in range(5)]
+        found = await self.spool.remembered("ann", keys)
+        self.assertEqual(sorted(found), [b"2", b"3", b"4"])
 
     async def test_what_was_taken_away_does_not_come_back(self):
         await self.put("m")

@@ -1,5 +1,7 @@
 """The way in: deliveries to one and several accounts."""
 
+from attrs import evolve
+
 from mailtwist.address import Address
 from mailtwist.delivery.model import Envelope, LocalRecipient, RemoteRecipient
 from mailtwist.errors import OverQuota
@@ -76,6 +78,14 @@ class DeliveryContract:
         self.assertEqual((await self.tree.status(("Lists",))).messages, 1)
         octets = await self.newest(self.tree, ("Lists",))
         self.assertIn(b"Delivered-To: ann+lists@example.test\r\n", octets)
+
+    async def test_a_folder_that_is_gone_loses_no_mail(self):
+        to = LocalRecipient(
+            Address.parse("ann@example.test"), self.account, path=("Gone",)
+        )
+        flagged = evolve(to, flags=frozenset({"Work"}))
+        self.assertEqual(await self.deliver(to, flagged, octets=LETTER), [None, None])
+        self.assertEqual((await self.tree.status(INBOX)).messages, 2)
 
     async def test_a_recipient_elsewhere_is_not_for_a_store(self):
         far = RemoteRecipient(Address.parse("far@elsewhere.test"))

@@ -18,8 +18,14 @@ from ...delivery.model import Envelope
 from ...interfaces import IContent, ISpool
 from ...store.maildir.durable import make_directories
 from ...store.maildir.spool import Spooler
-from ..model import NOTHING_CROWDED, Crowded, QueuedMessage, QueuedRecipient
-from . import statements
+from ..model import (
+    NOTHING_CROWDED,
+    Crowded,
+    Memory,
+    QueuedMessage,
+    QueuedRecipient,
+)
+from . import memory, statements
 from .content import KeptContent, SpoolContent
 from .rows import queued_recipients
 from .sink import SpoolSink
@@ -173,23 +179,51 @@ class DiskSpool:
         reports: Sequence[tuple[Envelope, bytes]] = (),
     ) -> float | None:
         """See ISpool."""
-        made = [
-            (*self.accepted(envelope, len(octets)), octets)
-            for envelope, octets in reports
-        ]
+        made = self.made(reports)
 
         def work(connection: Any) -> tuple[str, float | None]:
             file = statements.settle(connection, queue_id, done, later)
-            for message, recipients, octets in made:
-                statements.insert(connection, message, recipients, octets)
+            memory.insert_beside(connection, made, ())
             return file, statements.due_of(connection, queue_id)
 
         file, due_s = await self.writer.submit(work)
         if file:
             self.spooler.run(self.remove_file, file)
+        self.tell_of(made)
+        return due_s
+
+    def made(self, messages: Sequence[tuple[Envelope, bytes]]) -> list[memory.Made]:
+        """What whole messages become in the database; raises MailError."""
+        return [
+            (*self.accepted(envelope, len(octets)), octets)
+            for envelope, octets in messages
+        ]
+
+    def tell_of(self, made: Sequence[memory.Made]) -> None:
+        """They are durable."""
         for message, recipients, octets in made:
             self.tell(message, recipients, KeptContent(octets))
-        return due_s
+
+    async def put(
+        self, messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
+    ) -> None:
+        """See ISpool."""
+        made, now_s = self.made(messages), self.now()
+
+        def work(connection: Any) -> None:
+            memory.insert_beside(connection, made, memories)
+            memory.forget(connection, now_s)
+
+        await self.writer.submit(work)
+        self.tell_of(made)
+
+    async def remembered(self, account: str, keys: Sequence[bytes]) -> list[bytes]:
+        """See ISpool."""
+        return await self.reader.submit(
+            partial(
+                memory.remembered, account=account, keys=list(keys), now_s=self.now()
+            )
+        )
 
     def tell(
         self,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -18,7 +17,9 @@ from ...interfaces import ISpoolSink
 from ...store.maildir import durable
 from ...store.maildir.account import shielded
 from ...store.maildir.spool import Spool
+from ..model import Memory
 from . import statements
+from .memory import insert_beside
 
 if TYPE_CHECKING:
     from .disk import DiskSpool
@@ -37,6 +38,8 @@ class SpoolSink:
             os.path.join(spool.files, self._file), envelope.trace
         )
         self._spent = False
+        self._beside: Sequence[tuple[Envelope, bytes]] = ()
+        self._memories: Sequence[Memory] = ()
 
     @property
     def octets(self) -> int:
@@ -49,6 +52,12 @@ class SpoolSink:
     def address(self, recipients: tuple[Recipient, ...]) -> None:
         """See ISpoolSink."""
         self._envelope = evolve(self._envelope, recipients=recipients)
+
+    def beside(
+        self, messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
+    ) -> None:
+        """See ISpoolSink."""
+        self._beside, self._memories = messages, memories
 
     def abort(self) -> None:
         """See IMessageSink."""
@@ -94,16 +103,17 @@ class SpoolSink:
         else:
             file = self._file
             await spool.spooler.defer(self._sync, octets)
-        work = partial(
-            statements.insert,
-            message=message,
-            recipients=recipients,
-            octets=inline,
-            file=file,
-        )
+        made = spool.made(self._beside)
+        memories = self._memories
+
+        def work(connection: Any) -> None:
+            statements.insert(connection, message, recipients, inline, file)
+            insert_beside(connection, made, memories)
+
         await spool.writer.submit(work)
         octets.renamed = True  # the file belongs to a message now
         spool.tell(message, recipients, spool.fresh(message, inline))
+        spool.tell_of(made)
 
     def _sync(self, octets: Spool) -> None:
         """In a thread: the file and its name are durable."""

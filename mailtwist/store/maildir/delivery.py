@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -14,10 +15,10 @@ from ...config.model import Delivery
 from ...delivery.model import Envelope, LocalRecipient, Verdict
 from ...delivery.trace import delivery_prefixes
 from ...directory.model import Account
-from ...errors import MailError, NoRoute, OverQuota
+from ...errors import MailboxFault, MailError, NoRoute, OverQuota
 from ...interfaces import IDelivery, IMessageSink
 from ...log import mail_log
-from ...mailbox.model import Path, Usage
+from ...mailbox.model import INBOX, Path, Usage
 from . import durable
 from .account import shielded
 from .flagged import Copy, append, letters_of
@@ -142,7 +143,7 @@ class MaildirSink:
         fault: MailError | None = None
         for copy in self._copies:
             try:
-                folder = await self._folder(copy.recipient)
+                folder = await self._folder(copy)
             except MailError as why:
                 fault = fault or why
                 continue
@@ -173,9 +174,17 @@ class MaildirSink:
             self._spooling.addBoth(begun)
         return waiter
 
-    async def _folder(self, recipient: LocalRecipient) -> str:
-        folder = self._delivery.store.folder(recipient.account, recipient.path)
-        return folder if isinstance(folder, str) else await folder
+    async def _folder(self, copy: Copy) -> str:
+        """Mail is never lost for the name of a folder: INBOX takes its place."""
+        store, to = self._delivery.store, copy.recipient
+        try:
+            folder = store.folder(to.account, to.path)
+            return folder if isinstance(folder, str) else await folder
+        except MailboxFault:
+            if to.path == INBOX:
+                raise
+        copy.recipient = evolve(to, path=INBOX)
+        return await self._folder(copy)
 
     def abort(self) -> None:
         self._spent = True
@@ -232,7 +241,7 @@ class MaildirSink:
             try:
                 if self._fault is not None:
                     raise self._fault
-                folder = await self._folder(copy.recipient)
+                folder = await self._folder(copy)
                 await self._delivery.promise(account, octets)
             except MailError as fault:
                 copy.fault = fault
