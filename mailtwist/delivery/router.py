@@ -12,6 +12,7 @@ from ..directory.model import Account
 from ..errors import MailboxDisabled, MailError, NoRoute, NoSuchUser, OverQuota
 from ..interfaces import IDelivery, IDirectory, IListFiles, IRouter, ITable
 from ..mailbox.interfaces import IStore
+from ..mailbox.model import INBOX
 from .explain import Decision
 from .model import LocalRecipient, Recipient, RemoteRecipient, Target
 from .router_accounts import POSTMASTER, Accounts
@@ -158,6 +159,7 @@ class Router:
     async def _check_room(self, account: Account, size_octets: int | None) -> None:
         if not account.is_limited:
             return
-        usage = await self._store.mailboxes(account).usage()
-        if not usage.has_room(max(size_octets or 0, 1)):
+        if not await self._store.mailboxes(account).fits(
+            INBOX, max(size_octets or 0, 1)
+        ):
             raise OverQuota()

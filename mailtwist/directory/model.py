@@ -6,6 +6,8 @@ from posixpath import join
 
 from attrs import frozen
 
+from ..mailbox.model import Limits, Path
+
 USES = ("send", "receive", "pop3", "imap4", "manage_sieve", "web")
 MBOX, INBOX_IS = "mbox:", ":INBOX="  # in the location of a mailbox
 MBOX_FOLDERS = "mail"  # in a home, where mailboxes lie beside an mbox
@@ -27,6 +29,8 @@ class Account:
     `mailbox` is where mail lies if not in `Maildir/`: relative to the home or absolute,
     with "/" at its end for a Maildir, else an mbox, with other mailboxes in `mail`; or
     `mbox:FOLDER:INBOX=FILE`, as Dovecot has it, INBOX being `FOLDER/inbox` if not said.
+    `mailbox_limits` are those of single mailboxes with their inferiors: (path, octets,
+    messages).
     """
 
     name: str
@@ -42,6 +46,8 @@ class Account:
     login_until_s: float | None = None  # Unix time at which account or password expires
     source: str = ""  # name of the source that has it
     groups: frozenset[str] = frozenset()  # that lists of rights may name
+    mailbox_limits: tuple[tuple[Path, int | None, int | None], ...] = ()
+    mailboxes_limit: int | None = None  # how many mailboxes it may have
 
     @property
     def mailbox_path(self) -> str:
@@ -70,8 +76,14 @@ class Account:
 
     @property
     def is_limited(self) -> bool:
-        """True if it may be full."""
-        return self.storage_limit_octets is not None or self.message_limit is not None
+        """True if it, or one of its mailboxes, may be full."""
+        return bool(self.limits.any or self.mailbox_limits)
+
+    @property
+    def limits(self) -> Limits:
+        """Those of the whole account."""
+        storage, messages = self.storage_limit_octets, self.message_limit
+        return Limits(storage, messages, self.mailboxes_limit)
 
     def may(self, protocol: str, now_s: float) -> bool:
         """True if it may log in over `protocol` at `now_s`, as Unix time."""

@@ -139,6 +139,7 @@ CAPABILITIES = (
     CapabilityRow("QUOTA", "RFC 9208", _logged_in),
     CapabilityRow("QUOTA=RES-STORAGE", "RFC 9208 §5.1", _logged_in),
     CapabilityRow("QUOTA=RES-MESSAGE", "RFC 9208 §5.2", _logged_in),
+    CapabilityRow("QUOTA=RES-MAILBOX", "RFC 9208 §5.3", _logged_in),
     CapabilityRow("ACL", "RFC 4314", _logged_in),
     CapabilityRow("RIGHTS", "RFC 4314 §2.2", _logged_in, value=lambda s: "kxte"),
     CapabilityRow("LIST-MYRIGHTS", "RFC 8440", _logged_in),

@@ -20,7 +20,17 @@ from ..flags import Flags
 from .foreign_asked import MOST_IN_MEMORY, asked
 from .foreign_imap_mailbox import ForeignMailbox
 from .interfaces import IMailboxes, IUpload
-from .model import INBOX, Annotation, Appended, MailboxInfo, MailboxStatus, Path, Usage
+from .model import (
+    INBOX,
+    Annotation,
+    Appended,
+    Limits,
+    MailboxInfo,
+    MailboxStatus,
+    Path,
+    Quota,
+    Usage,
+)
 
 # What the interfaces have no words for: UIDs of new messages, several of them or a move
 # or a replacement that is whole, numbers of changes that outlive a session, uses of
@@ -31,7 +41,7 @@ MISSING = frozenset(
     + ["MULTIAPPEND", "REPLACE", "IMAP4rev2", "OBJECTID", "SAVEDATE"]
     + ["URLAUTH", "URLAUTH=BINARY", "NOTIFY"]
     + ["METADATA", "METADATA-SERVER", "LIST-METADATA", "FILTERS"]
-    + ["QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE"]
+    + ["QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX"]
 )
 
 
@@ -190,6 +200,19 @@ class ForeignMailboxes:
     async def usage(self) -> Usage:
         """Avatars tell of no limit."""
         return Usage(0, 0, None)
+
+    async def quotas(self, path: Path | None = None) -> list[Quota]:
+        return []
+
+    async def set_limits(self, path: Path, limits: Limits) -> None:
+        raise NotPermitted("Mailboxes of this account have no limits")
+
+    async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
+        """Until the avatar says otherwise."""
+        return True
+
+    async def recount(self) -> Usage:
+        return await self.usage()
 
     async def watch(
         self, changed: Callable[[Path | None], None], lost: Callable[[], None]

@@ -21,10 +21,12 @@ from .model import (
     Copied,
     Expunged,
     FlagChange,
+    Limits,
     MailboxInfo,
     MailboxStatus,
     MessageRows,
     Path,
+    Quota,
     Range,
     ScriptInfo,
     Stored,
@@ -83,7 +85,7 @@ class IMailboxes(Interface):
     async def create(path: Path, special_uses: frozenset[str] = frozenset()) -> str:
         """Make a mailbox and its missing parents; its object id.
 
-        Raises MailboxExists, BadMailboxName."""
+        Raises MailboxExists, BadMailboxName, OverQuota if they are too many."""
 
     async def delete(path: Path) -> None:
         """Remove a mailbox and its messages; one with children stays as a name that
@@ -93,7 +95,8 @@ class IMailboxes(Interface):
 
     async def rename(old: Path, new: Path) -> None:
         """Rename with children; INBOX's messages move and INBOX stays, empty
-        (RFC 3501 §6.3.5).  Raises NoSuchMailbox, MailboxExists, BadMailboxName."""
+        (RFC 3501 §6.3.5).  Limits of mailboxes go with them.  Raises NoSuchMailbox,
+        MailboxExists, BadMailboxName, OverQuota."""
 
     async def subscribe(path: Path) -> None:
         """Put a name on the subscription list, whether it exists or not."""
@@ -139,6 +142,24 @@ class IMailboxes(Interface):
 
     async def usage() -> Usage:
         """What the account holds now."""
+
+    async def quotas(path: Path | None = None) -> list[Quota]:
+        """The quota roots (RFC 9208 §3) that a mailbox counts towards, it need not
+        exist, or all of the account: those that have limits.  The nearest first, the
+        account last."""
+
+    async def set_limits(path: Path, limits: Limits) -> None:
+        """What a mailbox may hold together with its inferiors, in place of what the
+        account says of it; without any limit that counts again.
+
+        Raises NotPermitted for (): limits of the account are kept elsewhere."""
+
+    async def fits(path: Path, octets: int, messages: int = 1) -> bool:
+        """True if so much more may come to that mailbox, beside what other deliveries
+        of any process are just now writing."""
+
+    async def recount() -> Usage:
+        """Count every file, and put all figures right."""
 
     async def access_key(path: Path, *, make: bool = False) -> bytes | None:
         """The key of a mailbox that authorizes URLs (RFC 4467 §2.2): 32 octets that

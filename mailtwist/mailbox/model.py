@@ -229,6 +229,42 @@ class Expunged:
 
 
 @frozen
+class Limits:
+    """What may be held at most; None is no limit."""
+
+    octets: int | None = None
+    messages: int | None = None
+    mailboxes: int | None = None
+
+    @property
+    def any(self) -> bool:
+        """True if there is one."""
+        return (self.octets, self.messages, self.mailboxes) != (None, None, None)
+
+
+NO_LIMITS = Limits()
+
+
+@frozen
+class Quota:
+    """A quota root (RFC 9208 §3): what the mailbox `root` and its inferiors hold, or
+    all of the account for (), and what that may be.
+
+    `mailboxes` is counted where there is a limit of them, else it is 0."""
+
+    root: Path
+    octets: int
+    messages: int
+    mailboxes: int
+    limits: Limits
+
+
+def covers(root: Path, path: Path) -> bool:
+    """True if what is in the mailbox `path` counts towards the limits of `root`."""
+    return path[: len(root)] == root
+
+
+@frozen
 class Usage:
     """Octets and messages of a whole account; a limit that is None is none."""
 

@@ -27,7 +27,7 @@ class ReadOnlyMailboxes(AllMailboxes):
         raise NotPermitted()
 
     create = delete = rename = subscribe = unsubscribe = append = _refused
-    reset_access_keys = set_metadata = _refused
+    reset_access_keys = set_metadata = set_limits = recount = _refused
 
     async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
         if make:

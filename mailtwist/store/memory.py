@@ -32,10 +32,13 @@ from ..mailbox.model import (
     INBOX,
     Annotation,
     Appended,
+    Limits,
     MailboxInfo,
     MailboxStatus,
     Path,
+    Quota,
     Usage,
+    covers,
 )
 from ..mailbox.rights import Entries, Rights, RightsChange, change, default_list
 from ..mailbox.special_uses import Uses, settled
@@ -91,6 +94,7 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         self._folders: dict[Path, Folder] = {}
         self._subscribed: set[Path] = set()
         self._access_keys: dict[str, bytes] = {}  # by object id
+        self._limits: dict[Path, Limits] = {}
         self._watchers: Watchers[Path | None] = Watchers()
         self._last_uid_validity = store.now() - 1
         self._made = 0
@@ -139,6 +143,7 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         check_path(path)
         if path in self._folders:
             raise MailboxExists()
+        self._check_number(path)
         self._make_parents(path)
         return self._make(path, special_uses).object_id
 
@@ -179,7 +184,16 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
             renamed[old] = new
         for path in renamed.values():
             check_path(path)
+        changes = []
+        for path, target in renamed.items():
+            folder = self._folders[path]
+            held = folder.octets, len(folder.messages)
+            changes += [(target, *held), (path, -held[0], -held[1])]
+        self.need_room(*changes)
         self._make_parents(new)
+        moving = [path for path in self._limits if covers(old, path)]
+        for path in moving:
+            self._limits[new + path[len(old) :]] = self._limits.pop(path)
         folders = {renamed[path]: self._folders.pop(path) for path in renamed}
         for path, folder in folders.items():
             folder.path = path
@@ -244,7 +258,8 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
     ) -> Appended:
         folder = self.folder(path)
         new = [self.new_message(*message) for message in messages]
-        self.need_room(sum(len(message.octets) for message in new), len(new))
+        octets = sum(len(message.octets) for message in new)
+        self.need_room((path, octets, len(new)))
         uids = folder.add(new)
         for upload, _, _ in messages:
             upload.abort()
@@ -345,21 +360,78 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         self.forget_lists()
         self._watchers.tell(None)
 
+    # -- how much ---------------------------------------------------------------
+
     async def usage(self) -> Usage:
-        return self._usage()
+        limits = self.account.limits
+        return Usage(*self._held(()), limits.octets, limits.messages)
 
-    def _usage(self) -> Usage:
-        return Usage(
-            sum(folder.octets for folder in self._folders.values()),
-            sum(len(folder.messages) for folder in self._folders.values()),
-            self.account.storage_limit_octets,
-            self.account.message_limit,
-        )
+    async def quotas(self, path: Path | None = None) -> list[Quota]:
+        roots = [
+            root
+            for root, limits in self._roots().items()
+            if limits.any and (path is None or covers(root, path))
+        ]
+        roots.sort(key=lambda root: (not root, -len(root) if path else 0, root))
+        return [self._quota(root) for root in roots]
 
-    def need_room(self, octets: int, messages: int) -> None:
-        """Raises OverQuota if so many more do not fit."""
-        if self.account.is_limited and not self._usage().has_room(octets, messages):
+    async def set_limits(self, path: Path, limits: Limits) -> None:
+        if not path:
+            raise NotPermitted("Limits of the account are where the account is")
+        check_path(path)
+        self._limits.pop(path, None)
+        if limits.any:
+            self._limits[path] = limits
+
+    async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
+        return self._fits([(path, octets, messages)])
+
+    async def recount(self) -> Usage:
+        return await self.usage()
+
+    def _roots(self) -> dict[Path, Limits]:
+        told = {path: Limits(*each) for path, *each in self.account.mailbox_limits}
+        return told | self._limits | {(): self.account.limits}
+
+    def _below(self, root: Path) -> list[Path]:
+        return [path for path in self._folders if covers(root, path)]
+
+    def _held(self, root: Path) -> tuple[int, int]:
+        folders = [self._folders[path] for path in self._below(root)]
+        octets = sum(folder.octets for folder in folders)
+        return octets, sum(len(folder.messages) for folder in folders)
+
+    def _quota(self, root: Path) -> Quota:
+        limits = self._roots()[root]
+        mailboxes = 0 if limits.mailboxes is None else len(self._below(root))
+        return Quota(root, *self._held(root), mailboxes, limits)
+
+    def _fits(self, changes: Sequence[tuple[Path, int, int]]) -> bool:
+        for root, limits in self._roots().items():
+            inside = [more for path, *more in changes if covers(root, path)]
+            octets, messages = map(sum, zip(*inside, strict=True)) if inside else (0, 0)
+            held = self._held(root)
+            for more, there, limit in (
+                (octets, held[0], limits.octets),
+                (messages, held[1], limits.messages),
+            ):
+                if limit is not None and more > 0 and there + more > limit:
+                    return False
+        return True
+
+    def need_room(self, *changes: tuple[Path, int, int]) -> None:
+        """Raises OverQuota if so many octets and messages more do not fit."""
+        if not self._fits(changes):
             raise OverQuota()
+
+    def _check_number(self, path: Path) -> None:
+        """Raises OverQuota if a mailbox of that name, and its parents, are too many."""
+        new = {path[:depth] for depth in range(1, len(path) + 1)} | set(self._folders)
+        for root, limits in self._roots().items():
+            count = sum(covers(root, each) for each in new)
+            most = limits.mailboxes
+            if most is not None and covers(root, path) and count > most:
+                raise OverQuota("Too many mailboxes")
 
 
 def check_path(path: Path) -> None:

@@ -90,7 +90,7 @@ class MemorySink:
         octets = with_crlf(prefix + message)
         tree = self._store.mailboxes(recipient.account)
         try:
-            tree.need_room(len(octets), 1)
+            tree.need_room((recipient.path, len(octets), 1))
             try:
                 folder = tree.folder(recipient.path)
             except NoSuchMailbox:  # mail is never lost for the name of a folder

@@ -118,7 +118,8 @@ class MemoryMailbox:
         source, into = self._readable(), self._tree.folder(target)
         uids = source.present(uids)
         copies = self._copies(source, uids)
-        self._tree.need_room(sum(len(copy.octets) for copy in copies), len(copies))
+        octets = sum(len(copy.octets) for copy in copies)
+        self._tree.need_room((target, octets, len(copies)))
         return Copied(into.uid_validity, uids, into.add(copies))
 
     def _copies(self, folder: Folder, uids: Sequence[int]) -> list[NewMessage]:
@@ -138,6 +139,9 @@ class MemoryMailbox:
     async def move(self, uids: Sequence[int], target: Path) -> Copied:
         source, into = self._writable(), self._tree.folder(target)
         uids = source.present(uids)
+        octets = sum(len(source.messages[uid].octets) for uid in uids)
+        count = len(uids)
+        self._tree.need_room((target, octets, count), (self.path, -octets, -count))
         moved = into.add(self._copies(source, uids))
         source.remove(uids)
         return Copied(into.uid_validity, uids, moved)
@@ -150,9 +154,8 @@ class MemoryMailbox:
         if old is None:
             raise MessageGone()
         new = self._tree.new_message(*message)
-        more = len(new.octets) - len(old.octets)
-        if more > 0:
-            self._tree.need_room(more, 0)
+        there, gone = (target, len(new.octets), 1), (self.path, -len(old.octets), -1)
+        self._tree.need_room(there, gone)
         uids = into.add([new])
         source.remove([uid])
         message[0].abort()

@@ -159,7 +159,9 @@ class State:
         return version if opened else -1
 
     def mailbox(self, path: Path) -> MailboxRow | None:
-        found = self.db.execute(f"{_MAILBOX} WHERE path = ?", (_text(path),)).fetchone()
+        found = self.db.execute(
+            f"{_MAILBOX} WHERE path = ?", (path_text(path),)
+        ).fetchone()
         return None if found is None else _mailbox(found)
 
     def mailbox_by_id(self, row_id: int) -> MailboxRow | None:
@@ -191,7 +193,7 @@ class State:
         validity = uid_validity or max(last + 1, int(time.time()))
         self.db.execute("UPDATE validity SET last = ?", (max(last, validity),))
         values = (
-            _text(path),
+            path_text(path),
             object_id or secrets.token_hex(8),
             validity,
             uid_next,
@@ -213,7 +215,7 @@ class State:
 
     def move_mailbox(self, row_id: int, path: Path) -> None:
         self.db.execute(
-            "UPDATE mailboxes SET path = ? WHERE id = ?", (_text(path), row_id)
+            "UPDATE mailboxes SET path = ? WHERE id = ?", (path_text(path), row_id)
         )
 
     def set_counters(self, row_id: int, uid_next: int, highest_modseq: int) -> None:
@@ -257,7 +259,7 @@ class State:
         self.db.executemany(
             "INSERT INTO renames (old, new) VALUES (?, ?)",
             # As octets: another program's name need not be text.
-            [(os.fsencode(old), _text(new)) for old, new in renames],
+            [(os.fsencode(old), path_text(new)) for old, new in renames],
         )
 
     def renames(self) -> list[tuple[str, Path]]:
@@ -438,14 +440,15 @@ class State:
 
     def subscribe(self, path: Path) -> None:
         self.db.execute(
-            "INSERT OR IGNORE INTO subscriptions VALUES (?)", (_text(path),)
+            "INSERT OR IGNORE INTO subscriptions VALUES (?)", (path_text(path),)
         )
 
     def unsubscribe(self, path: Path) -> None:
-        self.db.execute("DELETE FROM subscriptions WHERE path = ?", (_text(path),))
+        self.db.execute("DELETE FROM subscriptions WHERE path = ?", (path_text(path),))
 
 
-def _text(path: Path) -> str:
+def path_text(path: Path) -> str:
+    """As it stands in the database."""
     return json.dumps(path, ensure_ascii=False)
 
 

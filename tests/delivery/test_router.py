@@ -64,8 +64,8 @@ class Store:
         self.limits = account.storage_limit_octets, account.message_limit
         return self
 
-    async def usage(self):
-        return Usage(self.used, self.messages, *self.limits)
+    async def fits(self, path, octets):
+        return Usage(self.used, self.messages, *self.limits).has_room(octets)
 
 
 class RouterTests(SynchronousTestCase):

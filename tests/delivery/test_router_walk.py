@@ -28,7 +28,6 @@ from mailtwist.errors import (
     RelayDenied,
 )
 from mailtwist.interfaces import IDirectory, IListFiles, ITable
-from mailtwist.mailbox.model import Usage
 from mailtwist.queue.jobs import jobs_of
 from mailtwist.queue.model import QueuedMessage
 from mailtwist.queue.spool.rows import queued_recipients
@@ -237,8 +236,8 @@ class Store:
     def mailboxes(self, account):
         return self
 
-    async def usage(self):
-        return Usage(0, 0, None)
+    async def fits(self, path, octets):
+        return True
 
 
 class WalkTests(SynchronousTestCase):

@@ -7,6 +7,7 @@ Settings are the options of `Imap4` by name, and
     text_index    the store says that it has an index of texts
     storage=N     the account may hold so many octets
     messages=N    the account may hold so many messages
+    mailboxes=N   the account may have so many mailboxes
     uses          a new account has the mailboxes of the standard settings
     slow_copy     COPY takes longer than it takes to tell that it is worked on
 """
@@ -69,6 +70,7 @@ def scene(test, transcript, *, clock=None, tls=None, store=None):
         ANN,
         storage_limit_octets=_number(settings.pop("storage", None)),
         message_limit=_number(settings.pop("messages", None)),
+        mailboxes_limit=_number(settings.pop("mailboxes", None)),
     )
     with validators.disabled():  # limits too low for the daemon keep transcripts short
         config = evolve(Imap4(), **options)

@@ -22,6 +22,7 @@ from .contract_keys import KeyContract
 from .contract_messages import MessageContract
 from .contract_metadata import MetadataContract
 from .contract_previews import PreviewContract
+from .contract_quota import QuotaContract
 from .contract_replace import ReplaceContract
 from .contract_rights import RightsContract
 from .contract_scripts import ScriptContract
@@ -149,6 +150,7 @@ class StoreContract(
     MetadataContract,
     RightsContract,
     ScriptContract,
+    QuotaContract,
 ):
     """The suite; its tests are in the parts."""
 

@@ -34,6 +34,7 @@ class InlineStore(MaildirStore):
         super().__init__(reactor=self.clock, config=config, hostname="mx.test")
         self.writer = InlineWriter(self.clock, "fsync")
         self.spooler = InlineSpooler(self.clock, config.delivery.memory_octets)
+        self._delivery.writer, self._delivery.spooler = self.writer, self.spooler
 
     def defer(self, work, *arguments):
         return execute(work, *arguments)

@@ -25,9 +25,9 @@ class ColumnsTests(OnDisk, StoreWords, TestCase):
         self.looks = []
         intake = scan.intake
 
-        def counted(live, names, seen):
+        def counted(live, *arguments):
             self.looks.append(live.path)
-            return intake(live, names, seen)
+            return intake(live, *arguments)
 
         self.patch(scan, "intake", counted)
 

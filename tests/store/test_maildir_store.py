@@ -12,7 +12,7 @@ from mailtwist.errors import MailboxExists, OverQuota, SystemBusy
 from mailtwist.flags import NONE
 from mailtwist.mailbox.interfaces import IMailbox, IMailboxes, IStore, IUpload
 from mailtwist.mailbox.model import INBOX, Column, Range
-from mailtwist.store.maildir import content, folders, keywords, mailboxes, store
+from mailtwist.store.maildir import content, folders, keywords, store
 
 from .contract import MESSAGE, StoreContract, StoreWords, add, remove, replace
 from .on_disk import OnDisk
@@ -200,52 +200,6 @@ class ManyTests(OnDisk, StoreWords, TestCase):
         await self.put()
         await self.store.close()
         await self.faulty(SystemBusy, self.tree.listed())
-
-
-class UsageTests(OnDisk, StoreWords, TestCase):
-    async def counted(self):
-        usage = await self.tree.usage()
-        return usage.octets, usage.messages
-
-    async def measured(self):
-        """What is really there."""
-        self.tree.files.usage.forget()
-        return await self.counted()
-
-    async def test_counts_stay_exact_through_every_action(self):
-        await self.tree.create(("There",))
-        await self.counted()
-        await self.put()
-        await self.put(octets=b"x" * 5000)
-        self.assertEqual(await self.counted(), (5000 + len(MESSAGE), 2))
-        await self.deliver(self.account)
-        counted = await self.counted()
-        self.assertEqual(counted[1], 3)
-        mailbox = await self.open()
-        self.assertEqual(await self.counted(), counted, "taken in, counted once")
-        await mailbox.copy([1, 3], ("There",))
-        await mailbox.move([2], ("There",))
-        await mailbox.expunge([1])
-        counted = await self.counted()
-        self.assertEqual(await self.measured(), counted)
-        await self.tree.delete(("There",))
-        self.assertEqual((await self.counted())[1], 1)
-
-    async def test_nobody_is_refused_for_figures_of_old(self):
-        self.limited(6000)
-        await self.put(octets=b"x" * 5500)
-        await self.tree.usage()
-        os.unlink(self.maildir("cur", os.listdir(self.maildir("cur"))[0]))
-        self.patch(mailboxes.usage, "TRUSTED_S", -1)
-        await self.put(octets=b"y" * 5500)
-        self.assertEqual((await self.counted())[1], 1)
-
-    async def test_usage_is_known_at_once_when_it_was_measured(self):
-        self.assertIsNone(self.store.usage_now(self.account))
-        await self.tree.usage()
-        self.assertEqual(self.store.usage_now(self.account).messages, 0)
-        await self.deliver(self.account)
-        self.assertEqual(self.store.usage_now(self.account).messages, 1)
 
 
 class AheadTests(OnDisk, StoreWords, TestCase):

@@ -105,7 +105,7 @@ class WriterTests(TestCase):
 
         def watched(jobs, systems, now):
             batches.append(len(jobs))
-            real(jobs, systems, now)
+            return real(jobs, systems, now)
 
         self.patch(batch, "commit", watched)
         files = [self.file(b"%d" % n) for n in range(300)]

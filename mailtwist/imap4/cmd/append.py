@@ -116,8 +116,8 @@ async def _check(appending: Appending, session: Session, octets: int) -> None:
         appending.checked = True
     if appending.replaced is not None:
         return  # the store knows what goes for it
-    usage = await session.mailboxes.usage()
-    if not usage.has_room(appending.octets + octets, len(appending.messages)):
+    octets += appending.octets
+    if not await session.mailboxes.fits(path, octets, len(appending.messages)):
         raise OverQuota()
 
 

@@ -1,12 +1,14 @@
-"""GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208): what the account holds and may hold.
+"""GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208): what is held and may be held.
 
-All mailboxes of an account share one quota root.  An account without a limit has none.
+A quota root is the account, or a mailbox together with its inferiors; it is called as
+the mailbox is.  A mailbox counts towards every root above it.  What has no limit is no
+root.
 """
 
 from __future__ import annotations
 
 from ...errors import NotPermitted
-from ...mailbox.model import Usage
+from ...mailbox.model import Limits, Quota
 from ..response import Answer, astring, no, ok, parenthesized, untagged
 from ..session import Session
 from ..types_kept import GetQuota, GetQuotaRoot, SetQuota
@@ -17,21 +19,21 @@ BLOCK_OCTETS = 1024  # of STORAGE (RFC 9208 §5.1)
 
 
 async def get_quota(session: Session, command: GetQuota) -> Answer:
-    usage = await session.mailboxes.usage()
-    if command.root != ROOT or not _limits(usage):
-        return no("No such quota root", b"NONEXISTENT")
-    session.put(_line(usage))
-    return ok("GETQUOTA completed")
+    for quota in await session.mailboxes.quotas():
+        if _name(session, quota) == astring(command.root):
+            session.put(_line(session, quota))
+            return ok("GETQUOTA completed")
+    return no("No such quota root", b"NONEXISTENT")
 
 
 async def get_quota_root(session: Session, command: GetQuotaRoot) -> Answer:
     """The mailbox must be there (§4.1.2)."""
     await session.mailboxes.status(command.path)
-    usage = await session.mailboxes.usage()
-    roots = [astring(ROOT)] if _limits(usage) else []
+    quotas = await session.mailboxes.quotas(command.path)
+    roots = [_name(session, quota) for quota in quotas]
     session.put(untagged(b"QUOTAROOT", name_of(session, command.path), *roots))
-    if roots:
-        session.put(_line(usage))
+    for quota in quotas:
+        session.put(_line(session, quota))
     return ok("GETQUOTAROOT completed")
 
 
@@ -40,20 +42,23 @@ async def set_quota(session: Session, command: SetQuota) -> Answer:
     raise NotPermitted("Limits are set by the administrator")
 
 
-def _limits(usage: Usage) -> list[bytes]:
+def _name(session: Session, quota: Quota) -> bytes:
+    return name_of(session, quota.root) if quota.root else astring(ROOT)
+
+
+def _line(session: Session, quota: Quota) -> bytes:
     """Usage and limit of each resource that is limited."""
+    limits: Limits = quota.limits
     told = []
-    if usage.limit_octets is not None:
-        held, limit = _blocks(usage.octets), usage.limit_octets // BLOCK_OCTETS
+    if limits.octets is not None:
+        held, limit = _blocks(quota.octets), limits.octets // BLOCK_OCTETS
         told.append(b"STORAGE %d %d" % (held, limit))
-    if usage.limit_messages is not None:
-        told.append(b"MESSAGE %d %d" % (usage.messages, usage.limit_messages))
-    return told
+    if limits.messages is not None:
+        told.append(b"MESSAGE %d %d" % (quota.messages, limits.messages))
+    if limits.mailboxes is not None:
+        told.append(b"MAILBOX %d %d" % (quota.mailboxes, limits.mailboxes))
+    return untagged(b"QUOTA", _name(session, quota), parenthesized(told))
 
 
 def _blocks(octets: int) -> int:
     return -(-octets // BLOCK_OCTETS)
-
-
-def _line(usage: Usage) -> bytes:
-    return untagged(b"QUOTA", astring(ROOT), parenthesized(_limits(usage)))

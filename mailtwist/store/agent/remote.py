@@ -30,10 +30,12 @@ from ...mailbox.model import (
     Copied,
     Expunged,
     FlagChange,
+    Limits,
     MailboxInfo,
     MailboxStatus,
     MessageRows,
     Path,
+    Quota,
     Range,
     Stored,
     TextFigures,
@@ -148,6 +150,21 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
 
     async def usage(self) -> Usage:
         usage: Usage = await self._ask("usage")
+        return usage
+
+    async def quotas(self, path: Path | None = None) -> list[Quota]:
+        quotas: list[Quota] = await self._ask("quotas", path)
+        return quotas
+
+    async def set_limits(self, path: Path, limits: Limits) -> None:
+        await self._ask("set_limits", path, limits)
+
+    async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
+        fits: bool = await self._ask("fits", path, octets, messages)
+        return fits
+
+    async def recount(self) -> Usage:
+        usage: Usage = await self._ask("recount")
         return usage
 
     async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:

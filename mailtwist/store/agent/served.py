@@ -30,7 +30,8 @@ log = Logger("mailtwist")
 
 TREE = frozenset(
     ("listed", "create", "delete", "rename", "subscribe", "unsubscribe", "status")
-    + ("usage", "access_key", "reset_access_keys", "index_text")
+    + ("usage", "quotas", "set_limits", "fits", "recount")
+    + ("access_key", "reset_access_keys", "index_text")
     + ("metadata", "set_metadata", "rights", "lists", "set_rights")
     + ("scripts", "script", "put_script", "remove_script", "rename_script")
     + ("activate_script",)

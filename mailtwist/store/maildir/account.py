@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -30,12 +30,13 @@ from ..state import MailboxRow, State
 from ..text_index import TextIndex
 from . import columns, durable, first_use, predecessors, scan, scripts, uidlist
 from .account_watch import AccountWatch
+from .counting import Counting
 from .inotify import Inotify
 from .keywords import FlagNames
+from .ledger import Crossing
 from .live import Delta, Live, Stamp
 from .names import UniqueNames
 from .place import MaildirPlace, Place
-from .usage import UsageCount
 from .watch import Watches
 
 log = Logger()
@@ -99,6 +100,8 @@ class AccountFiles:
         used: Callable[[AccountFiles], None],
         changed: Callable[[str, Path], None],
         special_uses: Uses,
+        thresholds: Sequence[int] = (),
+        crossed: Callable[[Account, list[Crossing]], None] = lambda *_: None,
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
         self.names, self._used, self._changed = names, used, changed
@@ -109,7 +112,10 @@ class AccountFiles:
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
         self.text = TextIndex(os.path.join(account.home, "search.sqlite"))
         self.live: dict[Path, Live] = {}
-        self.usage = UsageCount()
+        self.counting = Counting(
+            lambda: self.account, self.state, lambda: self.place, names, thresholds
+        )
+        self._crossed = crossed
         self.watches = Watches(
             reactor,
             poll_s,
@@ -212,6 +218,10 @@ class AccountFiles:
             log.failure("state of {name}", name=self.account.name)
             self.state.close()
             raise fault_of(fault) from fault
+        crossings = self.counting.crossings
+        if crossings:
+            self.counting.crossings = []
+            self._crossed(self.account, crossings)
         return result
 
     async def aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
@@ -222,10 +232,16 @@ class AccountFiles:
     @contextmanager
     def transaction(self, *lives: Live) -> Iterator[None]:
         """In a thread: a state transaction in which these are up to date."""
-        with self.state.transaction():
-            for live in lives:
-                self._compare(live)
-            yield
+        self.counting.start()
+        try:
+            with self.state.transaction():
+                for live in lives:
+                    self._compare(live)
+                yield
+                self.counting.reserve()
+            self.counting.land()
+        finally:
+            self.counting.drop()
 
     def _compare(self, live: Live) -> None:
         row, old = self.state.mailbox_by_id(live.row.id), live.row
@@ -385,10 +401,7 @@ class AccountFiles:
             same = scan.stamp_of(live.folder) == live.stamp
         except FileNotFoundError:
             return False
-        if same and not self._in_doubt(live):
-            self.usage.looked(live.path)
-            return True
-        return False
+        return same and not self._in_doubt(live)
 
     async def look(self, live: Live, *, sure: bool = False) -> None:
         """Take in what changed on disk, within a turn; two stat calls if nothing did.
@@ -399,17 +412,18 @@ class AccountFiles:
         if not sure and self.unchanged(live):
             return
         if not os.path.isdir(f"{live.folder}/cur"):
+            await self.thread(self.counting.doubted)
             self.vanish(live)
             raise NoSuchMailbox()
         seen = None if sure or self._in_doubt(live) else live.stamp
         self.applied(live, await self.thread(self._intake, live, seen))
-        self.usage.looked(live.path)
 
     def _intake(self, live: Live, seen: Stamp | None) -> Delta:
         """In a thread; the reactor leaves `live` alone meanwhile (it is our turn)."""
         os.makedirs(f"{live.folder}/new", mode=0o700, exist_ok=True)
         with self.transaction(live):
-            delta = scan.intake(live, self.names, seen)
+            new, flying = self.counting.looked(live) or (None, frozenset())
+            delta = scan.intake(live, self.names, seen, new, flying)
             self.record(live, delta)
         if live.removed and delta.listed:
             self.forget_removed(live)
@@ -420,6 +434,7 @@ class AccountFiles:
         if delta.empty:
             return
         row, state = delta.row, self.state
+        self.counting.changed(live, delta)
         fresh: list[tuple[str, str]] = []
         if delta.letters is not None:
             old = live.names.letters
@@ -440,10 +455,6 @@ class AccountFiles:
 
     def applied(self, live: Live, delta: Delta) -> None:
         """A thread's work becomes visible to every session."""
-        gone = live.places(delta.vanished)
-        octets = sum(message.file_octets for message in delta.added)
-        octets -= sum(live.file_octets[at] for at in gone)
-        self.usage.changed(octets, len(delta.added) - len(gone))
         if delta.stamp is not None:
             live.stamp = delta.stamp
             if delta.certain and delta.listed:
@@ -462,7 +473,6 @@ class AccountFiles:
         live.gone = True
         if self.live.get(live.path) is live:
             del self.live[live.path]
-        self.usage.forget()
         row = evolve(live.row, highest_modseq=live.row.highest_modseq + 1)
         live.apply(Delta(row, vanished=live.uids[:]))
 

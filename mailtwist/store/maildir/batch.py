@@ -17,7 +17,9 @@ from attrs import define, field, frozen
 
 from ...errors import MailError
 from . import durable
+from .admission import Admission, Room
 from .filesystem import FileSystem, FileSystems
+from .ledger import Crossing
 from .spool import Spool
 
 MOST_OPEN = 64  # drafts held open for their fsync
@@ -39,6 +41,14 @@ class NewFile:
     content: tuple[bytes, ...] | Spool = field(repr=False)
     prefix: bytes = field(default=b"", repr=False)
     internal_date: int | None = None  # seconds since 1970 for the file's mtime
+    room: Room | None = None  # what it counts towards; None for what counts otherwise
+
+    @property
+    def octets(self) -> int:
+        """Its size."""
+        content = self.content
+        rest = content.octets if isinstance(content, Spool) else sum(map(len, content))
+        return len(self.prefix) + rest
 
     @property
     def draft(self) -> str:
@@ -70,14 +80,22 @@ class Job:
 
     def fails(self, cause: OSError) -> None:
         """Answer with the fault of `cause`; the draft goes."""
-        self.fault, self.cause = durable.fault_of(cause), cause
+        self.cause = cause
+        left = self.refused(durable.fault_of(cause))
+        if left is not None:
+            cause.add_note(f"{self.draft} stays: {left.strerror}")
+
+    def refused(self, fault: MailError) -> OSError | None:
+        """Answer with `fault`; the draft goes.  The reason if it cannot."""
+        self.fault = fault
         self.drop()
         if self.made:
             self.made = False
             try:
                 os.unlink(self.draft)
             except OSError as left:
-                cause.add_note(f"{self.draft} stays: {left.strerror}")
+                return left
+        return None
 
     def drop(self) -> None:
         """Close what is open; how that goes changes nothing any more."""
@@ -100,12 +118,17 @@ class _Folder:
     renamed: list[Job] = field(factory=list)
 
 
-def commit(jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]) -> None:
+def commit(
+    jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]
+) -> dict[str, list[Crossing]]:
     """Make every job's file durable and visible, or give the job its fault.
 
-    `now` is a monotonic clock in seconds.  Never raises OSError.
+    `now` is a monotonic clock in seconds.  The thresholds that were passed, by ledger.
+    Never raises OSError.
     """
     folders: dict[tuple[str, str], _Folder] = {}
+    admission = Admission(jobs)
+    jobs = [job for job in jobs if job.fault is None]
     try:
         by_system: dict[FileSystem, list[Job]] = {}
         for job in jobs:
@@ -127,6 +150,8 @@ def commit(jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]) 
         for folder in folders.values():
             with contextlib.suppress(OSError):
                 os.close(folder.descriptor)
+        admission.end()
+    return admission.crossings
 
 
 def _folder_of(

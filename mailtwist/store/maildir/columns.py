@@ -50,7 +50,7 @@ _NUMBERS = (
     ("file_octets", "Q"),
     ("internal_dates", "q"),
 )
-_TOTALS = ("unseen", "deleted", "deleted_octets", "total_octets")
+_TOTALS = ("unseen", "deleted", "deleted_octets", "total_octets", "total_file_octets")
 _KINDS = "I"
 
 

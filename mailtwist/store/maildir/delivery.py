@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -15,16 +16,20 @@ from ...config.model import Delivery
 from ...delivery.model import Envelope, LocalRecipient, Verdict
 from ...delivery.trace import delivery_prefixes
 from ...directory.model import Account
-from ...errors import MailboxFault, MailError, NoRoute, OverQuota
+from ...errors import MailboxFault, MailError, NoRoute
 from ...interfaces import IDelivery, IMessageSink
 from ...log import mail_log
-from ...mailbox.model import INBOX, Path, Usage
+from ...mailbox.model import INBOX, Path
 from . import durable
 from .account import shielded
+from .admission import Room
 from .flagged import Copy, append, letters_of
+from .ledger import NAME, Uncounted
 from .names import UniqueNames
 from .spool import Spool, Spooler
 from .writer import MaildirWriter, NewFile
+
+MOST_COUNTS = 5  # of an account for one message
 
 log = Logger()
 
@@ -36,11 +41,8 @@ class Folders(Protocol):
         """The Maildir folder of a mailbox, made if the account is new; a plain str
         when it is known already."""
 
-    def arrived(self, account: Account, path: Path, octets: int, messages: int) -> None:
+    def arrived(self, account: Account, path: Path) -> None:
         """Files were renamed into new/ of the mailbox."""
-
-    def usage_now(self, account: Account) -> Usage | None:
-        """The account's usage if it is known without a look at the disk."""
 
     def mailboxes(self, account: Account) -> Any: ...
 
@@ -61,12 +63,13 @@ class MaildirDelivery:
         config: Delivery,
         reactor: Any,
         now: Callable[[], float] = time.time,
+        thresholds: tuple[int, ...] = (),
     ) -> None:
+        """`thresholds` in percent of a limit, for warnings."""
+        self._thresholds = thresholds
         self.store, self.writer, self.spooler = store, writer, spooler
         self.names, self.config, self.reactor = names, config, reactor
         self._now = now
-        # (octets, messages) on their way, by account's home
-        self._promised: dict[str, tuple[int, int]] = {}
 
     def begin(self, envelope: Envelope) -> MaildirSink:
         """See IDelivery; recipients elsewhere get NoRoute."""
@@ -77,27 +80,38 @@ class MaildirDelivery:
 
     # -- room ---------------------------------------------------------------------
 
-    async def promise(self, account: Account, octets: int) -> None:
-        """Count a message as on its way to the account; raises OverQuota."""
-        if not account.is_limited:
-            return
-        usage = self.store.usage_now(account)
-        if usage is None:
-            usage = await self.store.mailboxes(account).usage()
-        before = self._promised.get(account.home, (0, 0))
-        promised = before[0] + octets, before[1] + 1
-        if not usage.has_room(*promised):
-            raise OverQuota()
-        self._promised[account.home] = promised
+    def room(self, recipient: LocalRecipient) -> Room:
+        """What a message for this recipient counts towards."""
+        account = recipient.account
+        return Room(
+            os.path.join(account.home, NAME),
+            account.mailbox_path.rstrip("/"),
+            recipient.path,
+            account.limits,
+            account.mailbox_limits,
+            self._thresholds,
+        )
 
-    def give_back(self, account: Account, octets: int) -> None:
-        """The message that was promised is there, or will not come."""
-        if account.is_limited:
-            before = self._promised.get(account.home, (0, 0))
-            if before[1] > 1:
-                self._promised[account.home] = before[0] - octets, before[1] - 1
-            else:
-                self._promised.pop(account.home, None)
+    async def write(
+        self, files: Sequence[tuple[Account, NewFile]]
+    ) -> Sequence[Verdict]:
+        """An outcome for each file; whose account is to be counted first waits."""
+        outcomes = list(await self.writer.commit([file for _, file in files]))
+        for _ in range(MOST_COUNTS):
+            again = [at for at, why in enumerate(outcomes) if _uncounted(why)]
+            if not again:
+                break
+            accounts = {files[at][0].home: files[at][0] for at in again}
+            for account in accounts.values():
+                await self.store.mailboxes(account).recent()
+            later = await self.writer.commit([files[at][1] for at in again])
+            for at, outcome in zip(again, later, strict=True):
+                outcomes[at] = outcome
+        return outcomes
+
+
+def _uncounted(outcome: Verdict) -> bool:
+    return isinstance(outcome, Uncounted)
 
 
 @implementer(IMessageSink)
@@ -204,17 +218,16 @@ class MaildirSink:
             if self._spent:  # given up while a folder was looked for
                 raise MailError("The message was given up")
         except BaseException:
-            self._give_back()
             self.abort()
             raise
         try:
-            done = self._delivery.writer.commit(files)
+            written = Deferred.fromCoroutine(self._delivery.write(files))
             appended = [
                 Deferred.fromCoroutine(self._append(copy, content))
                 for copy in self._copies
                 if copy.fault is None and _in_mbox(copy)
             ]
-            all_done = gatherResults([done.addCallback(self._committed), *appended])
+            all_done = gatherResults([written.addCallback(self._committed), *appended])
             # The recipients learn of it even if the sender is gone by then.
             await shielded(all_done.addCallback(self._told))
         finally:
@@ -233,26 +246,26 @@ class MaildirSink:
             self._fault = durable.fault_of(self._spool.fault)
         return self._spool
 
-    async def _files(self, content: tuple[bytes, ...] | Spool) -> list[NewFile]:
+    async def _files(
+        self, content: tuple[bytes, ...] | Spool
+    ) -> list[tuple[Account, NewFile]]:
         files = []
         for copy in self._copies:
-            octets = len(copy.prefix) + self.octets
-            account = copy.recipient.account
             try:
                 if self._fault is not None:
                     raise self._fault
                 folder = await self._folder(copy)
-                await self._delivery.promise(account, octets)
             except MailError as fault:
                 copy.fault = fault
                 continue
-            copy.octets = octets
             flags = copy.recipient.flags
             if copy.has_file:
-                name, into = self._delivery.names.base(octets), "new"
+                name = self._delivery.names.base(len(copy.prefix) + self.octets)
+                into, room = "new", self._delivery.room(copy.recipient)
                 if flags:
                     name, into = f"{name}:2,{letters_of(flags)}", "cur"
-                files.append(NewFile(folder, name, into, content, copy.prefix))
+                file = NewFile(folder, name, into, content, copy.prefix, room=room)
+                files.append((copy.recipient.account, file))
         return files
 
     def _keyworded(self) -> list[Copy]:
@@ -293,18 +306,10 @@ class MaildirSink:
     def _arrived(self, copy: Copy) -> None:
         if copy.fault is None:
             to = copy.recipient
-            self._delivery.store.arrived(to.account, to.path, copy.octets, 1)
+            self._delivery.store.arrived(to.account, to.path)
 
     def _told(self, _: object) -> None:
-        self._give_back()
         self._tell()
-
-    def _give_back(self) -> None:
-        """The room that was promised is taken now, or not needed."""
-        for copy in self._copies:
-            if copy.octets:
-                self._delivery.give_back(copy.recipient.account, copy.octets)
-                copy.octets = 0
 
     def _verdicts(self) -> list[Verdict]:
         faults = iter([copy.fault for copy in self._copies])

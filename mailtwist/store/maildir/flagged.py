@@ -22,11 +22,10 @@ _LETTER_OF = {flag: letter for letter, flag in LETTERS.items()}
 class Copy:
     """One recipient's copy of a message."""
 
-    __slots__ = ("fault", "octets", "prefix", "recipient")
+    __slots__ = ("fault", "prefix", "recipient")
 
     def __init__(self, recipient: LocalRecipient, prefix: bytes) -> None:
         self.recipient, self.prefix = recipient, prefix
-        self.octets = 0
         self.fault: Verdict = None
 
     @property

@@ -79,6 +79,7 @@ class Live:
     deleted: int = 0
     deleted_octets: int = 0
     total_octets: int = 0
+    total_file_octets: int = 0
     history_from: int = 0  # `_history` holds what happened after this MODSEQ
     saved_as: tuple[object, ...] = ()  # see `columns`
     _by_base: dict[str, int] | None = None
@@ -285,6 +286,7 @@ class Live:
         self.deleted += len(marked)
         self.deleted_octets += sum(marked)
         self.total_octets += sum(octets)
+        self.total_file_octets += sum(file_octets)
 
     def _count(self, flags: Flags, octets: int, sign: int) -> None:
         if SEEN not in flags:
@@ -301,6 +303,7 @@ class Live:
         for at in places:
             self._count(self.flags[at], self.octets[at], -1)
             self.total_octets -= self.octets[at]
+            self.total_file_octets -= self.file_octets[at]
             if self._by_base is not None:
                 self._by_base.pop(self.bases[at], None)
         columns: tuple[list[Any], ...] = (

@@ -22,18 +22,21 @@ from ...mailbox.model import (
     INBOX,
     Annotation,
     Appended,
+    Limits,
     MailboxInfo,
     MailboxStatus,
     Path,
+    Quota,
     ScriptInfo,
     TextFigures,
     Usage,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
-from . import durable, folders, metadata, rights, scripts, transfer, tree, usage
+from . import durable, folders, metadata, rights, scripts, transfer, tree
 from .account import AccountFiles, shielded
 from .content import Places, with_crlf
 from .indexing import Indexer
+from .ledger import Amount, Change, Page, key_of
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
 from .spool import Spool, Spooler
@@ -108,7 +111,6 @@ class MaildirMailboxes(KeptRights):
             live = files.live.get(path)
             if live is not None:
                 files.vanish(live)
-            files.usage.forget()
             files.cache_turn(files.cache.forget, object_id)
             return gone
 
@@ -337,37 +339,99 @@ class MaildirMailboxes(KeptRights):
     # -- how much -------------------------------------------------------------
 
     async def usage(self) -> Usage:
-        if self._trusted():
-            return self.usage_known()
-        await self.files.turn(self.measure)
-        return self.usage_known()
+        files, limits = self.files, self.files.account.limits
+        page = await self._page(make=files.account.is_limited)
+        if page is not None:
+            held = page.amount("")
+        else:
+            held = await self._measured()
+        return Usage(*held, limits.octets, limits.messages)
 
-    async def measure(self) -> None:
-        """Within a turn."""
-        count, files = self.files.usage, self.files
-        octets, messages = await files.plain_thread(usage.measured, files.maildir)
-        count.measured(octets, messages, files.reactor.seconds())
-
-    def usage_known(self) -> Usage:
-        """What is known now; zero if nothing was measured."""
-        return self.files.usage.total(self.files.account)
-
-    def usage_now(self) -> Usage | None:
-        """What the account holds, unless that has to be measured first."""
-        return self.usage_known() if self._trusted() else None
-
-    def _trusted(self, octets: int = 0, messages: int = 0) -> bool:
+    async def quotas(self, path: Path | None = None) -> list[Quota]:
         files = self.files
-        now = files.reactor.seconds()
-        return files.usage.trusted(files.account, now, octets, messages)
+        page = await self._page(make=files.account.is_limited)
+        if page is None:
+            return []
+        if path is not None:
+            self.files.place.check(path)
+        found: list[Quota] = await files.aside(files.counting.quotas, page, path)
+        return found
 
-    async def need_room(self, octets: int, messages: int) -> None:
-        """Within a turn.  Raises OverQuota if so many more do not fit."""
-        if not (octets or messages) or not self.files.account.is_limited:
-            return
-        if not self._trusted(octets, messages):
-            await self.measure()
-        if not self.usage_known().has_room(octets, messages):
+    async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
+        page = await self._page(make=self.files.account.is_limited)
+        return page is None or await self._fits(page, [(path, (octets, messages))])
+
+    async def recount(self) -> Usage:
+        await self.files.turn(self._count)
+        return await self.usage()
+
+    async def set_limits(self, path: Path, limits: Limits) -> None:
+        if not path:
+            raise NotPermitted("Limits of the account are where the account is")
+        await self._in_thread(tree.set_limits, path, limits)
+        await self.files.turn(self._count)
+
+    async def _page(self, *, make: bool = True) -> Page | None:
+        """What is known; counted first if it has to be, and if it may be made."""
+        files = self.files
+        page = await files.aside(files.counting.page)
+        if page is None and (make or os.path.exists(files.counting.path)):
+            page = await files.turn(self._page_or_count)
+        return page
+
+    async def _page_or_count(self) -> Page:
+        """Within a turn."""
+        files = self.files
+        return await files.thread(files.counting.page) or await self._count()
+
+    async def _measured(self) -> Amount:
+        """What is there, counted without putting it down."""
+        return await self.files.aside(self.files.counting.measured)
+
+    async def _count(self) -> Page:
+        """Within a turn."""
+        files = self.files
+        return await files.thread(files.counting.count, files.adopt)
+
+    async def _fits(
+        self,
+        page: Page,
+        changes: Sequence[tuple[Path, Amount]],
+        *,
+        within: bool = False,
+    ) -> bool:
+        """Nobody is refused for old figures."""
+        told = [Change(key_of(path), *more) for path, more in changes]
+        limits = self.files.account.limits
+        if page.fits(limits, told):
+            return True
+        if page.counted_lately(time.time()):
+            return False
+        again = await (self._recent() if within else self.recent())
+        return again.fits(limits, told)
+
+    async def recent(self) -> Page:
+        """Figures for which somebody may be refused."""
+        return await self.files.turn(self._recent)
+
+    async def _recent(self) -> Page:
+        """Within a turn."""
+        page = await self.files.thread(self.files.counting.page)
+        if page is not None and page.counted_lately(time.time()):
+            return page
+        return await self._count()
+
+    async def need_room(self, changes: Sequence[tuple[Path, Amount]]) -> None:
+        """Within a turn.  Raises OverQuota if so many octets and messages more in these
+        mailboxes do not fit."""
+        files = self.files
+        page = await files.thread(files.counting.page)
+        if page is None:
+            counted = os.path.exists(files.counting.path)
+            if not counted and not files.account.is_limited:
+                return
+            page = await self._count()
+        if not await self._fits(page, changes, within=True):
             raise OverQuota()
 
 

@@ -16,7 +16,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import define, evolve, field
 
@@ -44,15 +44,29 @@ def stamp_of(folder: str) -> Stamp:
     )
 
 
-def intake(live: Live, names: UniqueNames, seen: Stamp | None) -> Delta:
+def listed_new(folder: str) -> list[str]:
+    """The files in new/."""
+    with os.scandir(f"{folder}/new") as entries:
+        return [e.name for e in entries if e.is_file(follow_symlinks=False)]
+
+
+def intake(
+    live: Live,
+    names: UniqueNames,
+    seen: Stamp | None,
+    new: Sequence[str] | None = None,
+    flying: frozenset[str] = frozenset(),
+) -> Delta:
     """Everything that differs from `live`; the state is the caller's.
 
     `seen` is the stamp of the last look: if cur/ is as it was then, it is not listed.
+    `new` are the files in new/ to take, if not all; what has a base in `flying` is not
+    durable yet, and left for a look that is to come soon.
     """
     began = time.time_ns()
     before = stamp_of(live.folder)
-    look = _Look(live, names)
-    look.take_new()
+    look = _Look(live, names, flying)
+    look.take_new(listed_new(live.folder) if new is None else new)
     listed = seen is None or seen[1] != before[1]
     if listed:
         look.compare()
@@ -64,7 +78,7 @@ def intake(live: Live, names: UniqueNames, seen: Stamp | None) -> Delta:
         added,
         look.changed,
         sorted(look.vanished),
-        stamp=after,
+        stamp=None if look.passed else after,
         certain=not look.touched and max(before) < began - TICK_NS,
         listed=listed,
     )
@@ -78,6 +92,8 @@ def intake(live: Live, names: UniqueNames, seen: Stamp | None) -> Delta:
 class _Look:
     live: Live
     names: UniqueNames
+    flying: frozenset[str] = frozenset()
+    passed: bool = False  # something of `flying` was there
     touched: bool = False  # something was renamed or unlinked by us
     fresh: dict[str, str] = field(factory=dict)  # info by base, of files without a UID
     delivered: set[str] = field(factory=set)  # bases of those that were in new/
@@ -90,15 +106,16 @@ class _Look:
 
     # -- new/ -----------------------------------------------------------------
 
-    def take_new(self) -> None:
+    def take_new(self, names: Sequence[str]) -> None:
         """new/NAME becomes cur/NAME:2, unless somebody else was faster."""
         folder = f"{self.live.folder}/new"
-        with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.is_file(follow_symlinks=False)]
         for name in sorted(names):
             if name[0] == ".":
                 continue
             base, info = split(name)
+            if base in self.flying:
+                self.passed = True
+                continue
             if base in self.live.removed:
                 self._unlink(f"{folder}/{name}")
                 continue
@@ -138,6 +155,8 @@ class _Look:
             base, info = split(name)
             if name[0] == ".":
                 self._pending(name, lost)
+            elif base in self.flying:
+                self.passed = True
             elif (
                 base not in known
                 and base not in fresh

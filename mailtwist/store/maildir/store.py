@@ -18,7 +18,7 @@ from ...config.model import Config
 from ...directory.model import Account
 from ...errors import SystemBusy
 from ...mailbox.interfaces import IStore
-from ...mailbox.model import INBOX, Path, Usage
+from ...mailbox.model import INBOX, Path
 from ...mailbox.special_uses import wanted
 from . import folders, scripts
 from .account import AccountFiles
@@ -175,7 +175,7 @@ class MaildirStore:
         self._folders[account.home, path] = folder
         return folder
 
-    def arrived(self, account: Account, path: Path, octets: int, messages: int) -> None:
+    def arrived(self, account: Account, path: Path) -> None:
         """Files were renamed into new/: sessions that watch are told soon."""
         tree = self._trees.get(account.home)
         if tree is None:
@@ -183,17 +183,8 @@ class MaildirStore:
         files = tree.files
         live = files.live.get(path)
         files.changes.tell(path)
-        if files.usage.known:
-            files.usage.arrived(path, octets, messages)
         if live is not None and live.watched:
             files.refresh(live)
-
-    def usage_now(self, account: Account) -> Usage | None:
-        tree = self._trees.get(account.home)
-        if tree is None:
-            return None
-        tree.files.account = account  # its limits may be newer
-        return tree.usage_now()
 
     async def close(self) -> None:
         """Everything that was begun is finished; nothing is open afterwards."""

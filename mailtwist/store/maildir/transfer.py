@@ -57,7 +57,7 @@ async def copy(
     into = await files.opened(target)
     messages = live.messages(uids)
     octets = sum(message.file_octets for message in messages)
-    await tree.need_room(octets, len(messages))
+    await tree.need_room([(target, (octets, len(messages)))])
     if not messages:
         return Copied(into.row.uid_validity, [], [])
     transfer = _transfer(tree, live, into, messages)
@@ -67,6 +67,7 @@ async def copy(
             added = identified(files, live, transfer)
             delta = _arrival(into, added, transfer.letters)
             files.record(into, delta)
+            files.counting.reserve(bounded=True)
             pending.keep()
         return evolve(delta, stamp=_shown(into, transfer.new))
 
@@ -84,6 +85,8 @@ async def move(
     messages = live.messages(uids)
     if not messages:
         return Copied(into.row.uid_validity, [], [])
+    octets, count = sum(message.file_octets for message in messages), len(messages)
+    await tree.need_room([(target, (octets, count)), (live.path, (-octets, -count))])
     transfer = _transfer(tree, live, into, messages)
     leaving = _Leaving(files, live, into, messages)
 
@@ -93,6 +96,7 @@ async def move(
             delta = _arrival(into, added, transfer.letters)
             files.record(into, delta)
             departure = leaving.recorded(delta)
+            files.counting.reserve(bounded=True)
             pending.keep()
         return leaving.finished(delta, departure)
 
@@ -274,7 +278,8 @@ async def append(
 ) -> Appended:
     """New files and their rows; all or none."""
     live = await tree.files.opened(path)
-    await tree.need_room(sum(spool.octets for spool, _, _ in uploads), len(uploads))
+    octets = sum(spool.octets for spool, _, _ in uploads)
+    await tree.need_room([(path, (octets, len(uploads)))])
     if not uploads:
         return Appended(live.row.uid_validity, [])
     return await _Arrival(tree, live, uploads).made()
@@ -287,9 +292,8 @@ async def replace(
     await tree.files.look(live)
     into = await tree.files.opened(target)
     for old in live.messages([uid]):
-        more = upload[0].octets - old.file_octets
-        if more > 0:
-            await tree.need_room(more, 0)
+        there = target, (upload[0].octets, 1)
+        await tree.need_room([there, (live.path, (-old.file_octets, -1))])
         return await _Arrival(tree, into, [upload], (live, uid)).made()
     raise MessageGone()
 
@@ -379,6 +383,7 @@ class _Arrival:
             files.record(into, arrival)
             if leaving is not None:
                 departure = leaving.recorded(arrival)
+            files.counting.reserve(bounded=True)
         self._committed = True
         if leaving is not None:
             return leaving.finished(arrival, departure)

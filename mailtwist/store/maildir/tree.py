@@ -10,9 +10,10 @@ from ...errors import (
     MailboxExists,
     MailboxHasChildren,
     NoSuchMailbox,
+    OverQuota,
 )
-from ...mailbox.model import INBOX, MailboxInfo, Path
-from .. import state_rights
+from ...mailbox.model import INBOX, Limits, MailboxInfo, Path, covers
+from .. import state_counts, state_rights
 from .account import AccountFiles
 
 
@@ -58,8 +59,33 @@ def create(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str
     if files.place.present(path):
         raise MailboxExists()
     files.place.prepare()
+    _check_number(files, path)
     _make_parents(files, path)
     return _make(files, path, special_uses)
+
+
+def _check_number(files: AccountFiles, path: Path) -> None:
+    """Raises OverQuota if a mailbox of that name, and its parents, are too many."""
+    limits = {(): files.account.limits, **state_counts.limits(files.state)}
+    limited = [
+        (root, each.mailboxes)
+        for root, each in limits.items()
+        if each.mailboxes is not None and covers(root, path)
+    ]
+    if not limited:
+        return
+    there = set(files.place.listed())
+    there.update(path[:depth] for depth in range(1, len(path) + 1))
+    for root, most in limited:
+        if sum(covers(root, each) for each in there) > most:
+            raise OverQuota("Too many mailboxes")
+
+
+def set_limits(files: AccountFiles, path: Path, limits: Limits) -> None:
+    """See IMailboxes.set_limits."""
+    files.place.check(path)
+    with files.transaction():
+        state_counts.set_limits(files.state, path, limits)
 
 
 def _make_parents(files: AccountFiles, path: Path) -> None:
@@ -74,6 +100,7 @@ def _make(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str:
     with files.transaction():
         old = state.mailbox(path)
         if old is not None:
+            files.counting.moved(old.id, path, None)
             state.remove_mailbox(old.id)
         row = state.add_mailbox(path, special_uses)
         above = state.mailbox(path[:-1])
@@ -94,6 +121,7 @@ def delete(files: AccountFiles, path: Path) -> tuple[str, str]:
         row = files.state.mailbox(path)
         gone = files.place.take_away(present[path])
         if row is not None:
+            files.counting.moved(row.id, path, None)
             files.state.remove_mailbox(row.id)
     return gone, "" if row is None else row.object_id
 
@@ -122,11 +150,17 @@ def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, tuple[Path, 
         for path, to in moved.items():
             row, stale = state.mailbox(path), state.mailbox(to)
             if stale is not None:
+                files.counting.moved(stale.id, to, None)
                 state.remove_mailbox(stale.id)
             if row is None:
                 row = files.adopt(path, present[path])
+            files.counting.moved(row.id, path, to)
             state.move_mailbox(row.id, to)
         state.add_renames(names)
+        files.counting.reserve(bounded=True)
+        limited = state_counts.rename_limits(state, old, new)
+    if limited:
+        files.counting.doubted()
     placed = [files.place.rename(name, to) for name, to in names]
     files.place.sync()
     with files.transaction():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -22,6 +22,7 @@ from . import batch, stale
 from .batch import Job
 from .batch import NewFile as NewFile
 from .filesystem import FileSystems
+from .ledger import Crossing
 from .spool import Spool
 
 log = Logger()
@@ -47,8 +48,16 @@ class _Request:
 class MaildirWriter:
     """Group commit for every caller of the process."""
 
-    def __init__(self, reactor: Any, sync: str = "auto") -> None:
-        """`sync` as config.model.Delivery.sync; the thread starts at first use."""
+    def __init__(
+        self,
+        reactor: Any,
+        sync: str = "auto",
+        crossed: Callable[[str, list[Crossing]], None] = lambda *_: None,
+    ) -> None:
+        """`sync` as config.model.Delivery.sync; the thread starts at first use.
+
+        `crossed` is told of the ledgers in which a threshold was passed."""
+        self._crossed = crossed
         self._reactor = reactor
         self._systems = FileSystems(sync)
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
@@ -194,7 +203,9 @@ class MaildirWriter:
 
     def _commit(self, jobs: list[Job]) -> None:
         try:
-            batch.commit(jobs, self._systems, time.perf_counter)
+            crossings = batch.commit(jobs, self._systems, time.perf_counter)
+            for ledger, each in crossings.items():
+                self._reactor.callFromThread(self._crossed, ledger, each)
         except Exception as cause:  # a mistake of ours: nobody is told it is durable
             for job in jobs:
                 job.fault, job.cause = job.fault or MailError(), cause

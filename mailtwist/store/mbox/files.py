@@ -134,10 +134,7 @@ class MboxFiles(AccountFiles):
             same = stamp_of_file(live.folder) == live.stamp
         except FileNotFoundError:
             return False
-        if same and not self._in_doubt(live):
-            self.usage.looked(live.path)
-            return True
-        return False
+        return same and not self._in_doubt(live)
 
     async def look(self, live: Live, *, sure: bool = False) -> None:
         """See AccountFiles.look; `sure` reads the whole file."""
@@ -151,10 +148,10 @@ class MboxFiles(AccountFiles):
                 {live.folder: False}, self._take_in, live, sure
             )
         except FileNotFoundError as fault:
+            await self.thread(self.counting.doubted)
             raise self._lost(live) from fault
         self.applied(live, delta)
         live.layout = layout
-        self.usage.looked(live.path)
 
     def _take_in(self, locks: Locks, live: MboxLive, sure: bool) -> Any:
         """In a thread; the reactor leaves `live` alone meanwhile (it is our turn)."""

@@ -14,6 +14,7 @@ from ...flags import Flags
 from ...mailbox.interfaces import IIndexedMailboxes, IRights, IScripts, IUpload
 from ...mailbox.model import Appended, Path
 from ..maildir import durable
+from ..maildir.ledger import Amount, Page
 from ..maildir.mailboxes import MaildirMailboxes, MaildirUpload
 from ..maildir.spool import Spool
 from . import transfer
@@ -42,14 +43,21 @@ class MboxMailboxes(MaildirMailboxes):
             messages, lambda uploads: transfer.append(self, path, uploads)
         )
 
-    async def measure(self) -> None:
-        """Within a turn: every mailbox is looked at."""
+    async def _measured(self) -> Amount:
+        return await self.files.turn(self._looked)
+
+    async def _looked(self) -> Amount:
+        """Within a turn: every mailbox is looked at, and so the state is right."""
         files = self.files
         octets = messages = 0
         for path in await files.thread(files.place.listed):
             live = await files.opened(path)
-            octets, messages = octets + live.total_octets, messages + len(live)
-        files.usage.measured(octets, messages, files.reactor.seconds())
+            octets, messages = octets + live.total_file_octets, messages + len(live)
+        return octets, messages
+
+    async def _count(self) -> Page:
+        await self._looked()
+        return await super()._count()
 
     async def deliver(
         self,
@@ -63,10 +71,13 @@ class MboxMailboxes(MaildirMailboxes):
 
         It gets its UID at the next look.  Raises MailError."""
         files = self.files
+        size = len(prefix)
         if isinstance(content, Spool):
             octets = transfer.Octets((prefix,), content)
+            size += content.octets
         else:
             octets = transfer.Octets((prefix, *content))
+            size += sum(map(len, content))
 
         def appended(locks: Locks) -> None:
             ((folder, lock),) = locks.items()
@@ -79,7 +90,10 @@ class MboxMailboxes(MaildirMailboxes):
             rewrite(files.journal(folder), lock.descriptor, parts, lock.touch)
 
         async def deliver() -> None:
+            await self.need_room([(path, (size, 1))])
             folder = await files.thread(files.place.folder_of, path)
             await files.locked({folder: True}, appended)
+            if os.path.exists(files.counting.path):
+                await files.opened(path)  # and so it is counted
 
         await files.turn(deliver)

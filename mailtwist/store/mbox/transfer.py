@@ -56,7 +56,8 @@ async def copy(
     await files.look(live)
     into = await files.opened_mbox(target)
     messages = live.messages(uids)
-    await tree.need_room(sum(m.file_octets for m in messages), len(messages))
+    octets = sum(message.file_octets for message in messages)
+    await tree.need_room([(target, (octets, len(messages)))])
     if not messages:
         return Copied(into.row.uid_validity, [], [])
     moved = await files.changing(
@@ -72,8 +73,11 @@ async def move(
     files = tree.files
     await files.look(live)
     into = await files.opened_mbox(target)
-    if not live.places(uids):
+    messages = live.messages(uids)
+    if not messages:
         return Copied(into.row.uid_validity, [], [])
+    octets, count = sum(message.file_octets for message in messages), len(messages)
+    await tree.need_room([(target, (octets, count)), (live.path, (-octets, -count))])
     moved = await files.changing(
         {live: True, into: True}, _transferred, files, live, into, uids, True
     )
@@ -215,7 +219,8 @@ async def append(
     """See IMailboxes.append."""
     files = tree.files
     into = await files.opened_mbox(path)
-    await tree.need_room(sum(spool.octets for spool, _, _ in uploads), len(uploads))
+    octets = sum(spool.octets for spool, _, _ in uploads)
+    await tree.need_room([(path, (octets, len(uploads)))])
     if not uploads:
         return Appended(into.row.uid_validity, [])
     done = await files.changing({into: True}, _appended, files, into, uploads)
@@ -231,9 +236,8 @@ async def replace(
     await files.look(live)
     into = await files.opened_mbox(target)
     for old in live.messages([uid]):
-        more = upload[0].octets - old.file_octets
-        if more > 0:
-            await tree.need_room(more, 0)
+        there = target, (upload[0].octets, 1)
+        await tree.need_room([there, (live.path, (-old.file_octets, -1))])
         arrival, departure = await files.changing(
             {live: True, into: True}, _appended, files, into, [upload], live, uid
         )

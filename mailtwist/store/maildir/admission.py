@@ -1,0 +1,147 @@
+"""Whether new files fit into what their accounts may hold: for a batch of the writer.
+
+Blocks, so it runs in the writer's thread; see `ledger`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from ...errors import MailError, OverQuota
+from ...mailbox.model import Limits, Path
+from . import durable, maildirsize
+from .ledger import Book, Change, Crossing, Page, Uncounted, as_told, key_of, token
+
+if TYPE_CHECKING:
+    from .batch import Job
+
+
+@frozen
+class Room:
+    """Where a file counts: the account's ledger and Maildir, and what it may hold."""
+
+    ledger: str
+    maildir: str
+    path: Path
+    limits: Limits
+    mailbox_limits: tuple[tuple[Path, int | None, int | None], ...] = ()
+    thresholds: tuple[int, ...] = ()
+    exempt: bool = False  # it comes whether it fits or not
+
+    @property
+    def limited(self) -> bool:
+        return self.limits.any or bool(self.mailbox_limits)
+
+
+@define
+class _Account:
+    room: Room
+    book: Book
+    jobs: list[Job] = field(factory=list)
+    token: str = ""
+
+
+class Admission:
+    """The files of a batch, from before they are written until they are durable."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        """Jobs that do not fit get OverQuota; Uncounted where nobody knows."""
+        self._accounts: list[_Account] = []
+        self.crossings: dict[str, list[Crossing]] = {}  # by ledger
+        by_ledger: dict[str, list[Job]] = {}
+        for job in jobs:
+            if job.file.room is not None:
+                by_ledger.setdefault(job.file.room.ledger, []).append(job)
+        for some in by_ledger.values():
+            try:
+                self._begin(some)
+            except OSError as cause:
+                _refuse(some, durable.fault_of(cause))
+            except MailError as fault:
+                _refuse(some, fault)
+
+    def _begin(self, jobs: list[Job]) -> None:
+        room = jobs[0].file.room
+        if room is None:
+            return
+        book = Book.open(room.ledger)
+        if book is None:
+            if room.limited:
+                _refuse(jobs, Uncounted())
+            return
+        account = _Account(room, book)
+        try:
+            with book.changed() as page:
+                book.clear(page)
+                if page.stale or page.told != as_told(room.mailbox_limits):
+                    raise Uncounted()
+                if not book.share():
+                    raise Uncounted()
+                self._admit(account, page, jobs)
+        except BaseException:
+            book.close()
+            raise
+        if account.jobs:
+            self._accounts.append(account)
+        else:
+            book.close()
+
+    @staticmethod
+    def _admit(account: _Account, page: Page, jobs: list[Job]) -> None:
+        flight: list[Change] = []
+        account.token = token()
+        page.flights[account.token] = flight
+        for job in jobs:
+            change = _change(job)
+            if _exempt(job) or page.fits(account.room.limits, [change]):
+                flight.append(change)
+                account.jobs.append(job)
+            else:
+                known = page.counted_lately(time.time())
+                job.refused(OverQuota() if known else Uncounted())
+        if not flight:
+            del page.flights[account.token]
+
+    def end(self) -> None:
+        """What came, counts; whatever else was to come does not."""
+        for account in self._accounts:
+            try:
+                self._end(account)
+            except (OSError, MailError):
+                pass  # the flight stays, and so all is counted anew
+            finally:
+                account.book.close()
+
+    def _end(self, account: _Account) -> None:
+        room = account.room
+        came = [_change(job) for job in account.jobs if job.fault is None]
+        with account.book.changed() as page:
+            page.flights.pop(account.token, None)
+            more = page.change(came)
+            if page.flights and any(job.file.into == "cur" for job in account.jobs):
+                page.stale = True  # a look may have met them there
+            for change in came:
+                page.arrived(change.key, change.octets, change.messages)
+            maildirsize.keep(room.maildir, account.token, page, room.limits, more)
+            crossings = page.crossed(room.limits, room.thresholds)
+        if crossings:
+            self.crossings[room.ledger] = crossings
+
+
+def _change(job: Job) -> Change:
+    file = job.file
+    path = () if file.room is None else file.room.path
+    return Change(key_of(path), file.octets, 1, file.name.partition(":")[0])
+
+
+def _exempt(job: Job) -> bool:
+    return job.file.room is not None and job.file.room.exempt
+
+
+def _refuse(jobs: Sequence[Job], fault: MailError) -> None:
+    for job in jobs:
+        job.refused(fault)

@@ -1,0 +1,126 @@
+"""Limits of mailboxes and all that is below them (RFC 9208)."""
+
+from attrs import evolve
+
+from mailtwist.address import Address
+from mailtwist.delivery.model import LocalRecipient
+from mailtwist.errors import NotPermitted, OverQuota
+from mailtwist.mailbox.model import INBOX, Limits
+
+
+class QuotaContract:
+    async def test_a_limit_covers_the_mailbox_and_its_inferiors(self):
+        await self.tree.set_limits(("A",), Limits(octets=1000))
+        await self.tree.create(("A", "B"))
+        await self.put(("A",), b"x" * 400)
+        await self.put(("A", "B"), b"x" * 400)
+        await self.faulty(OverQuota, self.put(("A", "B"), b"x" * 300))
+        await self.faulty(OverQuota, self.put(("A",), b"x" * 300))
+        await self.put(INBOX, b"x" * 3000)
+        (quota,) = await self.tree.quotas(("A", "B"))
+        self.assertEqual((quota.root, quota.octets, quota.messages), (("A",), 800, 2))
+        self.assertEqual(await self.tree.quotas(INBOX), [])
+
+    async def test_every_root_above_counts_and_the_nearest_comes_first(self):
+        self.limited(5000)
+        await self.tree.create(("A", "B"))
+        await self.tree.set_limits(("A",), Limits(octets=1000))
+        await self.tree.set_limits(("A", "B"), Limits(messages=1))
+        await self.put(("A", "B"), b"x" * 400)
+        found = await self.tree.quotas(("A", "B"))
+        self.assertEqual([quota.root for quota in found], [("A", "B"), ("A",), ()])
+        self.assertEqual(
+            {(quota.octets, quota.messages) for quota in found}, {(400, 1)}
+        )
+        await self.faulty(OverQuota, self.put(("A", "B"), b"x"))
+        await self.put(("A",), b"x")
+
+    async def test_copy_and_move_into_a_full_mailbox(self):
+        await self.tree.create(("A",))
+        await self.tree.set_limits(("A",), Limits(octets=1000))
+        for _ in range(3):
+            await self.put(INBOX, b"x" * 400)
+        mailbox = await self.open()
+        await self.faulty(OverQuota, mailbox.copy([1, 2, 3], ("A",)))
+        await self.faulty(OverQuota, mailbox.move([1, 2, 3], ("A",)))
+        await mailbox.move([1, 2], ("A",))
+        inside = await self.open(("A",))
+        await inside.move([1], ("A",))
+        self.assertEqual((await self.tree.quotas(("A",)))[0].octets, 800)
+
+    async def test_a_full_account_may_still_move(self):
+        self.limited(900)
+        await self.tree.create(("A",))
+        await self.put(INBOX, b"x" * 800)
+        mailbox = await self.open()
+        await mailbox.move([1], ("A",))
+        self.assertEqual((await self.tree.usage()).octets, 800)
+
+    async def test_delivery_into_a_full_mailbox(self):
+        await self.tree.create(("A",))
+        await self.tree.set_limits(("A",), Limits(messages=1))
+        to = LocalRecipient(
+            Address.parse("ann+a@example.test"), self.account, "", ("A",)
+        )
+        self.assertEqual(await self.deliver(to), [None])
+        self.assertIsInstance((await self.deliver(to))[0], OverQuota)
+        self.assertEqual(await self.deliver(self.account), [None])
+
+    async def test_limits_go_with_a_renamed_mailbox(self):
+        await self.tree.create(("A", "B"))
+        await self.tree.set_limits(("A", "B"), Limits(octets=1000))
+        await self.put(("A", "B"), b"x" * 800)
+        await self.tree.rename(("A",), ("D",))
+        (quota,) = await self.tree.quotas(("D", "B"))
+        self.assertEqual((quota.root, quota.octets), (("D", "B"), 800))
+        self.assertEqual(await self.tree.quotas(("A", "B")), [])
+
+    async def test_a_mailbox_that_is_too_large_is_not_moved_below_a_limit(self):
+        await self.tree.create(("A",))
+        await self.tree.set_limits(("A",), Limits(octets=1000))
+        await self.tree.create(("D",))
+        await self.put(("D",), b"x" * 1800)
+        await self.faulty(OverQuota, self.tree.rename(("D",), ("A", "D")))
+        self.assertIn(("D",), await self.names())
+        self.assertEqual((await self.tree.quotas(("A",)))[0].octets, 0)
+
+    async def test_limits_of_mailboxes_come_with_the_account_too(self):
+        account = evolve(self.account, mailbox_limits=((("A",), 500, None),))
+        self.tree = self.mailboxes(account)
+        await self.tree.create(("A",))
+        await self.faulty(OverQuota, self.put(("A",), b"x" * 600))
+        await self.tree.set_limits(("A",), Limits(octets=700))  # counts instead
+        await self.put(("A",), b"x" * 600)
+
+    async def test_too_many_mailboxes(self):
+        self.tree = self.mailboxes(evolve(self.account, mailboxes_limit=3))
+        await self.tree.create(("A", "B"))
+        await self.faulty(OverQuota, self.tree.create(("C",)))
+        (quota,) = await self.tree.quotas(INBOX)
+        self.assertEqual((quota.mailboxes, quota.limits.mailboxes), (3, 3))
+
+    async def test_what_fits_is_told(self):
+        self.limited(1000, 3)
+        await self.tree.create(("A",))
+        await self.tree.set_limits(("A",), Limits(octets=500))
+        await self.put(INBOX, b"x" * 400)
+        for path, octets, messages, fits, why in (
+            (INBOX, 600, 1, True, "just so much"),
+            (INBOX, 601, 1, False, "an octet more"),
+            (INBOX, 1, 2, True, "as many as may be"),
+            (INBOX, 1, 3, False, "one message more"),
+            (("A",), 500, 1, True, "all that its own limit allows"),
+            (("A",), 501, 1, False, "more than that"),
+            (("A", "none"), 501, 1, False, "below it, there or not"),
+        ):
+            self.assertIs(await self.tree.fits(path, octets, messages), fits, why)
+
+    async def test_limits_of_the_account_are_kept_elsewhere(self):
+        await self.faulty(NotPermitted, self.tree.set_limits((), Limits(octets=1)))
+
+    async def test_a_recount_changes_nothing_that_was_right(self):
+        self.limited(5000)
+        await self.put(INBOX, b"x" * 400)
+        await self.deliver(self.account)
+        before = await self.tree.usage()
+        self.assertEqual(await self.tree.recount(), before)
