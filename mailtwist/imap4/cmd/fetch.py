@@ -17,7 +17,7 @@ from .fetch_columns import Plan, View, cut, picked
 from .limit import check_count, tell_apart, touched
 
 PLAIN_CHUNK = 2000  # messages of a chunk that needs nothing but rows
-INDEX_CHUNK = 250  # of a chunk that asks the index
+INDEX_CHUNK = 500  # of a chunk that asks the index
 
 
 async def fetch(session: Session, command: Fetch) -> Answer:

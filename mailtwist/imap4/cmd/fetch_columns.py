@@ -290,8 +290,11 @@ class View:
             case _:
                 body = self.plan.bodies[attribute]
                 fields = self._rendered(chunk, Column.FIELDS)
-                values = [literal(without_nul(body.of_kept(one))) for one in fields]
-                return body.label + b" %b", values  # no kept name has a "%"
+                kept = list(map(body.of_kept, fields))
+                if any(b"\0" in one for one in kept):
+                    kept = list(map(without_nul, kept))
+                # No kept name has a "%".
+                return body.label + b" %b", list(map(literal, kept))
 
     def _rendered(self, chunk: Chunk, column: Column) -> list[bytes]:
         at = self.plan.columns.index(column)

@@ -6,7 +6,7 @@ import re
 
 from attrs import field, frozen
 
-from ...mime.header import joined, select
+from ...mime.header import select
 from ...mime.index import KEPT_FIELDS
 from ...mime.parse import MOST_HEADER
 from ...mime.part import Part
@@ -75,13 +75,15 @@ class Wanted:
     @_pattern.default
     def _make_pattern(self) -> re.Pattern[bytes]:
         names = b"|".join(map(re.escape, sorted(self.names))) or b"(?!)"
+        # A line end in front is found much faster than the beginning of any line.
         return re.compile(
-            rb"^(?:%b)[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*\n?" % names, re.I | re.M
+            rb"\n((?:%b)[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+)" % names, re.I
         )
 
     def of_kept(self, fields: bytes) -> bytes:
-        """As `of_header`, of Column.FIELDS: three times as fast as looking at all."""
-        return self.cut(joined(self._pattern.findall(fields)))
+        """As `of_header`, of Column.FIELDS, in which each field ends its line."""
+        found = self._pattern.findall(b"\n" + fields)
+        return self.cut(b"\n".join(found) + b"\n\r\n" if found else b"\r\n")
 
     def of_header(self, header: bytes) -> bytes:
         """HEADER.FIELDS or HEADER.FIELDS.NOT of a header, cut as asked."""
