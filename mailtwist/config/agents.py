@@ -23,6 +23,6 @@ class Agents:
     )
     spool_group: str = option(
         "mail",
-        "Group that a user's mbox file is written with where its folder asks for it, "
-        "as /var/mail does; none if empty.",
+        "Group that makes lock files, and a user's mbox where there is none, in a "
+        "folder that asks for it, as /var/mail does; none if empty.",
     )

@@ -74,7 +74,8 @@ class Source:
     mailbox: str = option(
         "",
         "Mailbox of accounts for which it names none: relative to the home or "
-        "absolute, with `%u`, `%d` and `%s`; a Maildir ends in `/`, others are mbox. "
+        "absolute, with `%u`, `%d` and `%s`; a Maildir ends in `/`, others are mbox, "
+        "or `mbox:FOLDER:INBOX=FILE` (docs/mbox.md). "
         "`Maildir/` if empty. Postfix's home_mailbox and mail_spool_directory.",
     )
     least_uid: int = option(

@@ -124,8 +124,6 @@ class Router:
                 raise NoSuchUser("No mailbox of that name here")
             if not account.receives:
                 raise MailboxDisabled()
-        if account.is_mbox:
-            raise MailError("That mailbox is a file, and takes no mail this way")
         await self._check_room(account, size_octets)
         return LocalRecipient(said, account, detail)
 

@@ -297,10 +297,6 @@ class Walk:
             self._mailbox(branch, account, detail)
 
     def _mailbox(self, branch: Branch, account: Account, detail: str) -> None:
-        if account.is_mbox:  # a program of its owner appends, from the queue
-            route = Route("file", account.mailbox_path)
-            self._leaf(branch, route, run_as=account.name)
-            return
         own = own_address(account, self._rooms.default_domain)
         if detail and self._separator:
             own = Address(f"{own.local_part}{self._separator}{detail}", own.domain)

@@ -15,7 +15,7 @@ from ..delivery.router_places import any_has, first_value
 from ..errors import BadAddress, LookupFailed
 from ..interfaces import IDirectory, ITable
 from .home import MOST_NAME
-from .model import Account
+from .model import INBOX_IS, MBOX, Account
 from .table_owners import BadOwner, Owners
 
 log = Logger("mailtwist")
@@ -84,7 +84,10 @@ class MailboxTables:
         name = str(Address(address.local_part.lower(), address.domain))
         if value.endswith("/"):
             return Account(name, path, mailbox=f"{path}/")
-        return Account(name, self._folder, mailbox=path)
+        # Several may lie in one folder: state and further mailboxes have their own.
+        folder, file = os.path.split(path)
+        home = os.path.join(folder, f".{file}.mailtwist")
+        return Account(name, home, mailbox=f"{MBOX}{home}/mail{INBOX_IS}{path}")
 
 
 def parts_of(value: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, field, frozen
 
-from .model import USES
+from .model import INBOX_IS, MBOX, USES
 
 DAY_S = 86_400
 NO_LIMIT_DAYS = 99_999  # how shadow(5) writes "never"
@@ -186,15 +186,16 @@ def _dovecot_mailbox(extra: dict[str, str], name: str, home: str) -> str:
     if not said:
         driver, path = extra.get("mail_driver", ""), extra.get("mail_path", "")
         inbox = extra.get("mail_inbox_path", "")
-    if driver == "mbox" and not inbox:
-        return ""  # the folder's own "inbox", which is a guess
-    path = _dovecot_filled(inbox or path, name, home)
-    if driver not in ("maildir", "mbox") or not path or "%" in path:
+    path = _dovecot_filled(path, name, home)
+    inbox = _dovecot_filled(inbox, name, home)
+    if driver not in ("maildir", "mbox") or not path or "%" in path + inbox:
         return ""
     for key in ("mail", "mail_location", "mail_driver", "mail_path", "mail_inbox_path"):
         extra.pop(key, None)
-    path = path.removeprefix("~/")
-    return path.rstrip("/") + "/" * (driver == "maildir")
+    path = path.removeprefix("~/").rstrip("/")
+    if driver == "maildir":
+        return f"{path}/"
+    return f"{MBOX}{path}{INBOX_IS}{inbox}" if inbox else f"{MBOX}{path}"
 
 
 def _dovecot_filled(text: str, name: str, home: str) -> str:

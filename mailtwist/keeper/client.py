@@ -87,15 +87,17 @@ class Keeper:
             raise SourceDown() from KeeperLost(answer.result.get("fault", ""))
         return str(verdict)
 
-    def spawn(self, uid: int, gid: int) -> Deferred[int]:
-        """A descriptor of our end of the stream to a new store agent with these rights.
+    def spawn(self, uid: int, gid: int, *, spool: str = "") -> Deferred[int]:
+        """A descriptor of our end of the stream to a new store agent with these rights;
+        it can lock its user's file `spool`, if that is in one.
 
         Fails with MailboxUnreachable, SystemBusy."""
-        return Deferred.fromCoroutine(self._spawn(uid, gid))
+        return Deferred.fromCoroutine(self._spawn(uid, gid, spool))
 
-    async def _spawn(self, uid: int, gid: int) -> int:
+    async def _spawn(self, uid: int, gid: int, spool: str) -> int:
+        wanted = {"uid": uid, "gid": gid, "spool": spool}
         try:
-            answer = await self._ask("agent", {"uid": uid, "gid": gid}, AGENT_S)
+            answer = await self._ask("agent", wanted, AGENT_S)
         except KeeperLost as fault:
             raise MailboxUnreachable() from fault
         if answer.descriptor is None:

@@ -15,6 +15,7 @@ from typing import Any
 MOST_OCTETS = 64 * 1024
 MOST_DESCRIPTORS = 1
 RIGHT, WRONG, DISABLED = "right", "wrong", "disabled"  # of passwords
+SPOOL_VARIABLE = "MAILTWIST_SPOOL"  # an agent finds DESCRIPTOR:FILE there
 DESCRIPTOR = 3  # of the socket in the keeper, and in each agent
 
 

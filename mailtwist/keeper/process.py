@@ -35,14 +35,16 @@ class Settings:
     and `{gid}` where they are to be put in, and `environment` what it finds beside
     HOME, USER and LOGNAME; `data` is where each gets its folder, if that is not empty.
     Agents have uids from `least_uid`, or one of `others`, and a group of that user or
-    one of `groups`; passwords are checked from `least_uid`, `checks` at once, by these
-    PAM `services` (any if None).  `files` are absolute paths of what it opens, with the
-    rights of whoever owns their folder.
+    one of `groups`; those that ask for it get a process with `spool_gid` that makes
+    their lock files in a spool.  Passwords are checked from `least_uid`, `checks` at
+    once, by these PAM `services` (any if None).  `files` are absolute paths of what it
+    opens, with the rights of whoever owns their folder.
     """
 
     least_uid: int = 1
     others: Sequence[int] = ()
     groups: Sequence[int] = ()
+    spool_gid: int | None = None
     agent: Sequence[str] = ()
     environment: Mapping[str, str] = ENVIRONMENT
     data: str = ""

@@ -7,6 +7,7 @@ descriptor, or {"fault": why} for the log.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import pwd
 import re
@@ -22,8 +23,17 @@ try:
 except ImportError:  # store agents and keys do without
     pamela = None
 
+from . import spool
 from .folders import agent_folder
-from .packets import DESCRIPTOR, DISABLED, RIGHT, WRONG, packed, send
+from .packets import (
+    DESCRIPTOR,
+    DISABLED,
+    RIGHT,
+    SPOOL_VARIABLE,
+    WRONG,
+    packed,
+    send,
+)
 from .rights import DEATH_SIGNAL, DUMPABLE, become, prctl
 
 # The results of Linux-PAM (security/_pam_types.h) that say something of the user.
@@ -162,6 +172,10 @@ def agent(
         name, home = account_of(uid, gid, least_uid, settings["groups"])
         if settings["data"]:
             agent_folder(settings["data"], uid, gid)
+        locks = None
+        if request.get("spool") and settings["spool_gid"]:
+            path = str(request["spool"])
+            locks = spool_process(path, uid, int(settings["spool_gid"]))
         become(uid, gid, name)
         os.chdir("/")
         reachable([*command, *environment.values()])
@@ -178,9 +192,40 @@ def agent(
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(DESCRIPTOR):
         os.dup2(null, descriptor)
-    os.closerange(DESCRIPTOR + 1, highest_descriptor() + 1)
+    first_free = DESCRIPTOR + 1
+    if locks is not None:
+        os.dup2(locks, first_free)
+        os.set_inheritable(first_free, True)
+        environment[SPOOL_VARIABLE] = f"{first_free}:{request['spool']}"
+        first_free += 1
+    os.closerange(first_free, highest_descriptor() + 1)
     os.execve(command[0], command, environment)  # noqa: S606 - there is no shell
     raise AssertionError("execve returned")
+
+
+def spool_process(path: str, uid: int, gid: int) -> int | None:
+    """The agent's end of a process that has the group of a spool to lock `path`, above
+    all descriptors that have a number to be; None if we are not root."""
+    if os.geteuid() != 0:
+        return None
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork():
+        theirs.close()
+        end = fcntl.fcntl(ours.fileno(), fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR + 2)
+        ours.close()
+        return int(end)
+    try:
+        prctl(DEATH_SIGNAL, 0)  # it ends when its socket closes
+        become(uid, gid, "")
+        os.chdir("/")
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(DESCRIPTOR):
+            os.dup2(null, descriptor)
+        os.dup2(theirs.fileno(), DESCRIPTOR)
+        os.closerange(DESCRIPTOR + 1, highest_descriptor() + 1)
+        spool.serve(socket.socket(fileno=DESCRIPTOR), path, uid, gid)
+    finally:
+        os._exit(0)
 
 
 def reachable(command: Sequence[str]) -> None:

@@ -42,11 +42,11 @@ class Starter:
         """A server that stays root has a keeper like itself."""
         return self._keepers.privileged or os.geteuid() == 0
 
-    def spawn(self, uid: int, gid: int) -> Deferred[int]:
+    def spawn(self, uid: int, gid: int, spool: str) -> Deferred[int]:
         """See Spawn; fails with MailboxUnreachable where nobody may start any."""
         if self.can_start():
             try:
-                return self._keepers.keeper().spawn(uid, gid)
+                return self._keepers.keeper().spawn(uid, gid, spool=spool)
             except SourceDown:
                 log.error("no store agent for uid {uid}: there is no keeper", uid=uid)
         elif not self._told:

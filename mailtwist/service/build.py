@@ -29,7 +29,7 @@ from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
 from ..smtp.factory import SMTPFactory
 from ..store.agent.store import AgentStore
-from ..store.maildir.store import MaildirStore
+from ..store.local import LocalStore
 from ..tables.access import bad_actions
 from .agents import build_agents
 from .auth import build_auth
@@ -72,9 +72,7 @@ class MailService(MultiService):
         self.privileges = Privileges(reactor, config, self.hostname, embedded=embedded)
         keepers = self.privileges.keepers
         self.agents = build_agents(reactor, config, keepers)
-        self._local = MaildirStore(
-            reactor=reactor, config=config, hostname=self.hostname
-        )
+        self._local = LocalStore(reactor=reactor, config=config, hostname=self.hostname)
         self.store = AgentStore(self._local, self.agents)
         self.auth = build_auth(
             reactor=reactor,

@@ -90,6 +90,7 @@ def keeper_settings(config: Config, hostname: str) -> Settings:
         least_uid=min(least),
         others=[uid for uid in others if uid],
         groups=[] if spool_gid is None else [spool_gid],
+        spool_gid=spool_gid,
         agent=agent_pattern(config, hostname),
         environment=agent_environment(),
         data=os.path.abspath(config.server.data),

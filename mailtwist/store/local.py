@@ -13,21 +13,34 @@ from ..mailbox.model import Path
 from .maildir.mailboxes import MaildirMailboxes
 from .maildir.store import MaildirStore
 from .mbox.files import MboxFiles
+from .mbox.lock import LockFiles, OwnRights
 from .mbox.mailboxes import MboxMailboxes
 
 
 class LocalStore(MaildirStore):
     """See IStore; what an account's mailbox is says its location."""
 
-    def __init__(self, *, reactor: Any, config: Config, hostname: str) -> None:
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        config: Config,
+        hostname: str,
+        lock_files: LockFiles | None = None,
+    ) -> None:
+        """`lock_files` make the lock files of mboxes; with our rights if None."""
         super().__init__(reactor=reactor, config=config, hostname=hostname)
-        self._mbox = config.mbox
+        self._mbox, self._lock_files = config.mbox, lock_files or OwnRights()
 
     def _made(self, account: Account) -> MaildirMailboxes:
         if not account.is_mbox:
             return super()._made(account)
         files = MboxFiles(
-            account, *self._files_get, config=self._mbox, **self._files_get_too
+            account,
+            *self._files_get,
+            config=self._mbox,
+            lock_files=self._lock_files,
+            **self._files_get_too,
         )
         return MboxMailboxes(files, *self._trees_get)
 

@@ -434,19 +434,14 @@ class WalkTests(SynchronousTestCase):
             found = self.decided(f"{user}@example.test")
             self.assertEqual(found, expected, f"{user}: {why}")
 
-    def test_an_mbox_is_written_from_the_queue_as_its_owner(self):
+    def test_an_mbox_is_a_mailbox_like_others(self):
         directory = Directory()
         box = Account("box@example.test", "/mail/d", mailbox="/mail/d/box")
         directory.accounts[box.name] = box
         router = Router(directory, Store(), self.config, QUEUE, tables=self.tables)
-        asked = router.resolve(Address.parse("BOX+x@example.test"), may_relay=False)
+        asked = router.resolve(Address.parse("BOX@example.test"), may_relay=False)
         recipient = self.successResultOf(Deferred.fromCoroutine(asked))
-        (target,) = recipient.targets
-        self.assertEqual(target.route, Route("file", "/mail/d/box"))
-        self.assertEqual(target.run_as, box.name)
-        asked = router.mailbox(Address.parse(box.name))  # as if it were a Maildir
-        failure = self.failureResultOf(Deferred.fromCoroutine(asked), MailError)
-        self.assertTrue(failure.value.temporary)
+        self.assertEqual(recipient.account, box)
 
     def test_a_user_cannot_make_a_list_loop(self):
         self.assertEqual(

@@ -67,7 +67,10 @@ class MailboxTablesTests(SynchronousTestCase):
         account = self.successResultOf(asked)
         path = "/var/vmail/example.test/mbox"
         self.assertEqual((account.mailbox_path, account.is_mbox), (path, True))
-        self.assertEqual(account.home, BASE)
+        beside = "/var/vmail/example.test/.mbox.mailtwist"
+        self.assertEqual(
+            (account.home, account.folders_path), (beside, f"{beside}/mail")
+        )
 
     def test_their_owners_are_those_of_tables(self):
         for uid, owner in ((5000, (5000, 6000)), (99, None)):

@@ -42,13 +42,14 @@ class DovecotTests(SynchronousTestCase):
         self.assertEqual((row.hash, row.home, row.uid), ("{PLAIN}secret", "", None))
 
     def test_mailboxes(self):
+        box = "mbox:mail:INBOX=/var/mail/ann"
         for extra, mailbox, ignored in [
             ("userdb_mail=maildir:/m/%u", "/m/ann@x/", ()),
             ("userdb_mail=maildir:%h/M:INDEX=/i", "M/", ()),
-            ("userdb_mail=mbox:~/mail:INBOX=/var/mail/%n", "/var/mail/ann", ()),
+            ("userdb_mail=mbox:~/mail:INBOX=/var/mail/%n", box, ()),
             ("userdb_mail_driver=maildir userdb_mail_path=~/Maildir", "Maildir/", ()),
-            # Without INBOX= the inbox may lie anywhere; nobody has sdbox here.
-            ("userdb_mail=mbox:~/mail", "", ("mail",)),
+            ("userdb_mail=mbox:~/mail", "mbox:mail", ()),
+            # Nobody has sdbox here.
             ("userdb_mail=sdbox:~/mail", "", ("mail",)),
             # A variable that is not known here.
             ("userdb_mail=maildir:/m/%Lu", "", ("mail",)),

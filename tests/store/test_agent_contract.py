@@ -52,7 +52,7 @@ class OverSocket:
     def account_of(self, *arguments, **named):
         return evolve(super().account_of(*arguments, **named), uid=7001, gid=7001)
 
-    def spawn(self, uid, gid):
+    def spawn(self, uid, gid, spool):
         """What the root side does, without a process."""
         ours, theirs = socket.socketpair()
         server = StoreServer(self.behind)
@@ -108,7 +108,7 @@ class AgentOverMaildirTests(OverSocket, OnDisk, StoreContract, TestCase):
     async def test_an_open_mailbox_whose_agent_cannot_start_fails_for_now(self):
         mailbox = await self.open()
         await self.crash()
-        self.patch(self.agents, "_spawn", lambda uid, gid: fail(MailboxUnreachable()))
+        self.patch(self.agents, "_spawn", lambda *_: fail(MailboxUnreachable()))
         for _ in range(2):  # it fails to start, and then is not tried
             await self.faulty(MailboxUnreachable, mailbox.rows())
         self.agents._failed.clear()

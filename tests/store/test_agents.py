@@ -33,7 +33,7 @@ class StartTests(SynchronousTestCase):
     def test_starts_that_fail_are_tried_more_and_more_rarely(self):
         tried = []
 
-        def spawn(uid, gid):
+        def spawn(uid, gid, spool):
             tried.append(self.clock.seconds())
             return fail(MailboxUnreachable())
 
@@ -49,13 +49,13 @@ class StartTests(SynchronousTestCase):
 
     def test_what_waits_for_an_agent_that_cannot_start_fails_for_now(self):
         starting = Deferred()
-        asked = self.make(lambda uid, gid: starting).connection(ANN).call("tree")
+        asked = self.make(lambda uid, gid, spool: starting).connection(ANN).call("tree")
         self.assertNoResult(asked)
         starting.errback(MailboxUnreachable())
         self.failureResultOf(asked, MailboxUnreachable)
 
     def test_one_that_does_not_answer_is_given_up(self):
-        made = self.make(lambda uid, gid: Deferred())
+        made = self.make(lambda uid, gid, spool: Deferred())
         connection = made.connection(ANN)
         asked = connection.call("tree")
         self.clock.advance(120)
@@ -63,12 +63,12 @@ class StartTests(SynchronousTestCase):
         self.assertIsNot(made.connection(BOB), connection)
 
     def test_there_are_no_more_than_allowed(self):
-        made = self.make(lambda uid, gid: Deferred())
+        made = self.make(lambda uid, gid, spool: Deferred())
         made.connection(ANN).held += 1
         self.assertRaises(SystemBusy, made.connection, BOB)
 
     def test_an_account_without_a_uid_has_no_agent(self):
-        made = self.make(lambda uid, gid: Deferred())
+        made = self.make(lambda uid, gid, spool: Deferred())
         self.assertRaises(
             MailboxUnreachable, made.connection, Account("c@example.test", "/c")
         )
@@ -83,7 +83,7 @@ class RunningTests(TestCase):
         self.store = AgentStore(self.memory, self.agents)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.agents.close()))
 
-    def spawn(self, uid, gid):
+    def spawn(self, uid, gid, spool):
         self.spawned.append(uid)
         ours, theirs = socket.socketpair()
         server = StoreServer(self.memory, forward=self.forward)

@@ -26,9 +26,10 @@ CLOSE_S = 10.0  # for an agent to end its work when the server stops
 MOST_LINES, LINES_S = 200, 10.0  # of one agent in the log
 MOST_LINE = 4000  # characters
 
-# Starts an agent for (uid, gid); gives the descriptor of our end of its socket.
-Spawn = Callable[[int, int], Deferred[int]]
-Owner = tuple[int, int]  # uid, gid
+# Starts an agent for (uid, gid, an mbox that may lie in a spool, or ""); gives the
+# descriptor of our end of its socket.
+Spawn = Callable[[int, int, str], Deferred[int]]
+Owner = tuple[int, int, str]
 
 
 @define
@@ -64,11 +65,12 @@ class Agents:
         """See Reaches."""
         if account.uid is None or account.gid is None:
             raise MailboxUnreachable()
-        return self.of(account.uid, account.gid)
+        spool = account.mailbox_path if account.is_mbox else ""
+        return self.of(account.uid, account.gid, spool=spool)
 
-    def of(self, uid: int, gid: int) -> Agent:
+    def of(self, uid: int, gid: int, *, spool: str = "") -> Agent:
         """To the agent with this uid and gid; raises as `connection`."""
-        owner = uid, gid
+        owner = uid, gid, spool
         if self._closed:
             raise MailboxUnreachable()
         agent = self._known.get(owner)
@@ -78,7 +80,7 @@ class Agents:
         agent = Agent(self._reactor, uid)
         self._known[owner] = agent
         agent.when_lost.append(lambda: self._gone(agent, owner))
-        self._spawn(uid, gid).addCallbacks(
+        self._spawn(uid, gid, spool).addCallbacks(
             lambda descriptor: self._adopt(descriptor, agent),
             lambda failure: self._not_started(failure, agent),
         )

@@ -26,12 +26,14 @@ from ...config.model import Config
 from ...delivery.agent_process import Program
 from ...delivery.lists import first_list
 from ...directory.home import MOST_NAME, encoded
-from ...directory.model import Account
+from ...directory.model import INBOX_IS, MBOX, Account
 from ...errors import MailboxUnreachable
+from ...keeper.packets import SPOOL_VARIABLE
+from ..local import LocalStore
 from ..maildir.folders import PARTS
-from ..maildir.store import MaildirStore
 from .program import RunningProgram
 from .served import StoreServer
+from .spool import SpoolRights
 from .start import SOCKET
 
 log = Logger("mailtwist")
@@ -40,21 +42,21 @@ MOST_TOLD = 4000  # characters of one line for the server's log
 
 
 class Homes:
-    """Where the store finds the accounts of this user: mail in his home, state and
-    cache in our folder, apart for each Maildir."""
+    """Where the store finds the accounts of this user: mail in his home or in a
+    spool, state and cache in our folder, apart for each Maildir or mbox."""
 
     def __init__(self, folder: str, uid: int) -> None:
         self._folder, self._uid = folder, uid
         self._made: set[str] = set()
 
     def place(self, account: Account) -> Account:
-        """Raises MailboxUnreachable while there is no home, or no Maildir of his own:
+        """Raises MailboxUnreachable while there is no home, or no mailbox of his own:
         mail waits until there is."""
         path = account.mailbox_path
         try:
-            if not path.endswith("/"):
-                raise NotADirectoryError(20, "it is no Maildir", path)
             os.stat(account.home + "/")
+            if account.is_mbox:
+                return self._place_mbox(account)
             for part in ("", *PARTS):
                 self._check(os.path.join(path, part))
             return evolve(account, home=self._state(path), mailbox=path)
@@ -66,6 +68,13 @@ class Homes:
                 why=fault.strerror,
             )
             raise MailboxUnreachable() from fault
+
+    def _place_mbox(self, account: Account) -> Account:
+        inbox, folders = account.mailbox_path, account.folders_path
+        for path in (inbox, folders):
+            self._check(path)
+        where = f"{MBOX}{folders}{INBOX_IS}{inbox}"
+        return evolve(account, home=self._state(where), mailbox=where)
 
     def _check(self, path: str) -> None:
         """A link may lead to another folder of his, and never to another's."""
@@ -113,7 +122,13 @@ def serve(hostname: str, folder: str, level: str, config: Config) -> None:
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
-    store = MaildirStore(reactor=reactor, config=config, hostname=hostname)
+    spool, _, locked = os.environ.get(SPOOL_VARIABLE, "").partition(":")
+    store = LocalStore(
+        reactor=reactor,
+        config=config,
+        hostname=hostname,
+        lock_files=SpoolRights(int(spool), locked) if spool else None,
+    )
     uid = os.geteuid()
     homes = Homes(folder, uid)
 

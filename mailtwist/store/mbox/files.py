@@ -28,7 +28,7 @@ from ..maildir.live import Delta, Live
 from ..state import MailboxRow
 from .intake import MboxLive, intake, mine, stamp_of
 from .journal import journal_of, repair
-from .lock import PAUSES_S, Lock, attempt
+from .lock import PAUSES_S, Lock, LockFiles, attempt
 from .place import MboxPlace
 from .place import stamp_of as stamp_of_file
 
@@ -54,11 +54,15 @@ class MboxFiles(AccountFiles):
 
     live_class = MboxLive
 
-    def __init__(self, *arguments: Any, config: Mbox, **more: Any) -> None:
+    def __init__(
+        self, *arguments: Any, config: Mbox, lock_files: LockFiles, **more: Any
+    ) -> None:
         super().__init__(*arguments, **more)
         account = self.account
-        self.config = config
-        self.place = MboxPlace(account.home, account.mailbox_path, account.folders_path)
+        self.config, self._lock_files = config, lock_files
+        self.place = MboxPlace(
+            account.home, account.mailbox_path, account.folders_path, lock_files
+        )
 
     # -- locks ----------------------------------------------------------------
 
@@ -108,7 +112,7 @@ class MboxFiles(AccountFiles):
         journal = journal_of(self.account.home, path)
         unfinished = os.path.exists(journal)
         try:
-            lock = attempt(path, writes=writes or unfinished)
+            lock = attempt(path, writes=writes or unfinished, files=self._lock_files)
         except OSError as fault:
             if writes and fault.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise MailboxReadOnly() from fault

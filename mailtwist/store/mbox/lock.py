@@ -20,25 +20,45 @@ from attrs import define
 from twisted.logger import Logger
 
 from ...errors import MailboxFault
-from . import dotlock
+from . import dotlock, inbox
 
 log = Logger()
 
 _FLOCK = struct.Struct("@hhqqi4x")
-_NO_LOCK_FILE = {errno.EACCES, errno.EPERM, errno.EROFS}
+NO_LOCK_FILE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 # Seconds between attempts: soon at first, as most hold a lock for a moment.
 PAUSES_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 class LockFiles(Protocol):
-    """Who makes lock files; `dotlock` has these, in its own name."""
+    """Who makes lock files, and mbox files where there are none.  In threads."""
 
-    def take(self, path: str) -> bool: ...
+    def take(self, path: str) -> bool:
+        """As dotlock.take."""
 
     def release(self, path: str) -> None: ...
 
     def touch(self, path: str) -> None: ...
+
+    def make(self, path: str) -> None:
+        """As inbox.make."""
+
+
+class OwnRights:
+    """See LockFiles: with the rights of this process."""
+
+    def take(self, path: str) -> bool:
+        return dotlock.take(path)
+
+    def release(self, path: str) -> None:
+        dotlock.release(path)
+
+    def touch(self, path: str) -> None:
+        dotlock.touch(path)
+
+    def make(self, path: str) -> None:
+        inbox.make(path)
 
 
 @define
@@ -66,7 +86,7 @@ class Lock:
             os.close(descriptor)
 
 
-def attempt(path: str, *, writes: bool, files: LockFiles = dotlock) -> Lock | None:
+def attempt(path: str, *, writes: bool, files: LockFiles) -> Lock | None:
     """The lock, shared unless `writes`; None if another program has it.
 
     In a thread.  Raises FileNotFoundError, OSError, MailboxFault for what is no plain
@@ -84,7 +104,7 @@ def attempt(path: str, *, writes: bool, files: LockFiles = dotlock) -> Lock | No
                     return None
                 lock._release, lock._touch = files.release, files.touch
             except OSError as fault:
-                if fault.errno not in _NO_LOCK_FILE:
+                if fault.errno not in NO_LOCK_FILE:
                     raise
                 # No program can lock this file by another.
     except BaseException:

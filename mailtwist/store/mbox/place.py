@@ -17,14 +17,20 @@ import time
 import unicodedata
 from collections.abc import Iterator
 
-from ...errors import BadMailboxName, MailboxNotSelectable, NoSuchMailbox
+from ...errors import (
+    BadMailboxName,
+    MailboxNotSelectable,
+    NoSuchMailbox,
+    SystemBusy,
+)
 from ...imap4 import utf7
 from ...mailbox.model import INBOX, Path
 from ..maildir import durable, folders
 from ..maildir.inotify import WRITTEN
 from ..maildir.live import Stamp
 from . import inbox
-from .journal import journal_of
+from .journal import journal_of, repair
+from .lock import LockFiles, attempt
 
 CHILDREN = ".sbd"
 STAGED = ".mailtwist-making-"
@@ -39,14 +45,17 @@ _RESERVED = (".lock", CHILDREN)
 class MboxPlace:
     """See store.maildir.place.Place; a folder is the path of a file."""
 
-    def __init__(self, home: str, inbox_path: str, root: str) -> None:
+    def __init__(
+        self, home: str, inbox_path: str, root: str, lock_files: LockFiles
+    ) -> None:
         """`home` holds the state; all paths are absolute."""
         self.home, self.inbox, self.root = home, inbox_path, root
+        self._lock_files = lock_files
 
     def prepare(self) -> None:
         durable.make_directories([self.home, self.root])
         if not os.path.lexists(self.inbox):
-            inbox.make(self.inbox)
+            self._lock_files.make(self.inbox)
 
     def check(self, path: Path) -> None:
         folders.check_path(path)
@@ -170,6 +179,7 @@ class MboxPlace:
         source = os.path.join(self.root, name)
         target = self._found(path) or self._target(path)
         if os.path.isfile(source) and not os.path.lexists(target):
+            self._repair(source)
             old, new = self.beside(source), self.beside(target)
             shutil.rmtree(new, True)
             os.rename(old, new)
@@ -177,6 +187,19 @@ class MboxPlace:
             self._prune(os.path.dirname(source))
             durable.sync_directory(os.path.dirname(target))
         return target
+
+    def _repair(self, file: str) -> None:
+        """A journal belongs to the path that the file has until now."""
+        journal = journal_of(self.home, file)
+        if not os.path.exists(journal):
+            return
+        lock = attempt(file, writes=True, files=self._lock_files)
+        if lock is None:
+            raise SystemBusy("Mailbox is locked by another program")
+        try:
+            repair(journal, lock.descriptor)
+        finally:
+            lock.release()
 
     def _prune(self, folder: str) -> None:
         """Remove folders that are empty now, up to the root."""
