@@ -17,6 +17,7 @@ from .model import (
     Annotation,
     Appended,
     Changes,
+    Checked,
     Column,
     Copied,
     Expunged,
@@ -344,3 +345,14 @@ class IIndexedMailboxes(IMailboxes):
         """Put in all messages that are not in the index, `anew` after emptying it.
 
         Raises SystemBusy while another process does."""
+
+
+class ICheckedMailboxes(IMailboxes):
+    """Mailboxes that can prove that all that is kept of them agrees."""
+
+    async def check(*, repair: bool = False, quick: bool = False) -> Checked:
+        """Compare files, state, uidlists, cache, text index and counted usage, after
+        what any look does.
+
+        `repair`: make anew what can be; no message is ever removed.  `quick`: without
+        reading messages."""

@@ -182,6 +182,25 @@ class TextFigures:
     octets: int = 0
 
 
+@frozen
+class Finding:
+    """Something that does not agree, in so many places; `path` () is the account's."""
+
+    path: Path
+    what: str
+    count: int = 1
+    repaired: bool = False
+
+
+@frozen
+class Checked:
+    """What a look at everything of an account found."""
+
+    mailboxes: int = 0
+    messages: int = 0
+    findings: list[Finding] = field(factory=list)
+
+
 class FlagAction(Enum):
     REPLACE = "replace"
     ADD = "add"

@@ -57,6 +57,21 @@ class DerivedFile(ABC):
             opened.close()
         self.forget_read()
 
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file; nothing if there is none."""
+        if not os.path.exists(self.path):
+            return []
+        try:
+            return sqlite.faults(self.database())
+        except (OSError, sqlite3.Error) as fault:
+            self.close()
+            return [str(fault)]
+
+    def discard(self) -> None:
+        """Set the file aside; it is made anew."""
+        self.close()
+        self._set_aside()
+
     def guarded(
         self, work: Callable[[sqlite3.Connection], Result], otherwise: Result
     ) -> Result:

@@ -71,6 +71,20 @@ def fault_of(fault: sqlite3.Error) -> MailError:
     return _FAULTS.get(code_of(fault), MailError)()
 
 
+def faults(connection: sqlite3.Connection) -> list[str]:
+    """What is wrong within the file: a line for each, none for one that is sound."""
+    try:
+        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    except sqlite3.DatabaseError as fault:
+        return [str(fault)]
+    if found != ["ok"]:
+        return found
+    return [
+        f"a row of {row[0]} belongs to none of {row[2]}"
+        for row in connection.execute("PRAGMA foreign_key_check")
+    ]
+
+
 def set_aside(path: str) -> None:
     """Rename a damaged database and what belongs to it to `PATH.damaged`."""
     for suffix in ("", "-wal", "-shm"):

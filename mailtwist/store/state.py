@@ -6,13 +6,14 @@ called inside `transaction()`.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from attrs import frozen
@@ -67,6 +68,7 @@ class Identifiers(NamedTuple):
     saved_at: int
 
 
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAILBOX = (
     "SELECT id, path, object_id, uid_validity, uid_next, highest_modseq, recent_from,"
     " special_uses, vanished_from FROM mailboxes"
@@ -83,6 +85,7 @@ class State:
     def __init__(self, path: str) -> None:
         self.path = path
         self._opened: sqlite3.Connection | None = None
+        self._inode = 0
         self._uncounted: dict[int, int] = {}  # rows of `vanished` added since a count
 
     @property
@@ -97,19 +100,54 @@ class State:
             except sqlite3.DatabaseError as fault:
                 if not sqlite.damaged(fault):
                     raise
+                self.discard()
+                self._opened = self._open()
+        return self._opened
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file; nothing if there is none."""
+        if not os.path.exists(self.path):
+            return []
+        try:
+            self._opened = self._opened or self._open()
+        except sqlite3.DatabaseError as fault:
+            if not sqlite.damaged(fault):
+                raise
+            return [str(fault)]
+        return sqlite.faults(self._opened)
+
+    def discard(self) -> None:
+        """Set the file aside, unless another process has done so."""
+        self.close()
+        lock = os.open(
+            f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._is_current():
                 log.critical(
                     "{path} is damaged; it is kept as {path}.damaged, and UIDs are"
                     " taken from the uidlist of each folder",
                     path=self.path,
                 )
                 sqlite.set_aside(self.path)
-                self._opened = self._open()
-        return self._opened
+        finally:
+            os.close(lock)
+
+    def _is_current(self) -> bool:
+        """True if the file is the one that was opened."""
+        try:
+            return os.stat(self.path).st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
     def _open(self) -> sqlite3.Connection:
+        with suppress(FileNotFoundError):
+            self._inode = os.stat(self.path).st_ino  # if it cannot be opened
         db = sqlite.opened(
             self.path, "mailtwist.store", "schema", check_same_thread=False
         )
+        self._inode = os.stat(self.path).st_ino
         try:
             db.execute("SELECT count(*) FROM mailboxes").fetchone()
         except BaseException:
@@ -126,6 +164,9 @@ class State:
     def transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE; committed, and durable, when the block ends well."""
         db = self.db
+        if not self._is_current():  # another process has set it aside
+            self.close()
+            db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
             yield

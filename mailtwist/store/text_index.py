@@ -98,6 +98,18 @@ class TextIndex(DerivedFile):
         except FileNotFoundError:
             return 0
 
+    def lacking(self, mailbox: str, texts: Sequence[MessageText]) -> list[int]:
+        """UIDs of those that are here as whole messages, but not found by some of
+        their trigrams."""
+
+        def lacking(db: sqlite3.Connection) -> list[int]:
+            self._refresh(db)
+            number = self._number(db, mailbox)
+            first = 0 if number is None else number << 32
+            return [one.uid for one in texts if not _finds(db, first + one.uid, one)]
+
+        return self.guarded(lacking, [one.uid for one in texts])
+
     # -- what changes it ------------------------------------------------------
 
     def put(self, mailbox: str, texts: Sequence[MessageText]) -> bool:
@@ -262,6 +274,29 @@ def _matching(
             )
             found.update(uid for (uid,) in rows.fetchall())
     return sorted(found)
+
+
+def _finds(db: sqlite3.Connection, key: int, one: MessageText) -> bool:
+    """True also for one that is not here, or not wholly."""
+    row = db.execute(
+        "SELECT generation FROM documents WHERE key = ? AND whole", (key,)
+    ).fetchone()
+    if row is None:
+        return True
+    for table in ("headers", "bodies"):
+        name, text = f"{table}_{row[0]}", _encodable(one, table)
+        words = [text[at : at + 3] for at in (0, len(text) // 2, max(0, len(text) - 3))]
+        whole = [word for word in words if len(word) == 3 and "\0" not in word]
+        if not whole:
+            continue
+        asked = " AND ".join('"' + word.replace('"', '""') + '"' for word in whole)
+        found = db.execute(
+            f"SELECT 1 FROM {name} WHERE {name} MATCH ? AND rowid = ?",  # noqa: S608
+            (asked, key),
+        ).fetchone()
+        if found is None:
+            return False
+    return True
 
 
 def _ranges(db: sqlite3.Connection, number: int, *, whole: bool) -> list[int]:

@@ -219,6 +219,7 @@ class CrashCase(SynchronousTestCase):
             if first is not None:
                 self.assertEqual(before, boxes.get(first))
             if home == self.home:
+                self.assertEqual((await tree.check()).findings, [])
                 await self.goes_on(tree, boxes)
             return boxes
 

@@ -15,6 +15,7 @@ from ...directory.model import Account
 from ...errors import MailboxUnreachable, MailError, NoSuchMailbox
 from ...flags import Flags
 from ...mailbox.interfaces import (
+    ICheckedMailboxes,
     IIndexedMailbox,
     IIndexedMailboxes,
     IRights,
@@ -26,6 +27,7 @@ from ...mailbox.model import (
     Annotation,
     Appended,
     Changes,
+    Checked,
     Column,
     Copied,
     Expunged,
@@ -61,7 +63,7 @@ class Reaches(Protocol):
         too many, MailboxUnreachable."""
 
 
-@implementer(IIndexedMailboxes, IRights)
+@implementer(IIndexedMailboxes, ICheckedMailboxes, IRights)
 class RemoteMailboxes(KeptRights, RemoteScripts):
     """See IMailboxes.  Nothing at the other end belongs to it: an agent that was
     started anew is as good as the one before."""
@@ -179,6 +181,12 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
             INDEX_S, "tree", self.account, "index_text", anew
         )
         return figures
+
+    async def check(self, *, repair: bool = False, quick: bool = False) -> Checked:
+        checked: Checked = await self.reach().call_within(
+            INDEX_S, "tree", self.account, "check", repair=repair, quick=quick
+        )
+        return checked
 
     async def open(self, path: Path, *, read_only: bool = False) -> RemoteMailbox:
         mailbox = RemoteMailbox(self, path, read_only)

@@ -31,7 +31,7 @@ log = Logger("mailtwist")
 TREE = frozenset(
     ("listed", "create", "delete", "rename", "subscribe", "unsubscribe", "status")
     + ("usage", "quotas", "set_limits", "fits", "recount")
-    + ("access_key", "reset_access_keys", "index_text")
+    + ("access_key", "reset_access_keys", "index_text", "check")
     + ("metadata", "set_metadata", "rights", "lists", "set_rights")
     + ("scripts", "script", "put_script", "remove_script", "rename_script")
     + ("activate_script",)

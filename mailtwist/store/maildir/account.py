@@ -25,7 +25,7 @@ from ...errors import MailError, NoSuchMailbox, SystemBusy
 from ...mailbox.model import Path
 from ...mailbox.special_uses import Uses
 from ..cache import Cache
-from ..sqlite import fault_of
+from ..sqlite import damaged, fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
 from . import columns, durable, first_use, predecessors, scan, scripts, uidlist
@@ -216,6 +216,8 @@ class AccountFiles:
             raise durable.fault_of(fault) from fault
         except sqlite3.Error as fault:
             log.failure("state of {name}", name=self.account.name)
+            if damaged(fault):
+                await self.salvage()
             self.state.close()
             raise fault_of(fault) from fault
         crossings = self.counting.crossings
@@ -223,6 +225,13 @@ class AccountFiles:
             self.counting.crossings = []
             self._crossed(self.account, crossings)
         return result
+
+    async def salvage(self) -> None:
+        """Within a turn: the state is damaged; UIDs come from the uidlists then."""
+        for live in [*self.live.values()]:
+            self.vanish(live)
+        self._recovered = False
+        await self._defer(self.state.discard)
 
     async def aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Run `work`, which only looks at folders, in a thread outside of turns."""

@@ -84,6 +84,11 @@ class Indexer:
         return self._config.index != "off"
 
     @property
+    def most_octets(self) -> int:
+        """Of one message."""
+        return self._config.message_octets
+
+    @property
     def busy(self) -> bool:
         return bool(self._waiting) or self._running is not None
 

@@ -15,13 +15,20 @@ from zope.interface import implementer
 
 from ...errors import MailError, NotPermitted, OverQuota
 from ...flags import Flags
-from ...mailbox.interfaces import IIndexedMailboxes, IRights, IScripts, IUpload
+from ...mailbox.interfaces import (
+    ICheckedMailboxes,
+    IIndexedMailboxes,
+    IRights,
+    IScripts,
+    IUpload,
+)
 from ...mailbox.kept_rights import KeptRights
 from ...mailbox.metadata import ACCOUNT
 from ...mailbox.model import (
     INBOX,
     Annotation,
     Appended,
+    Checked,
     Limits,
     MailboxInfo,
     MailboxStatus,
@@ -34,6 +41,7 @@ from ...mailbox.model import (
 from ...mailbox.rights import Entries, Rights, RightsChange
 from . import durable, folders, metadata, rights, scripts, transfer, tree
 from .account import AccountFiles, shielded
+from .check import Check
 from .content import Places, with_crlf
 from .indexing import Indexer
 from .ledger import Amount, Change, Page, key_of
@@ -68,7 +76,7 @@ class MaildirUpload:
         self.spool.abort()
 
 
-@implementer(IIndexedMailboxes, IRights, IScripts)
+@implementer(IIndexedMailboxes, ICheckedMailboxes, IRights, IScripts)
 class MaildirMailboxes(KeptRights):
     """See IMailboxes."""
 
@@ -270,6 +278,9 @@ class MaildirMailboxes(KeptRights):
             await files.thread(reset, None if live is None else live.row.id)
 
         await files.turn(run)
+
+    async def check(self, *, repair: bool = False, quick: bool = False) -> Checked:
+        return await Check(self, repair=repair, quick=quick).run()
 
     async def index_text(self, anew: bool = False) -> TextFigures:
         return await self.indexer.account(self, anew=anew)

@@ -6,7 +6,7 @@ Files are read in a thread while the reactor parses what was read before, in sli
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -136,6 +136,27 @@ async def _parse(
     finally:
         if reading is not None:
             reading.addCallbacks(_close, lambda _: None)
+
+
+async def anew(
+    mailbox: MaildirMailbox, uids: Sequence[int]
+) -> AsyncIterator[tuple[int, int, dict[Column, bytes]]]:
+    """(UID, octets, columns) of messages, read and parsed whatever the cache has."""
+    live, turn = mailbox.readable(), _Turn(mailbox.files.reactor)
+    for batch in _batches(live, uids):
+        octets = await _read(mailbox, live, batch)
+        try:
+            for at, uid in enumerate(batch):
+                message, octets[at] = octets[at], None
+                if message is None:
+                    continue
+                made, size = await _indexed(message, turn), len(message)
+                if isinstance(message, mmap.mmap):
+                    message.close()
+                yield uid, size, made
+                await turn.end()
+        finally:
+            _close(octets)
 
 
 async def _index(

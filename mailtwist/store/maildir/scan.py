@@ -164,7 +164,7 @@ class _Look:
                 and _storable(name)
             ):
                 fresh[base] = info  # unless `added` finds that it is no file
-            elif _is_file(f"{self.cur}/{name}"):
+            elif is_file(f"{self.cur}/{name}"):
                 self._meet(name, lost)
         self.vanished = [
             self.live.by_base[split(name)[0]]
@@ -355,7 +355,8 @@ def _storable(name: str) -> bool:
     return name.isprintable()
 
 
-def _is_file(path: str) -> bool:
+def is_file(path: str) -> bool:
+    """True for a plain file."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:
