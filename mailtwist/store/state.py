@@ -276,23 +276,6 @@ class State:
             "UPDATE mailboxes SET recent_from = ? WHERE id = ?", (uid, row_id)
         )
 
-    # -- keys that authorize URLs ---------------------------------------------
-
-    def access_key(self, row_id: int) -> bytes | None:
-        found = self.db.execute(
-            "SELECT key FROM access_keys WHERE mailbox = ?", (row_id,)
-        ).fetchone()
-        return None if found is None else bytes(found[0])
-
-    def set_access_key(self, row_id: int, key: bytes) -> None:
-        self.db.execute(
-            "INSERT OR REPLACE INTO access_keys VALUES (?, ?)", (row_id, key)
-        )
-
-    def forget_access_keys(self) -> None:
-        """Of every mailbox."""
-        self.db.execute("DELETE FROM access_keys")
-
     # -- folders that are being renamed ---------------------------------------
 
     def add_renames(self, renames: Iterable[tuple[str, Path]]) -> None:

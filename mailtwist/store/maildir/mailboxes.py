@@ -39,6 +39,7 @@ from ...mailbox.model import (
     Usage,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
+from .. import state_keys
 from . import durable, folders, metadata, rights, scripts, transfer, tree
 from .account import AccountFiles, shielded
 from .check import Check
@@ -250,10 +251,10 @@ class MaildirMailboxes(KeptRights):
 
         def find(row_id: int) -> bytes | None:
             with files.state.transaction():
-                key = files.state.access_key(row_id)
+                key = state_keys.access_key(files.state, row_id)
                 if key is None and make:
                     key = secrets.token_bytes(KEY_OCTETS)
-                    files.state.set_access_key(row_id, key)
+                    state_keys.set_access_key(files.state, row_id, key)
             return key
 
         async def run() -> bytes | None:
@@ -268,10 +269,10 @@ class MaildirMailboxes(KeptRights):
         def reset(row_id: int | None) -> None:
             with files.state.transaction():
                 if row_id is None:
-                    files.state.forget_access_keys()
+                    state_keys.forget_access_keys(files.state)
                 else:
                     key = secrets.token_bytes(KEY_OCTETS)
-                    files.state.set_access_key(row_id, key)
+                    state_keys.set_access_key(files.state, row_id, key)
 
         async def run() -> None:
             live = None if path is None else await files.opened(path)
