@@ -239,12 +239,6 @@ class ISpoolSink(IMessageSink):
     def address(recipients: tuple[Recipient, ...]) -> None:
         """Let it go to these, before `commit`."""
 
-    def beside(
-        messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
-    ) -> None:
-        """What becomes durable in the same transaction: whole messages, and what is to
-        be remembered."""
-
 
 class ISpool(IDelivery):
     """The durable queue: the octets of a message once, its recipients as rows.
@@ -289,11 +283,12 @@ class ISpool(IDelivery):
         The second at which what is left of the message is due; None if nothing is, or
         it is held."""
 
-    async def put(
-        messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
+    async def commit_all(
+        sinks: Sequence[ISpoolSink], memories: Sequence[Memory] = ()
     ) -> None:
-        """Messages with their octets, and what is to be remembered, in one
-        transaction."""
+        """Make the messages of these sinks durable, and what is to be remembered, in
+        one transaction.  The sinks are spent.  Raises MailError: then nothing of it is
+        there."""
 
     async def remembered(account: str, keys: Sequence[bytes]) -> list[bytes]:
         """Those of `keys` that the account's scripts have seen, and not forgotten."""

@@ -286,37 +286,45 @@ class SpoolTests(TestCase):
         self.assertIsNone(await self.spool.message("m"))
 
     async def test_what_is_put_beside_a_message_shares_its_fate(self):
-        beside = [(note("m2"), b"two")]
         memories = [Memory("ann", b"k1", self.now_s + 60)]
-        sink = self.spool.begin(note("m1"))
-        sink.write(b"one")
-        sink.beside(beside, memories)
-        self.assertEqual(await sink.commit(), [None])
+        await self.spool.commit_all(self.sinks("m1", "m2"), memories)
         self.assertEqual(await self.spool.remembered("ann", [b"k1", b"k2"]), [b"k1"])
         self.assertIsNotNone(await self.spool.message("m2"))
-        again = self.spool.begin(note("m3"))
-        again.beside(beside, [Memory("ann", b"k2", self.now_s + 60)])  # m2 is there
-        self.assertNotEqual(await again.commit(), [None])
+        memories = [Memory("ann", b"k2", self.now_s + 60)]
+        with self.assertRaises(MailError):  # m2 is there
+            await self.spool.commit_all(self.sinks("m3", "m2"), memories)
         self.assertIsNone(await self.spool.message("m3"))
         self.assertEqual(await self.spool.remembered("ann", [b"k2"]), [])
+        self.assertEqual(len(os.listdir(self.spool.files)), 2)
+
+    def sinks(self, *names):
+        """Messages that each lie in a file."""
+        made = [self.spool.begin(note(name)) for name in names]
+        for sink in made:
+            sink.write(b"x" * (INLINE_OCTETS + 1))
+        return made
 
     async def test_what_is_remembered_is_forgotten_in_time(self):
-        await self.spool.put((), [Memory("ann", b"k", self.now_s + 60)])
-        await self.spool.put((), [Memory("ann", b"k", self.now_s + 30)])
+        await self.remember(b"k", 60)
+        await self.remember(b"k", 30)
         self.now_s += 59
         self.assertEqual(await self.spool.remembered("ann", [b"k"]), [b"k"])
         self.assertEqual(await self.spool.remembered("bob", [b"k"]), [])
         self.now_s += 2
         self.assertEqual(await self.spool.remembered("ann", [b"k"]), [])
-        await self.spool.put((), [])
+        await self.remember(b"other", 60)
         count = "SELECT count(*) FROM remembered"
         found = await self.spool.reader.submit(lambda c: c.execute(count).fetchone())
-        self.assertEqual(found, (0,))
+        self.assertEqual(found, (1,))
+
+    async def remember(self, key, seconds):
+        memories = [Memory("ann", key, self.now_s + seconds)]
+        await self.spool.commit_all((), memories)
 
     async def test_an_account_remembers_so_much_and_no_more(self):
         self.patch(memory, "MOST_REMEMBERED", 3)
         for at in range(5):
-            await self.spool.put((), [Memory("ann", b"%d" % at, self.now_s + 60 + at)])
+            await self.remember(b"%d" % at, 60 + at)
         keys = [b"%d" % at for at in range(5)]
         found = await self.spool.remembered("ann", keys)
         self.assertEqual(sorted(found), [b"2", b"3", b"4"])

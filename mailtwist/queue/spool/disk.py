@@ -15,7 +15,9 @@ from zope.interface import implementer
 
 from ...config.queueing import Queue
 from ...delivery.model import Envelope
-from ...interfaces import IContent, ISpool
+from ...errors import MailError
+from ...interfaces import IContent, ISpool, ISpoolSink
+from ...store.maildir.account import shielded
 from ...store.maildir.durable import make_directories
 from ...store.maildir.spool import Spooler
 from ..model import (
@@ -179,43 +181,59 @@ class DiskSpool:
         reports: Sequence[tuple[Envelope, bytes]] = (),
     ) -> float | None:
         """See ISpool."""
-        made = self.made(reports)
+        new = [
+            memory.New(*self.accepted(envelope, len(octets)), octets)
+            for envelope, octets in reports
+        ]
 
         def work(connection: Any) -> tuple[str, float | None]:
             file = statements.settle(connection, queue_id, done, later)
-            memory.insert_beside(connection, made, ())
+            memory.insert_all(connection, new)
             return file, statements.due_of(connection, queue_id)
 
         file, due_s = await self.writer.submit(work)
         if file:
             self.spooler.run(self.remove_file, file)
-        self.tell_of(made)
+        for each in new:
+            self._tell(each)
         return due_s
 
-    def made(self, messages: Sequence[tuple[Envelope, bytes]]) -> list[memory.Made]:
-        """What whole messages become in the database; raises MailError."""
-        return [
-            (*self.accepted(envelope, len(octets)), octets)
-            for envelope, octets in messages
-        ]
-
-    def tell_of(self, made: Sequence[memory.Made]) -> None:
-        """They are durable."""
-        for message, recipients, octets in made:
-            self.tell(message, recipients, KeptContent(octets))
-
-    async def put(
-        self, messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
+    async def commit_all(
+        self, sinks: Sequence[ISpoolSink], memories: Sequence[Memory] = ()
     ) -> None:
         """See ISpool."""
-        made, now_s = self.made(messages), self.now()
+        await shielded(Deferred.fromCoroutine(self._commit_all(sinks, memories)))
 
-        def work(connection: Any) -> None:
-            memory.insert_beside(connection, made, memories)
-            memory.forget(connection, now_s)
+    async def _commit_all(
+        self, sinks: Sequence[ISpoolSink], memories: Sequence[Memory]
+    ) -> None:
+        ours = [sink for sink in sinks if isinstance(sink, SpoolSink)]
+        begun: list[SpoolSink] = []
+        try:
+            for sink in ours:
+                sink.begin_commit()
+                begun.append(sink)
+            new = [await sink.prepared() for sink in ours]
+            now_s = self.now()
 
-        await self.writer.submit(work)
-        self.tell_of(made)
+            def work(connection: Any) -> None:
+                memory.insert_all(connection, new, memories)
+                if memories:
+                    memory.forget(connection, now_s)
+
+            await self.writer.submit(work)
+            for sink in ours:
+                sink.committed()
+            for each in new:
+                self._tell(each)
+        except MailError:
+            raise
+        except Exception as cause:
+            log.failure("taking a message into the queue")
+            raise MailError() from cause
+        finally:
+            for sink in begun:
+                sink.end_commit()
 
     async def remembered(self, account: str, keys: Sequence[bytes]) -> list[bytes]:
         """See ISpool."""
@@ -225,17 +243,13 @@ class DiskSpool:
             )
         )
 
-    def tell(
-        self,
-        message: QueuedMessage,
-        recipients: Sequence[QueuedRecipient],
-        content: IContent,
-    ) -> None:
+    def _tell(self, new: memory.New) -> None:
         """A message is durable, whatever those who hear of it make of that."""
+        content = self._fresh(new.message, new.octets)
         try:
-            self.arrived(message, recipients, content)
+            self.arrived(new.message, new.recipients, content)
         except Exception:
-            log.failure("{id} arrived in the queue", id=message.queue_id)
+            log.failure("{id} arrived in the queue", id=new.message.queue_id)
 
     async def changed(self) -> bool:
         """True if somebody else changed the queue since the last call, or the start."""
@@ -247,7 +261,7 @@ class DiskSpool:
         """See ISpool."""
         await self.writer.submit(partial(statements.hurry, now_s=now_s, domain=domain))
 
-    def fresh(self, message: QueuedMessage, octets: bytes | None) -> IContent:
+    def _fresh(self, message: QueuedMessage, octets: bytes | None) -> IContent:
         """The content of a message that has just come, `octets` if still in memory."""
         if octets is not None and len(octets) <= KEPT_OCTETS:
             return KeptContent(octets)

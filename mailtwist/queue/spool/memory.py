@@ -1,4 +1,4 @@
-"""What scripts remember, as functions of a connection."""
+"""New messages and what scripts remember, as functions of a connection."""
 
 from __future__ import annotations
 
@@ -6,21 +6,33 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from attrs import frozen
+
 from ..model import Memory, QueuedMessage, QueuedRecipient
 from . import statements
 
 MOST_FORGOTTEN = 50  # rows that are cleared away at a time
 MOST_REMEMBERED = 10_000  # of one account; the oldest make room
 
-Made = tuple[QueuedMessage, Sequence[QueuedRecipient], bytes]
+
+@frozen
+class New:
+    """A message that is to be queued: its octets, or the name of the file with them."""
+
+    message: QueuedMessage
+    recipients: Sequence[QueuedRecipient]
+    octets: bytes | None
+    file: str = ""
 
 
-def insert_beside(
-    connection: sqlite3.Connection, made: Sequence[Made], memories: Sequence[Memory]
+def insert_all(
+    connection: sqlite3.Connection, new: Sequence[New], memories: Sequence[Memory] = ()
 ) -> None:
-    """Whole messages, and what is to be remembered."""
-    for message, recipients, octets in made:
-        statements.insert(connection, message, recipients, octets)
+    """The messages, and what is to be remembered."""
+    for each in new:
+        statements.insert(
+            connection, each.message, each.recipients, each.octets, each.file
+        )
     connection.executemany(
         "INSERT INTO remembered VALUES (?, ?, ?) ON CONFLICT (account, key)"
         " DO UPDATE SET until_s = max(until_s, excluded.until_s)",

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from ...delivery.model import Envelope, Recipient, Verdict
 from ...errors import MailError
 from ...interfaces import ISpoolSink
 from ...store.maildir import durable
-from ...store.maildir.account import shielded
 from ...store.maildir.spool import Spool
-from ..model import Memory
-from . import statements
-from .memory import insert_beside
+from .memory import New
 
 if TYPE_CHECKING:
     from .disk import DiskSpool
-
-log = Logger("mailtwist")
 
 
 @implementer(ISpoolSink)
@@ -38,8 +31,6 @@ class SpoolSink:
             os.path.join(spool.files, self._file), envelope.trace
         )
         self._spent = False
-        self._beside: Sequence[tuple[Envelope, bytes]] = ()
-        self._memories: Sequence[Memory] = ()
 
     @property
     def octets(self) -> int:
@@ -53,12 +44,6 @@ class SpoolSink:
         """See ISpoolSink."""
         self._envelope = evolve(self._envelope, recipients=recipients)
 
-    def beside(
-        self, messages: Sequence[tuple[Envelope, bytes]], memories: Sequence[Memory]
-    ) -> None:
-        """See ISpoolSink."""
-        self._beside, self._memories = messages, memories
-
     def abort(self) -> None:
         """See IMessageSink."""
         if not self._spent:
@@ -68,52 +53,40 @@ class SpoolSink:
     async def commit(self) -> list[Verdict]:
         """See IMessageSink: all recipients are in the queue, or none is."""
         count = len(self._envelope.recipients)
-        if self._spent:
-            return [MailError("The message was given up") for _ in range(count)]
-        self._spent = True
-        verdict = await shielded(Deferred.fromCoroutine(self._commit()))
-        return [verdict] * count
-
-    async def _commit(self) -> Verdict:
-        octets = self._octets
-        octets.hold()
         try:
-            await octets.settled()
-            if octets.fault is not None:
-                raise durable.fault_of(octets.fault)
-            await self._insert(octets)
+            await self._spool.commit_all([self])
         except MailError as fault:
-            return fault
-        except Exception:
-            log.failure("taking a message into the queue")
-            return MailError()
-        finally:
-            octets.abort()
-            octets.release()
-        return None
+            return [fault] * count
+        return [None] * count
 
-    async def _insert(self, octets: Spool) -> None:
-        spool = self._spool
+    def begin_commit(self) -> None:
+        """From here on nobody else ends it; raises MailError if somebody did."""
+        if self._spent:
+            raise MailError("The message was given up")
+        self._spent = True
+        self._octets.hold()
+
+    async def prepared(self) -> New:
+        """What becomes rows, its file durable; raises MailError."""
+        octets = self._octets
+        await octets.settled()
+        if octets.fault is not None:
+            raise durable.fault_of(octets.fault)
         size = len(octets.head) + octets.octets
-        message, recipients = spool.accepted(self._envelope, size)
-        inline: bytes | None = None
-        file = ""
+        message, recipients = self._spool.accepted(self._envelope, size)
         if octets.in_memory:
             inline = b"".join([octets.head, *octets.parts])
-        else:
-            file = self._file
-            await spool.spooler.defer(self._sync, octets)
-        made = spool.made(self._beside)
-        memories = self._memories
+            return New(message, recipients, inline)
+        await self._spool.spooler.defer(self._sync, octets)
+        return New(message, recipients, None, self._file)
 
-        def work(connection: Any) -> None:
-            statements.insert(connection, message, recipients, inline, file)
-            insert_beside(connection, made, memories)
+    def committed(self) -> None:
+        """The file belongs to a message now."""
+        self._octets.renamed = True
 
-        await spool.writer.submit(work)
-        octets.renamed = True  # the file belongs to a message now
-        spool.tell(message, recipients, spool.fresh(message, inline))
-        spool.tell_of(made)
+    def end_commit(self) -> None:
+        self._octets.abort()
+        self._octets.release()
 
     def _sync(self, octets: Spool) -> None:
         """In a thread: the file and its name are durable."""
