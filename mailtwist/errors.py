@@ -216,6 +216,12 @@ class LookupFailed(MailError):
     status, public = "4.3.0", "Cannot look that up now, try again later"
 
 
+class ScriptRefused(MailError):
+    """A recipient's script refuses the message (RFC 5429)."""
+
+    status, public = "5.7.1", "The recipient refuses this message"
+
+
 class RelayDenied(MailError):
     status, public = "5.7.1", "Relay access denied"
 

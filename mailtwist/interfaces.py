@@ -108,8 +108,10 @@ class IRouter(Interface):
         may_relay: bool,
         size_octets: int | None = None,
         sender: Address | None = None,
+        behind: str = "",
     ) -> Recipient:
-        """The recipient's destination; `sender` is the reverse-path.
+        """The recipient's destination; `sender` is the reverse-path, which is rewritten
+        where it must be if something (`behind`, in a few words) sends the mail on.
 
         "postmaster" without a domain is a local address (RFC 5321 §4.5.1).  Raises
         NoSuchUser, OverQuota (usage plus `size_octets` over the limit), RelayDenied for

@@ -100,6 +100,7 @@ class Anywhere:
         may_relay: bool,
         size_octets: int | None = None,
         sender: Address | None = None,
+        behind: str = "",
     ) -> Recipient:
         return RemoteRecipient(address)
 

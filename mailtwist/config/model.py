@@ -30,6 +30,7 @@ from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import RestrictionClass, Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
 from .searching import Search
+from .sieve import Sieve
 from .source import Master, Source
 from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
 
@@ -371,6 +372,7 @@ class Config:
     )
     delivery: Delivery = section(Delivery, "Local delivery.")
     mbox: Mbox = section(Mbox, "Mailboxes that are mbox files.")
+    sieve: Sieve = section(Sieve, "Filters of users and of the server.")
     search: Search = section(Search, "The full-text index.")
     table: tuple[Table, ...] = listing(
         Table, "Lookup tables that other options name as `table:NAME`."

@@ -10,13 +10,20 @@ from .spare import for_mailbox
 
 
 async def queue_work(
-    router: IRouter, address: Address, *, sender: Address | None, notify: Notify
+    router: IRouter,
+    address: Address,
+    *,
+    sender: Address | None,
+    notify: Notify,
+    behind: str = "",
 ) -> RemoteRecipient:
     """The way of an address that may be anywhere; one that is nobody's will bounce.
 
     Raises a temporary MailError if it cannot be looked up now."""
     try:
-        found = await router.resolve(address, may_relay=True, sender=sender)
+        found = await router.resolve(
+            address, may_relay=True, sender=sender, behind=behind
+        )
     except AuthUnavailable as fault:
         raise MailError("Accounts cannot be looked up now") from fault
     except MailError as fault:

@@ -75,12 +75,13 @@ class Router:
         may_relay: bool,
         size_octets: int | None = None,
         sender: Address | None = None,
+        behind: str = "",
     ) -> Recipient:
         """See IRouter.
 
         A sender that may relay may also leave the domain out, as people type it."""
         walk = Walk(self._rooms, sender=sender, may_relay=may_relay)
-        return await self._decided(address, walk, may_relay, size_octets)
+        return await self._decided(address, walk, may_relay, size_octets, behind)
 
     async def explain(
         self, address: Address, *, may_relay: bool, sender: Address | None = None
@@ -95,10 +96,15 @@ class Router:
         return Decision(said, tuple(walk.steps), recipient)
 
     async def _decided(
-        self, address: Address, walk: Walk, may_relay: bool, size_octets: int | None
+        self,
+        address: Address,
+        walk: Walk,
+        may_relay: bool,
+        size_octets: int | None,
+        behind: str = "",
     ) -> Recipient:
         address = self._whole(address, may_relay=may_relay)
-        await walk.go(Branch(address))
+        await walk.go(Branch(address, (behind,) if behind else ()))
         leaves = walk.leaves
         refused = all(leaf.fault is not None for leaf in leaves)
         if refused and self._rooms.accounts.is_postmaster(address):

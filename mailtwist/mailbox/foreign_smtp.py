@@ -39,6 +39,7 @@ class NoWayIn:
         may_relay: bool,
         size_octets: int | None = None,
         sender: Address | None = None,
+        behind: str = "",
     ) -> RemoteRecipient:
         raise RelayDenied()
 
@@ -75,6 +76,7 @@ class ForeignWayIn(NoWayIn):
         may_relay: bool,
         size_octets: int | None = None,
         sender: Address | None = None,
+        behind: str = "",
     ) -> ForeignRecipient:
         origin = TheirAddress(b"") if sender is None else _theirs(sender)
         user = User(_theirs(address), self._helo, None, origin)

@@ -39,6 +39,7 @@ from .privileges import Privileges
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
+from .sieve import Sieving
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
 
@@ -94,7 +95,15 @@ class MailService(MultiService):
             open_=self.privileges.open,
         )
         self.router = self.routing.router
-        local = self.store.delivery()
+        self.sieving = Sieving(reactor, config)
+        local = self.sieving.delivery(
+            self.store.delivery(),
+            self.hostname,
+            store=self.store,
+            spool=self.spool,
+            router=self.router,
+            tables=self.routing.tables.by_name,
+        )
         self.delivery = Dispatch(local, self.spool)
         self.relaying = Relaying(
             reactor,
@@ -202,6 +211,7 @@ class MailService(MultiService):
         make_folder(self.config.server.data)
         if not self.tls.loaded:
             self.tls.load()
+        self.sieving.start()
         super().startService()
         log.info(
             "mailtwist serves {domains} as {hostname}",
@@ -230,6 +240,7 @@ class MailService(MultiService):
         """End the threads of all rooms; enough for a service that was never started."""
         await self.relaying.close()
         await self.routing.close()
+        await self.sieving.close()
         await self.spool.close()
         await self._local.close()
         await self.agents.close()

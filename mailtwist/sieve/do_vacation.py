@@ -16,7 +16,6 @@ from .state import Run
 
 DAY_S = 86_400
 DAYS = 7  # if the script says nothing; §4.1 asks for 7 or more to be possible
-LEAST_S, MOST_S = 60, 365 * DAY_S
 MOST_ADDRESSES = 100
 
 
@@ -40,7 +39,7 @@ def vacation(run: Run, call: Call) -> None:
         handle = "\0" + blake2b(said, digest_size=16).hexdigest()
     made = Vacation(
         reason,
-        min(max(seconds, LEAST_S), MOST_S),
+        min(max(seconds, run.limits.vacation_least_s), run.limits.vacation_most_s),
         handle,
         subject,
         sender,

@@ -27,6 +27,8 @@ class Limits:
     fields: int = 100  # that are added
     message_octets: int = 1 << 20  # that a script may add to a message
     parts: int = 1_000  # of a message that are looked at
+    vacation_least_s: int = 60
+    vacation_most_s: int = 365 * 86_400
 
 
 class Budget:

@@ -51,11 +51,13 @@ Saved = tuple[
 class Message:
     """The message that came, and how it would go on now.
 
-    `size` is that of the one that came, whatever was done to it.
+    `size` is that of the one that came, whatever was done to it: that of `octets` if
+    nothing else is said.
     """
 
-    def __init__(self, octets: Buffer) -> None:
-        self.octets, self.size = octets, len(octets)
+    def __init__(self, octets: Buffer, size: int | None = None) -> None:
+        self.octets = octets
+        self.size = len(octets) if size is None else size
         self.header = Header(parsed(bytes(octets[:MOST_HEADER])))
         # Other octets for parts (RFC 5703 §5): their end by where they began, and for
         # the body of the whole.

@@ -63,7 +63,7 @@ def interpret(
     """
     run = Run(message, circumstances, limits, known, trace=trace)
     failed: list[tuple[str, Fault]] = []
-    keep: Keep | None = None
+    keep: Keep | None = Keep()
     for script in scripts:
         before = len(run.actions), message.saved(), run.flags
         run.implicit_keep = True

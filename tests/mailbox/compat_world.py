@@ -27,7 +27,9 @@ class Avatar:
 class Router:
     """Ann is here; everybody else at example.test is unknown."""
 
-    async def resolve(self, address, *, may_relay, size_octets=None, sender=None):
+    async def resolve(
+        self, address, *, may_relay, size_octets=None, sender=None, behind=""
+    ):
         if address.domain != "example.test":
             raise RelayDenied()
         if address.local_part != "ann":

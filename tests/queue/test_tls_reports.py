@@ -31,7 +31,9 @@ class Post:
 
 
 class Router:
-    async def resolve(self, address, *, may_relay, size_octets=None, sender=None):
+    async def resolve(
+        self, address, *, may_relay, size_octets=None, sender=None, behind=""
+    ):
         return RemoteRecipient(address)
 
 

@@ -323,6 +323,9 @@ class IncludeTests(SynchronousTestCase):
 
 
 class SeriesTests(SynchronousTestCase):
+    def test_without_scripts_mail_is_kept(self):
+        self.assertEqual(actions(), ["implicit keep"])
+
     def test_the_next_script_sees_what_was_kept(self):
         fileinto = 'require "fileinto"; fileinto "{}";'
         copy = 'require ["fileinto", "copy"]; fileinto :copy "{}";'

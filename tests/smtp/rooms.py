@@ -79,7 +79,9 @@ class MemoryRouter:
     def __init__(self):
         self.asked, self.slow = [], {}
 
-    async def resolve(self, address, *, may_relay, size_octets=None, sender=None):
+    async def resolve(
+        self, address, *, may_relay, size_octets=None, sender=None, behind=""
+    ):
         self.asked.append(str(address))
         if address.domain not in ("example.test", ""):
             if not may_relay:

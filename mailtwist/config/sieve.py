@@ -1,0 +1,61 @@
+"""`[sieve]`: filters of users and of the server."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .checks import ge
+from .option import DAY_S, KIB, MINUTE_S, option
+
+
+@frozen(kw_only=True)
+class Sieve:
+    """Scripts that mail goes through on its way into a mailbox (RFC 5228)."""
+
+    enabled: bool = option(True, "Carry out the scripts of users and those below.")
+    before: tuple[str, ...] = option(
+        (),
+        "Script files that all mail goes through before the user's own script; each "
+        "sees what those before it kept.",
+        path=True,
+    )
+    after: tuple[str, ...] = option(
+        (), "Script files for what the user's script keeps.", path=True
+    )
+    default: str = option(
+        "",
+        "Script file for accounts that have no script of their own, such as "
+        "`etc/sieve/junk.sieve`, which files spam to Junk. None if empty.",
+        path=True,
+    )
+    shared: str = option(
+        "",
+        "Folder of the scripts, `NAME.sieve`, that users' scripts may `include "
+        ":global`. None if empty.",
+        path=True,
+    )
+    without: tuple[str, ...] = option(
+        (), "Extensions that scripts may not use, such as `editheader`."
+    )
+    lists: tuple[str, ...] = option(
+        (),
+        "Tables (`[[table]]`) that scripts may ask with `:list` (RFC 6134), by name.",
+    )
+    script_octets: int = option(256 * KIB, "Octets of one script, at most.", ge(KIB))
+    scripts: int = option(32, "Scripts of one account, at most.", ge(1))
+    work: int = option(
+        1_000_000,
+        "Work that the scripts may do for one message and recipient, in units of about "
+        "a microsecond.",
+        ge(1000),
+    )
+    actions: int = option(32, "Actions for one message and recipient.", ge(1))
+    redirects: int = option(
+        5, "Redirects of one message by one recipient; 0 allows none.", ge(0)
+    )
+    vacation_least_s: float = option(
+        MINUTE_S, "Shortest time between two answers to one sender.", ge(1)
+    )
+    vacation_most_s: float = option(
+        365 * DAY_S, "Longest time between two answers to one sender.", ge(DAY_S)
+    )

@@ -1,0 +1,113 @@
+"""Sieve: scripts in front of local delivery, from the configuration."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from twisted.internet.task import deferLater
+
+from .. import __version__
+from ..config.model import Config
+from ..errors import ConfigError
+from ..interfaces import IDelivery, IRouter, ISpool, ITable
+from ..mailbox.interfaces import IStore
+from ..sieve.delivery import Setting, SieveDelivery
+from ..sieve.extensions import EXTENSIONS
+from ..sieve.kept import FOLDER, Keeper, pieces_of
+from ..sieve.limits import Limits
+from ..sieve.plan import Rooms
+from ..sieve.programs import Library, Programs, ScriptFile
+from .queue import new_id
+
+
+def programs_of(config: Config) -> Programs:
+    """Raises ConfigError for extensions that are none."""
+    wrong = sorted(set(config.sieve.without) - EXTENSIONS.keys())
+    if wrong:
+        raise ConfigError(f"sieve.without: there is no extension {wrong[0]}")
+    known = frozenset(EXTENSIONS) - frozenset(config.sieve.without)
+    return Programs(known, config.sieve.script_octets)
+
+
+def limits_of(config: Config) -> Limits:
+    sieve = config.sieve
+    return Limits(
+        work=sieve.work,
+        actions=sieve.actions,
+        redirects=sieve.redirects,
+        vacation_least_s=round(sieve.vacation_least_s),
+        vacation_most_s=round(sieve.vacation_most_s),
+    )
+
+
+def setting_of(
+    reactor: Any,
+    config: Config,
+    hostname: str,
+    *,
+    store: IStore,
+    spool: ISpool,
+    router: IRouter,
+    tables: Mapping[str, ITable],
+    keeper: Keeper,
+) -> Setting:
+    """What deliveries through scripts share.  Raises ConfigError."""
+    sieve = config.sieve
+    programs = programs_of(config)
+    missing = [name for name in sieve.lists if name not in tables]
+    if missing:
+        raise ConfigError(f"sieve.lists: there is no table {missing[0]}")
+    domain = next((one.name for one in config.domain), hostname)
+    return Setting(
+        rooms=Rooms(router, spool, hostname, new_id, time.time),
+        store=store,
+        programs=programs,
+        includes=Library(store, programs, sieve.shared),
+        lists={name: tables[name] for name in sieve.lists},
+        limits=limits_of(config),
+        environment={
+            "domain": domain,
+            "host": hostname,
+            "location": "MDA",
+            "name": "mailtwist",
+            "phase": "during",
+            "version": __version__,
+        },
+        separator=config.delivery.subaddress_separator,
+        delimiter=config.imap4.delimiter,
+        before=tuple(ScriptFile(path, programs) for path in sieve.before),
+        after=tuple(ScriptFile(path, programs) for path in sieve.after),
+        default=ScriptFile(sieve.default, programs) if sieve.default else None,
+        kept=keeper.kept,
+        pieces=pieces_of,
+        pause=lambda: deferLater(reactor, 0),
+        today=lambda: datetime.now().astimezone(),
+    )
+
+
+class Sieving:
+    """`delivery` is the way into mailboxes; `close` when the server stops."""
+
+    def __init__(self, reactor: Any, config: Config) -> None:
+        folder = os.path.join(config.server.data, FOLDER)
+        self.keeper = Keeper(reactor, folder, config.delivery.memory_octets)
+        self._reactor, self._config = reactor, config
+
+    def delivery(self, local: IDelivery, hostname: str, **rooms: Any) -> IDelivery:
+        """`local` behind the scripts of recipients; `rooms` as `setting_of` wants."""
+        if not self._config.sieve.enabled:
+            return local
+        setting = setting_of(
+            self._reactor, self._config, hostname, keeper=self.keeper, **rooms
+        )
+        return SieveDelivery(local, setting)
+
+    def start(self) -> None:
+        self.keeper.start()
+
+    async def close(self) -> None:
+        await self.keeper.close()
