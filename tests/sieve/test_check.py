@@ -18,7 +18,7 @@ from mailtwist.sieve.strings import (
     template,
 )
 
-from .writing import PIECES, REQUIRES, SCRIPTS
+from .writing import PATIENT, PIECES, REQUIRES, SCRIPTS
 
 
 def faults(script):
@@ -260,6 +260,7 @@ class CompiledTests(SynchronousTestCase):
         (_, block) = only(script).branches[0]
         self.assertEqual(block[0].name, "redirect")
 
+    @PATIENT
     @given(script=PIECES)
     def test_any_octets_raise_only_script_errors(self, script):
         try:
@@ -267,6 +268,7 @@ class CompiledTests(SynchronousTestCase):
         except ScriptError as fault:
             self.assertTrue(fault.faults)
 
+    @PATIENT
     @given(script=st.tuples(REQUIRES, SCRIPTS))
     def test_any_commands_raise_only_script_errors(self, script):
         try:

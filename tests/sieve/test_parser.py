@@ -9,7 +9,7 @@ from mailtwist.sieve.lexer import MOST_NUMBER, tokens
 from mailtwist.sieve.parser import MOST_DEPTH, parse
 from mailtwist.sieve.syntax import Command, Number, Tag, Test, Text, TextList, printed
 
-from .writing import PIECES, SCRIPTS
+from .writing import PATIENT, PIECES, SCRIPTS
 
 
 def strings(script):
@@ -116,6 +116,7 @@ class ParserTests(SynchronousTestCase):
         fault = self.assertRaises(ScriptError, parse, b"#" * 101, most_octets=100)
         self.assertIn("more than 100 octets", fault.public)
 
+    @PATIENT
     @given(script=st.one_of(st.binary(max_size=200), PIECES))
     def test_any_octets_raise_only_script_errors(self, script):
         try:
@@ -123,10 +124,12 @@ class ParserTests(SynchronousTestCase):
         except ScriptError as fault:
             self.assertTrue(fault.faults)
 
+    @PATIENT
     @given(script=SCRIPTS)
     def test_what_was_printed_reads_the_same(self, script):
         self.assertEqual(parse(printed(script).encode()), script)
 
+    @PATIENT
     @given(script=PIECES)
     def test_print_is_stable(self, script):
         try:

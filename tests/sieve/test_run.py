@@ -19,7 +19,7 @@ from mailtwist.sieve.syntax import Command
 
 from .running import HERE, MESSAGE, NOTHING, PARTS, REQUIRE, Answers, actions, outcome
 from .running import true as is_true
-from .writing import REQUIRES, SCRIPTS
+from .writing import PATIENT, REQUIRES, SCRIPTS
 
 
 def did(script, **options):
@@ -639,6 +639,7 @@ class LimitTests(SynchronousTestCase):
 
 
 class AnyScriptTests(SynchronousTestCase):
+    @PATIENT
     @given(script=st.tuples(REQUIRES, SCRIPTS), message=st.binary(max_size=300))
     def test_whatever_passes_the_checker_comes_to_an_end(self, script, message):
         try:
