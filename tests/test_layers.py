@@ -138,6 +138,7 @@ FLOORS = {
     "directory": 4,
     "store": 4,
     "carry": 4,
+    "backup": 4,
     "carry.model": 3,
     "service": 5,
     "tap": 6,

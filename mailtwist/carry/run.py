@@ -36,12 +36,14 @@ class Wishes:
     """What is carried: folders whose name, with "/" between its parts, matches one of
     `only` and none of `leave_out` (fnmatch); `into` is put before each path.
 
-    `expunge`: what was carried and is gone at the source goes at the target."""
+    `expunge`: what was carried and is gone at the source goes at the target.
+    `follow_flags`: flags that changed at the source do so at the target."""
 
     only: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     into: Path = ()
     expunge: bool = False
+    follow_flags: bool = True
     dry_run: bool = False
 
     def wants(self, path: Path) -> bool:
@@ -288,6 +290,8 @@ class _OneFolder:
 
     async def flag(self) -> None:
         """Flags that came or went at the source since then do so at the target."""
+        if not self._wishes.follow_flags:
+            return
         flags = {item.key: item.flags for item in self._there.items}
         changes: list[tuple[str, Flags]] = []
         noted = []

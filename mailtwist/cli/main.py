@@ -12,6 +12,7 @@ from ..errors import ConfigError, MailError
 from . import (
     alias,
     auth,
+    backup,
     carry,
     check,
     completion,
@@ -20,6 +21,7 @@ from . import (
     index,
     queue,
     quota,
+    restore,
     route,
     sendmail,
     serve,
@@ -41,6 +43,8 @@ COMMANDS = (
     fsck,
     carry.IMPORT,
     carry.EXPORT,
+    backup,
+    restore,
     sendmail,
     completion,
 )
