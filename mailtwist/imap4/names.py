@@ -114,9 +114,8 @@ class Matcher:
     """The names that LIST's reference and patterns mean (§6.3.8).
 
     A pattern is read behind the reference, or alone if it starts with the delimiter.
-    "*" is any text, "%" any text without the delimiter.  Costs a step per octet of the
-    name whatever the pattern: all places in it are one integer.  Patterns and names are
-    compared in Normalization Form C.
+    "*" is any text, "%" any text without the delimiter.  Patterns and names are
+    compared in Normalization Form C.  `everything`: no name is left out.
     """
 
     def __init__(
@@ -125,13 +124,22 @@ class Matcher:
         self.delimiter = delimiter
         joined = [_interpreted(reference, p, delimiter) for p in patterns]
         self._patterns = [_Pattern(p, delimiter) for p in joined]
+        self.everything = "*" in joined
         self._inbox = any(_Pattern(p.upper(), delimiter).fits("INBOX") for p in joined)
 
     def matches(self, path: Path) -> bool:
-        if path == ("INBOX",):
+        return self.fits(comparable(path, self.delimiter))
+
+    def fits(self, name: str) -> bool:
+        """As `matches`, of what `comparable` gave."""
+        if name == "INBOX":
             return self._inbox
-        name = join(nfc(path), self.delimiter)
         return any(pattern.fits(name) for pattern in self._patterns)
+
+
+def comparable(path: Path, delimiter: str) -> str:
+    """A name as a Matcher reads it."""
+    return join(nfc(path), delimiter)
 
 
 _WILDCARDS = re.compile(r"[*%]{2,}")
@@ -151,11 +159,19 @@ def _interpreted(reference: str, pattern: str, delimiter: str) -> str:
 
 
 class _Pattern:
-    """Bit i of a state is set if the first i tokens have been matched."""
+    """One of them.  Where "*" and "%" stand together it costs a step per octet of the
+    name whatever the pattern: all places in it are one integer, in which bit i is set
+    if the first i tokens have been matched."""
 
     def __init__(self, text: str, delimiter: str) -> None:
         self._text, self._delimiter = text, delimiter
-        self._literal = "*" not in text and "%" not in text
+        self._pieces: list[str] | None = None  # between "*"
+        self._levels: list[list[str]] | None = None  # the same between "%", by level
+        if "%" not in text:
+            self._pieces = text.split("*")
+        elif "*" not in text:
+            levels = text.split(delimiter)
+            self._levels = [level.split("%") for level in levels]
         self._places: dict[str, int] = {}
         self._any = self._level = 0
         for at, letter in enumerate(text):
@@ -169,12 +185,13 @@ class _Pattern:
         self._end = 1 << len(text)
 
     def fits(self, name: str) -> bool:
-        if self._literal:
-            return name == self._text
-        if self._text == "*":
-            return True
-        if self._text == "%":
-            return self._delimiter not in name
+        if self._pieces is not None:
+            return _in_order(self._pieces, name)
+        if self._levels is not None:
+            levels = name.split(self._delimiter)
+            return len(levels) == len(self._levels) and all(
+                map(_in_order, self._levels, levels)
+            )
         places, wild, anything = self._places, self._wild, self._any
         state = 1
         state |= (state & wild) << 1
@@ -185,3 +202,19 @@ class _Pattern:
                 return False
             state |= (state & wild) << 1  # wildcards never stand side by side
         return bool(state & self._end)
+
+
+def _in_order(pieces: list[str], text: str) -> bool:
+    """True if `text` is these pieces with anything in between."""
+    if len(pieces) == 1:
+        return text == pieces[0]
+    first, *middle, last = pieces
+    at, end = len(first), len(text) - len(last)
+    if at > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for piece in middle:
+        found = text.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True

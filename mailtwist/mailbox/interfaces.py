@@ -81,7 +81,9 @@ class IMailboxes(Interface):
 
     async def listed() -> list[MailboxInfo]:
         """Every mailbox, placeholder parent and subscription, parents before children,
-        INBOX first, siblings sorted."""
+        INBOX first, siblings sorted.
+
+        A `Listing` where the store knows whether anything changed."""
 
     async def create(path: Path, special_uses: frozenset[str] = frozenset()) -> str:
         """Make a mailbox and its missing parents; its object id.

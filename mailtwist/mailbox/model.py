@@ -8,7 +8,9 @@ columns (parallel lists), because a mailbox of 100,000 rows of objects is slow t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
+from typing import Any
 
 from attrs import field, frozen
 
@@ -41,6 +43,18 @@ class MailboxInfo:
     subscribed: bool = False
     special_uses: frozenset[str] = frozenset()
     marked: bool = False  # has messages nobody has looked at (new/ is not empty)
+
+
+class Listing(list[MailboxInfo]):
+    """The names of an account at a time; nobody changes it.
+
+    A store gives the same one again while nothing changed, so what readers make of it
+    is kept in `derived`, under keys of their own, as long as it is.
+    """
+
+    def __init__(self, infos: Iterable[MailboxInfo] = ()) -> None:
+        super().__init__(infos)
+        self.derived: dict[Any, Any] = {}
 
 
 @frozen

@@ -31,7 +31,7 @@ from ..errors import MailError
 from ..interfaces import IDelivery, IMessageSink, ISpoolSink, ITable
 from ..mailbox.interfaces import IStore
 from ..mime.slices import Buffer
-from ..store.maildir.account import shielded
+from ..store.maildir.shielded import shielded
 from . import verdicts
 from .actions import Draft, Outcome
 from .answers import Answers, Includes, drive

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 
 from ..mailbox.model import Path
 from . import sqlite
+from .state_paths import path_text, paths_of
 
 log = Logger()
 
@@ -87,6 +88,7 @@ class State:
         self._opened: sqlite3.Connection | None = None
         self._inode = 0
         self._uncounted: dict[int, int] = {}  # rows of `vanished` added since a count
+        self.opens = self.renamed = 0  # how often
 
     @property
     def is_open(self) -> bool:
@@ -144,6 +146,7 @@ class State:
     def _open(self) -> sqlite3.Connection:
         with suppress(FileNotFoundError):
             self._inode = os.stat(self.path).st_ino  # if it cannot be opened
+        self.opens += 1
         db = sqlite.opened(
             self.path, "mailtwist.store", "schema", check_same_thread=False
         )
@@ -230,6 +233,7 @@ class State:
         vanished_from: int = 0,
     ) -> MailboxRow:
         """A row for a mailbox; UIDVALIDITY is never one that was given before."""
+        self.renamed += 1
         last = self.db.execute("SELECT last FROM validity").fetchone()[0]
         validity = uid_validity or max(last + 1, int(time.time()))
         self.db.execute("UPDATE validity SET last = ?", (max(last, validity),))
@@ -252,9 +256,11 @@ class State:
         return _mailbox(found.fetchone())
 
     def remove_mailbox(self, row_id: int) -> None:
+        self.renamed += 1
         self.db.execute("DELETE FROM mailboxes WHERE id = ?", (row_id,))
 
     def move_mailbox(self, row_id: int, path: Path) -> None:
+        self.renamed += 1
         self.db.execute(
             "UPDATE mailboxes SET path = ? WHERE id = ?", (path_text(path), row_id)
         )
@@ -266,6 +272,7 @@ class State:
         )
 
     def set_special_uses(self, row_id: int, uses: frozenset[str]) -> None:
+        self.renamed += 1
         self.db.execute(
             "UPDATE mailboxes SET special_uses = ? WHERE id = ?",
             (" ".join(sorted(uses)), row_id),
@@ -460,20 +467,17 @@ class State:
 
     def subscriptions(self) -> set[Path]:
         rows = self.db.execute("SELECT path FROM subscriptions")
-        return {tuple(json.loads(row[0])) for row in rows}
+        return set(paths_of(row[0] for row in rows))
 
     def subscribe(self, path: Path) -> None:
+        self.renamed += 1
         self.db.execute(
             "INSERT OR IGNORE INTO subscriptions VALUES (?)", (path_text(path),)
         )
 
     def unsubscribe(self, path: Path) -> None:
+        self.renamed += 1
         self.db.execute("DELETE FROM subscriptions WHERE path = ?", (path_text(path),))
-
-
-def path_text(path: Path) -> str:
-    """As it stands in the database."""
-    return json.dumps(path, ensure_ascii=False)
 
 
 def _mailbox(row: tuple[int, str, str, int, int, int, int, str, int]) -> MailboxRow:

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable
 
 from ..mailbox.model import Limits, Path, covers
-from .state import State, path_text
+from .state import State
+from .state_paths import path_text
 
 
 def counted(state: State, row_id: int) -> tuple[int, int]:

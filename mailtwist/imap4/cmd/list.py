@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from attrs import frozen
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
+from operator import and_
 
 from ...errors import BadParameter, MailError
 from ...mailbox.model import MailboxInfo, Path
 from ...mailbox.rights import ALL, Rights
 from ..names import Matcher
-from ..response import Answer, ok, parenthesized, string, untagged
+from ..response import Answer, ok
 from ..session import Session
 from ..types import List, ListReturn, ListSelect, Lsub
 from . import acl, metadata
+from .listing import SLICE, Shown, Tree, ancestors, attributes, line, shown, wanted
 from .mailboxes import name_of, status_line
 from .permitted import rights_of_all
 
@@ -21,6 +22,8 @@ _OFFERED_AS = {
     ListReturn.MYRIGHTS: "LIST-MYRIGHTS",
     ListReturn.METADATA: "LIST-METADATA",
 }
+_MORE = frozenset({ListReturn.MYRIGHTS, ListReturn.METADATA, ListReturn.STATUS})
+_CHILD_INFO = b' ("CHILDINFO" ("SUBSCRIBED"))'
 
 
 async def list_(session: Session, command: List) -> Answer:
@@ -28,48 +31,106 @@ async def list_(session: Session, command: List) -> Answer:
         if option in command.returns and not session.offers(capability):
             raise BadParameter(f"Unknown return option {option.value}")
     if command.patterns == ("",) and not command.select:  # delimiter and root
-        session.put(_line(session, b"LIST", [b"\\Noselect"], b'""'))
+        session.put(line(session, b"LIST", [b"\\Noselect"], b'""'))
         return ok("LIST completed")
-    held = await rights_of_all(session)
-    tree = Tree.of(await _visible(session, held))
     matcher = Matcher(command.reference, command.patterns, session.config.delimiter)
-    annotated = None
-    if ListReturn.METADATA in command.returns:
-        annotated = await metadata.listed(session, command.metadata)
-    for info in tree.infos:
-        if not matcher.matches(info.path):
-            continue
-        recursive = (
-            ListSelect.RECURSIVEMATCH in command.select
-            and info.path in tree.above_subscribed
-        )
-        if not _wanted(info, command) and not recursive:
-            continue
-        child_info = b' ("CHILDINFO" ("SUBSCRIBED"))' if recursive else b""
-        session.put(
-            _line(
-                session,
-                b"LIST",
-                _attributes(info, command, info.path in tree.parents),
-                name_of(session, info.path),
-                child_info,
-            )
-        )
-        here = info.selectable and info.exists
-        mine = held.get(info.path, ALL)
-        if ListReturn.MYRIGHTS in command.returns and here:
-            session.put(acl.line(session, info.path, mine))
-        if ListReturn.STATUS in command.returns and here and "r" in mine:
-            await _list_status(session, command, info.path)
-        if annotated is not None and here and "r" in mine:
-            session.put(annotated.line(session, info.path))
+    held = await rights_of_all(session)
+    found = await shown(session, await _visible(session, held))
+    lines = found.marked if ListReturn.SUBSCRIBED in command.returns else found.lines
+    chosen = wanted(
+        found,
+        subscribed=ListSelect.SUBSCRIBED in command.select,
+        special=ListSelect.SPECIAL_USE in command.select,
+    )
+    if ListSelect.RECURSIVEMATCH in command.select:
+        lines, chosen = _recursive(found, lines, chosen)
+    more = None
+    if not command.returns.isdisjoint(_MORE):
+        more = await _More.of(session, command, found.tree, held)
+    for at in range(0, len(lines), SLICE):
+        picked = _picked(matcher, found, chosen, at)
+        if more is None:
+            session.put(b"".join(compress(lines[at : at + SLICE], picked)))
+        else:
+            places = compress(range(at, len(lines)), picked)
+            await more.put([(place, lines[place]) for place in places])
         await session.flow()
     return ok("LIST completed")
 
 
-async def _visible(session: Session, held: Mapping[Path, Rights]) -> list[MailboxInfo]:
+def _picked(
+    matcher: Matcher, found: Shown, chosen: list[bool], at: int
+) -> Iterator[bool]:
+    """Which of SLICE names are chosen and fit."""
+    if matcher.everything:
+        return iter(chosen[at : at + SLICE])
+    fit = map(matcher.fits, found.texts[at : at + SLICE])
+    return map(and_, chosen[at : at + SLICE], fit)
+
+
+def _recursive(
+    found: Shown, lines: list[bytes], chosen: list[bool]
+) -> tuple[list[bytes], list[bool]]:
+    """With the names that have subscribed ones below them (RFC 5258 §3.5)."""
+    tree = found.tree
+    above = [info.path in tree.above_subscribed for info in tree.infos]
+    told = [
+        plain[:-2] + _CHILD_INFO + b"\r\n" if recursive else plain
+        for plain, recursive in zip(lines, above, strict=True)
+    ]
+    return told, [a or b for a, b in zip(chosen, above, strict=True)]
+
+
+class _More:
+    """What is told of each mailbox behind its LIST."""
+
+    def __init__(
+        self,
+        session: Session,
+        command: List,
+        tree: Tree,
+        held: Mapping[Path, Rights],
+        annotated: metadata.Listed | None,
+    ) -> None:
+        self._session, self._command, self._tree = session, command, tree
+        self._held, self._annotated = held, annotated
+
+    @classmethod
+    async def of(
+        cls, session: Session, command: List, tree: Tree, held: Mapping[Path, Rights]
+    ) -> _More:
+        annotated = None
+        if ListReturn.METADATA in command.returns:
+            annotated = await metadata.listed(session, command.metadata)
+        return cls(session, command, tree, held, annotated)
+
+    async def put(self, lines: Sequence[tuple[int, bytes]]) -> None:
+        """Lines with the places of their mailboxes in the tree."""
+        session, returns = self._session, self._command.returns
+        for place, told in lines:
+            session.put(told)
+            info = self._tree.infos[place]
+            if not (info.selectable and info.exists):
+                continue
+            mine = self._held.get(info.path, ALL)
+            if ListReturn.MYRIGHTS in returns:
+                session.put(acl.line(session, info.path, mine))
+            if "r" not in mine:
+                continue
+            if ListReturn.STATUS in returns:
+                await _list_status(session, self._command, info.path)
+            if self._annotated is not None:
+                session.put(self._annotated.line(session, info.path))
+            await session.flow()
+
+
+async def _visible(
+    session: Session, held: Mapping[Path, Rights]
+) -> Sequence[MailboxInfo]:
     """What may be looked up (RFC 4314 §4)."""
-    listed = await session.mailboxes.listed()
+    listed: Sequence[MailboxInfo] = await session.mailboxes.listed()
+    if all("l" in rights for rights in held.values()):
+        return listed
     return [info for info in listed if "l" in held.get(info.path, ALL)]
 
 
@@ -93,9 +154,9 @@ def changed_line(session: Session, tree: Tree, path: Path, old: Path | None) -> 
 def _line_of(
     session: Session, tree: Tree, info: MailboxInfo, old: Path | None
 ) -> bytes:
-    attributes = _attributes(info, _FULL, info.path in tree.parents)
-    name = name_of(session, info.path) + _old_name(session, old)
-    return _line(session, b"LIST", attributes, name)
+    told = attributes(info, info.path in tree.parents, subscribed=True)
+    name = name_of(session, info.path)
+    return line(session, b"LIST", told, name, _old_name(session, old))
 
 
 async def oldname_line(
@@ -104,8 +165,10 @@ async def oldname_line(
     """LIST of the mailbox that `supplied` meant; `gone`: until it was deleted."""
     if not gone:
         return await mailbox_line(session, path, supplied)
-    name = name_of(session, path) + _old_name(session, supplied)
-    return _line(session, b"LIST", [b"\\NonExistent"], name)
+    name = name_of(session, path)
+    return line(
+        session, b"LIST", [b"\\NonExistent"], name, _old_name(session, supplied)
+    )
 
 
 def _old_name(session: Session, supplied: Path | None) -> bytes:
@@ -113,64 +176,6 @@ def _old_name(session: Session, supplied: Path | None) -> bytes:
     if supplied is None:
         return b""
     return b' ("OLDNAME" (%b))' % name_of(session, supplied)
-
-
-_FULL = List("", (), returns=frozenset({ListReturn.SUBSCRIBED}))
-
-
-@frozen
-class Tree:
-    """The account's names, with every ancestor of a name among them.
-
-    `parents` have a child that exists; `above_subscribed` have a subscribed name
-    somewhere below.
-    """
-
-    infos: tuple[MailboxInfo, ...]
-    by_path: dict[Path, MailboxInfo]
-    parents: frozenset[Path]
-    above_subscribed: frozenset[Path]
-
-    @classmethod
-    def of(cls, infos: Iterable[MailboxInfo]) -> Tree:
-        listed = {info.path: info for info in infos}
-        above = _ancestors(info.path for info in listed.values() if info.subscribed)
-        for path in sorted(above - listed.keys()):
-            listed[path] = MailboxInfo(path, "", selectable=False, exists=False)
-        return cls(
-            tuple(listed.values()),
-            listed,
-            _ancestors(info.path for info in listed.values() if info.exists),
-            above,
-        )
-
-
-def _ancestors(paths: Iterable[Path]) -> frozenset[Path]:
-    return frozenset(path[:depth] for path in paths for depth in range(1, len(path)))
-
-
-def _wanted(info: MailboxInfo, command: List) -> bool:
-    """The selection options; a name that does not exist is there by SUBSCRIBED only."""
-    if ListSelect.SUBSCRIBED in command.select:
-        if not info.subscribed:
-            return False
-    elif not info.exists:
-        return False
-    return ListSelect.SPECIAL_USE not in command.select or bool(info.special_uses)
-
-
-def _attributes(info: MailboxInfo, command: List, has_children: bool) -> list[bytes]:
-    found = []
-    if not info.exists:
-        found.append(b"\\NonExistent")  # implies \Noselect (RFC 5258 §3)
-    elif not info.selectable:
-        found.append(b"\\Noselect")
-    found.append(b"\\HasChildren" if has_children else b"\\HasNoChildren")
-    if info.subscribed and ListReturn.SUBSCRIBED in command.returns:
-        found.append(b"\\Subscribed")
-    if info.marked and info.selectable:
-        found.append(b"\\Marked")
-    return found + sorted(use.encode() for use in info.special_uses)
 
 
 async def _list_status(session: Session, command: List, path: Path) -> None:
@@ -184,32 +189,24 @@ async def _list_status(session: Session, command: List, path: Path) -> None:
 async def lsub(session: Session, command: Lsub) -> Answer:
     """Subscribed names, and as \\\\Noselect names above subscribed ones which the
     pattern itself does not reach (§6.3.9, the "%" rule)."""
-    tree = Tree.of(await _visible(session, await rights_of_all(session)))
+    found = await shown(session, await _visible(session, await rights_of_all(session)))
     matcher = Matcher(command.reference, (command.pattern,), session.config.delimiter)
-    hidden = _ancestors(
-        info.path
-        for info in tree.infos
-        if info.subscribed and not matcher.matches(info.path)
+    infos = found.tree.infos
+    fit: list[bool] = []
+    for at in range(0, len(infos), SLICE):
+        fit += map(matcher.fits, found.texts[at : at + SLICE])
+        await session.flow()
+    beyond = zip(infos, fit, strict=True)
+    hidden = ancestors(
+        info.path for info, fits in beyond if info.subscribed and not fits
     )
-    for info in tree.infos:
-        if not matcher.matches(info.path):
-            continue
+    for at, info in compress(enumerate(infos), fit):
         if info.subscribed:
             flags = [] if info.selectable and info.exists else [b"\\Noselect"]
         elif info.path in hidden:
             flags = [b"\\Noselect"]
         else:
             continue
-        session.put(_line(session, b"LSUB", flags, name_of(session, info.path)))
+        session.put(line(session, b"LSUB", flags, found.names[at]))
+        await session.flow()
     return ok("LSUB completed")
-
-
-def _line(
-    session: Session,
-    word: bytes,
-    attributes: list[bytes],
-    name: bytes,
-    extra: bytes = b"",
-) -> bytes:
-    delimiter = string(session.config.delimiter.encode())
-    return untagged(word, parenthesized(attributes), delimiter, name + extra)

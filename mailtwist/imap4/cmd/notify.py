@@ -14,7 +14,8 @@ from ..response import Answer, ok
 from ..session import Session
 from ..types import FetchModSeq, StatusItem
 from ..types_events import MESSAGE_EVENTS, Notify, NotifyEvent
-from .list import Tree, changed_line
+from .list import changed_line
+from .listing import Tree
 from .mailboxes import status_line
 from .metadata import changed_annotations
 

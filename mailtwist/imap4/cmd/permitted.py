@@ -78,10 +78,13 @@ async def _selected(session: Session) -> Path:
 
 async def _need_above(session: Session, path: Path) -> None:
     """ "k" on the nearest parent that exists; the top is the login's own."""
+    above = [path[:depth] for depth in range(len(path) - 1, 0, -1)]
+    if (await rights_of_all(session)).keys().isdisjoint(above):
+        return  # whichever it is, nothing is kept from this login
     known = {info.path for info in await session.mailboxes.listed() if info.object_id}
-    for depth in range(len(path) - 1, 0, -1):
-        if path[:depth] in known:
-            await need(session.mailboxes, path[:depth], "k")
+    for parent in above:
+        if parent in known:
+            await need(session.mailboxes, parent, "k")
             return
 
 

@@ -33,7 +33,7 @@ from ...mailbox.model import (
     Expunged,
     FlagChange,
     Limits,
-    MailboxInfo,
+    Listing,
     MailboxStatus,
     MessageRows,
     Path,
@@ -47,6 +47,7 @@ from ...mailbox.model import (
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
 from .connection import Connection
+from .listings import Got
 from .remote_scripts import RemoteScripts
 from .remote_writer import RemoteUpload
 
@@ -70,6 +71,7 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
 
     def __init__(self, agents: Reaches, account: Account) -> None:
         self._agents, self.account = agents, account
+        self._got = Got()
         self._open: WeakSet[RemoteMailbox] = WeakSet()
 
     def reach(self) -> Connection:
@@ -87,9 +89,9 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
         finally:
             self.forget_lists()
 
-    async def listed(self) -> list[MailboxInfo]:
-        listed: list[MailboxInfo] = await self._ask("listed")
-        return listed
+    async def listed(self) -> Listing:
+        self._got = await self._got.renewed(self.reach(), self.account)
+        return self._got.listing
 
     async def create(
         self, path: Path, special_uses: frozenset[str] = frozenset()

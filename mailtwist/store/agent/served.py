@@ -25,11 +25,12 @@ from ...interfaces import IMessageSink
 from ...mailbox.interfaces import IMailbox, IStore
 from ...mailbox.model import Appended, Path
 from .frames import Frames
+from .listings import Part, Sent
 
 log = Logger("mailtwist")
 
 TREE = frozenset(
-    ("listed", "create", "delete", "rename", "subscribe", "unsubscribe", "status")
+    ("create", "delete", "rename", "subscribe", "unsubscribe", "status")
     + ("usage", "quotas", "set_limits", "fits", "recount")
     + ("access_key", "reset_access_keys", "index_text", "check")
     + ("metadata", "set_metadata", "rights", "lists", "set_rights")
@@ -82,9 +83,12 @@ class StoreServer(Frames):
         self._mailboxes: dict[int, IMailbox] = {}
         self._writers: dict[int, Any] = {}
         self._watches: dict[int, Callable[[], None]] = {}
+        self._sent = Sent()
         self._lost = False
         self._methods: dict[str, Callable[..., Any]] = {
             "tree": self._tree,
+            "listed": self._listed,
+            "listed_part": self._listed_part,
             "mailbox": self._mailbox,
             "open": self._open,
             "close": self._close,
@@ -146,6 +150,14 @@ class StoreServer(Frames):
             raise MailError()
         tree = self._store.mailboxes(self._place(account))
         return getattr(tree, method)(*arguments, **named)
+
+    async def _listed(self, account: Account, number: int) -> Part:
+        place = self._place(account)
+        listing = await self._store.mailboxes(place).listed()
+        return self._sent.begun(place.home, listing, number)
+
+    def _listed_part(self, account: Account, number: int, start: int) -> Part:
+        return self._sent.part(self._place(account).home, number, start)
 
     def _mailbox(self, number: int, method: str, *arguments: Any, **named: Any) -> Any:
         if method not in MAILBOX:

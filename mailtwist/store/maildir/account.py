@@ -34,9 +34,11 @@ from .counting import Counting
 from .inotify import Inotify
 from .keywords import FlagNames
 from .ledger import Crossing
+from .lister import Lister
 from .live import Delta, Live, Stamp
 from .names import UniqueNames
 from .place import MaildirPlace, Place
+from .shielded import shielded
 from .watch import Watches
 
 log = Logger()
@@ -45,20 +47,6 @@ DOUBT_S = 1.2  # after a change within the stamp's tick the folder is listed onc
 CATCH_UP_S = 10.0  # tries to be faster than other processes, as SQLite waits for a lock
 
 Result = TypeVar("Result")
-
-
-def shielded(inner: Deferred[Result]) -> Deferred[Result]:
-    """The same result; cancelling it abandons the wait and not the work."""
-    outer: Deferred[Result] = Deferred()
-
-    def pass_on(result: Result | Failure) -> None:
-        if not outer.called:
-            outer.callback(result)
-        elif isinstance(result, Failure) and not result.check(MailError):
-            log.failure("work that nobody waits for", failure=result)
-
-    inner.addBoth(pass_on)
-    return outer
 
 
 class Behind(Exception):
@@ -108,6 +96,7 @@ class AccountFiles:
         self._special_uses = special_uses
         self.maildir = account.mailbox_path.rstrip("/")
         self.place: Place = MaildirPlace(self.maildir)
+        self.lister = Lister(self)
         self.state = State(os.path.join(account.home, "state.sqlite"))
         self.cache = Cache(os.path.join(account.home, "cache.sqlite"))
         self.text = TextIndex(os.path.join(account.home, "search.sqlite"))
@@ -321,6 +310,7 @@ class AccountFiles:
             self.text.close()
 
         async def in_turn() -> None:
+            self.lister.forget()
             await self._cache_lock.acquire()
             await self._text_lock.acquire()
             try:

@@ -21,11 +21,11 @@ from ...interfaces import IDelivery, IMessageSink
 from ...log import mail_log
 from ...mailbox.model import INBOX, Path
 from . import durable
-from .account import shielded
 from .admission import Room
 from .flagged import Copy, append, letters_of
 from .ledger import NAME, Uncounted
 from .names import UniqueNames
+from .shielded import shielded
 from .spool import Spool, Spooler
 from .writer import MaildirWriter, NewFile
 

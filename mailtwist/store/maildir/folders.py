@@ -22,6 +22,7 @@ import json
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from ...errors import BadMailboxName
 from ...imap4 import utf7
@@ -257,20 +258,28 @@ def present(maildir: str, path: Path) -> bool:
     return there and (not name.startswith(HASHED) or path_of(name, maildir) == path)
 
 
-def listed(maildir: str) -> dict[Path, str]:
-    """Every mailbox in `maildir` with its folder; blocks, so in a thread."""
+def listed(maildir: str, names: Iterable[str] | None = None) -> dict[Path, str]:
+    """Every mailbox in `maildir` with its folder, or INBOX and those of `names`;
+    blocks, so in a thread."""
     found = {INBOX: maildir}
-    try:
-        names = os.listdir(maildir)
-    except FileNotFoundError:
-        return found
-    for name in names:
-        if name[:1] != "." or name in (".", ".."):
-            continue
-        folder = os.path.join(maildir, name)
-        if not os.path.isdir(os.path.join(folder, "cur")):
-            continue
-        path = path_of(name, maildir)
-        if path is not None:
-            found.setdefault(path, folder)
+    for name in names_in(maildir) if names is None else sorted(names):
+        folder = f"{maildir}/{name}"
+        if os.path.isdir(f"{folder}/cur"):
+            path = path_of(name, maildir)
+            if path is not None:
+                found.setdefault(path, folder)
     return found
+
+
+def names_in(maildir: str) -> list[str]:
+    """The names that may be folders, in no order."""
+    try:
+        return [name for name in os.listdir(maildir) if name[0] == "."]
+    except FileNotFoundError:
+        return []
+
+
+def are_apart(names: Iterable[str]) -> bool:
+    """True if no folder's path depends on what else is there, or on a file in it."""
+    whole = "/".join(names)
+    return whole.isascii() and HASHED not in whole

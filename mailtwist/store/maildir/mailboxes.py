@@ -30,7 +30,7 @@ from ...mailbox.model import (
     Appended,
     Checked,
     Limits,
-    MailboxInfo,
+    Listing,
     MailboxStatus,
     Path,
     Quota,
@@ -41,13 +41,14 @@ from ...mailbox.model import (
 from ...mailbox.rights import Entries, Rights, RightsChange
 from .. import state_keys
 from . import durable, folders, metadata, rights, scripts, transfer, tree
-from .account import AccountFiles, shielded
+from .account import AccountFiles
 from .check import Check
 from .content import Places, with_crlf
 from .indexing import Indexer
 from .ledger import Amount, Change, Page, key_of
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
+from .shielded import shielded
 from .spool import Spool, Spooler
 from .writer import MaildirWriter
 
@@ -99,8 +100,8 @@ class MaildirMailboxes(KeptRights):
 
     # -- the tree -------------------------------------------------------------
 
-    async def listed(self) -> list[MailboxInfo]:
-        found: list[MailboxInfo] = await self._in_thread(tree.listed)
+    async def listed(self) -> Listing:
+        found: Listing = await self._in_thread(_listed)
         return found
 
     async def create(
@@ -450,3 +451,7 @@ class MaildirMailboxes(KeptRights):
 def _abort(messages: Sequence[tuple[IUpload, Flags, int | None]]) -> None:
     for upload, _, _ in messages:
         upload.abort()
+
+
+def _listed(files: AccountFiles) -> Listing:
+    return files.lister.listed()

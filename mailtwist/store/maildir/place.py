@@ -17,6 +17,8 @@ from . import durable, folders, scan, subscriptions
 from .inotify import ENTRIES
 from .live import Stamp
 
+DOUBT_NS = 1_200_000_000  # as account.DOUBT_S
+
 
 class Place(Protocol):
     """A *folder* is the absolute path of a mailbox, a *name* its path within the
@@ -31,7 +33,7 @@ class Place(Protocol):
         """Raises BadMailboxName for a path that cannot be kept."""
 
     def listed(self) -> dict[Path, str]:
-        """Every mailbox with its folder."""
+        """Every mailbox with its folder; not to be changed."""
 
     def present(self, path: Path) -> bool:
         """True if `listed` has it."""
@@ -86,6 +88,9 @@ class MaildirPlace:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._listed: dict[Path, str] = {}
+        self._names: set[str] = set()  # that are among them
+        self._sure_at = 0  # the root's time stamp that goes with them
 
     def prepare(self) -> None:
         folders.make(self.root, INBOX)
@@ -94,7 +99,41 @@ class MaildirPlace:
         folders.check_path(path)
 
     def listed(self) -> dict[Path, str]:
-        return folders.listed(self.root)
+        """See Place.  While the root's time stamp is the same nothing is looked at, and
+        else only folders that are new."""
+        now = time.time_ns()
+        try:
+            changed_at = os.stat(self.root).st_mtime_ns
+        except FileNotFoundError:
+            return {INBOX: self.root}
+        if self._listed and changed_at == self._sure_at:
+            return self._listed
+        names = set(folders.names_in(self.root))
+        if names != self._names or not self._listed:
+            self._renew(names)
+        # Within the tick of a stamp more may happen that it does not show; and what is
+        # no folder with messages may be about to become one.
+        sure = names == self._names and now - changed_at > DOUBT_NS
+        self._sure_at = changed_at if sure else 0
+        return self._listed
+
+    def _renew(self, names: set[str]) -> None:
+        if not (self._listed and folders.are_apart(names | self._names)):
+            self._listed = folders.listed(self.root, names)
+            self._names = {self.name_of(folder) for folder in self._listed.values()}
+            self._names.discard("")
+            return
+        new = folders.listed(self.root, names - self._names)
+        gone = self._names - names
+        if gone or len(new) > 1:
+            listed = {
+                path: folder
+                for path, folder in self._listed.items()
+                if not gone or self.name_of(folder) not in gone
+            }
+            self._listed = listed | new
+            self._names -= gone
+            self._names |= {self.name_of(folder) for folder in new.values()} - {""}
 
     def present(self, path: Path) -> bool:
         return folders.present(self.root, path)

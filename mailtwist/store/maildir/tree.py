@@ -12,45 +12,9 @@ from ...errors import (
     NoSuchMailbox,
     OverQuota,
 )
-from ...mailbox.model import INBOX, Limits, MailboxInfo, Path, covers
+from ...mailbox.model import Limits, Path, covers
 from .. import state_counts, state_rights
 from .account import AccountFiles
-
-
-def listed(files: AccountFiles) -> list[MailboxInfo]:
-    """See IMailboxes.listed; folders that other programs made get a row."""
-    files.place.prepare()
-    with files.transaction():
-        present = files.place.listed()
-        rows, subscribed = files.state.mailboxes(), files.state.subscriptions()
-        for path, folder in present.items():
-            if path not in rows:
-                rows[path] = files.adopt(path, folder)
-    parents = {path[:depth] for path in present for depth in range(1, len(path))}
-    found = []
-    for path in sorted({*present, *parents, *subscribed}, key=_order):
-        folder = present.get(path, "")
-        if not folder:
-            found.append(
-                MailboxInfo(
-                    path,
-                    "",
-                    selectable=False,
-                    exists=path in parents,
-                    subscribed=path in subscribed,
-                )
-            )
-            continue
-        found.append(
-            MailboxInfo(
-                path,
-                rows[path].object_id,
-                subscribed=path in subscribed,
-                special_uses=rows[path].special_uses,
-                marked=files.place.marked(folder),
-            )
-        )
-    return found
 
 
 def create(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str:
@@ -180,7 +144,3 @@ def subscription(files: AccountFiles, path: Path, wanted: bool) -> None:
 def _has_children(path: Path, present: dict[Path, str]) -> bool:
     depth = len(path)
     return any(len(other) > depth and other[:depth] == path for other in present)
-
-
-def _order(path: Path) -> tuple[bool, Path]:
-    return path[:1] != INBOX, path
