@@ -144,41 +144,59 @@ def _next(octets: bytes, start: int, end: int) -> int:
 class Form:
     """What the octets in the file do not tell by themselves.
 
-    `quoted`: lines are quoted as mboxrd does.  `verbatim`: line ends are as they stand
-    and not all CRLF.  `open`: the line end at its end is not the message's.
+    `quoted`: lines are quoted as mboxrd does.  `verbatim`, and `verbatim_header` with
+    the empty line behind it: line ends are as they stand and not all CRLF.  `open`: the
+    line end at its end is not the message's.
     """
 
     quoted: bool = False
     verbatim: bool = False
     open: bool = False
+    verbatim_header: bool = False
 
     @classmethod
     def parse(cls, words: bytes) -> Form:
         """The value of X-Mbox-Form; unknown words say nothing."""
         known = words.lower().split()
-        return cls(MBOXRD.encode() in known, b"verbatim" in known, b"open" in known)
+        return cls(*[word in known for word in _WORDS])
 
     def format(self) -> bytes:
-        words = [MBOXRD] if self.quoted else []
-        words += ["verbatim"] * self.verbatim + ["open"] * self.open
-        return " ".join(words).encode()
+        said = self.quoted, self.verbatim, self.open, self.verbatim_header
+        return b" ".join(
+            [word for word, is_so in zip(_WORDS, said, strict=True) if is_so]
+        )
 
 
+_WORDS = (b"mboxrd", b"verbatim", b"open", b"verbatim-header")
 PLAIN = Form()
 
 
 def survey(pieces: Iterable[bytes], quoting: str = MBOXRD) -> Form:
     """How a message has to be written: a first look at all of it."""
-    verbatim = quoted = False
-    last = b""
+    verbatim = verbatim_header = quoted = False
+    in_header, last = True, b""
     for piece in whole_lines(pieces):
         last = piece[-1:]
-        if not verbatim:
-            ends = piece.count(b"\n")
-            verbatim = ends != piece.count(b"\r\n") or b"\r\r\n" in piece
         if quoting == MBOXRD and not quoted and FROM in piece:
             quoted = _TO_QUOTE.search(piece) is not None
-    return Form(quoted, verbatim, last not in (b"", b"\n"))
+        if in_header:
+            head, piece, in_header = _parted(piece)
+            verbatim_header = verbatim_header or _is_odd(head)
+        verbatim = verbatim or _is_odd(piece)
+    return Form(quoted, verbatim, last not in (b"", b"\n"), verbatim_header)
+
+
+def _is_odd(piece: bytes) -> bool:
+    """True if LF for each CRLF would not tell what it was."""
+    return piece.count(b"\n") != piece.count(b"\r\n") or b"\r\r\n" in piece
+
+
+def _parted(piece: bytes) -> tuple[bytes, bytes, bool]:
+    """(header lines and the empty one, the rest, true if the header goes on)."""
+    end = _HEADER_END.search(piece)
+    if end is None:
+        return piece, b"", True
+    return piece[: end.end()], piece[end.end() :], False
 
 
 def encoded(
@@ -189,17 +207,19 @@ def encoded(
     to_quote = _TO_QUOTE if quoting == MBOXRD else _TO_QUOTE_ONCE
     in_header = True
     for piece in whole_lines(pieces):
+        head = b""
         if in_header:
-            end = _HEADER_END.search(piece)
-            in_header = end is None
-            cut = len(piece) if end is None else end.start()
-            head = _TO_ESCAPE.sub(b"X-Mbox-", piece[:cut])
-            piece = head + piece[cut:]
+            head, piece, in_header = _parted(piece)
+            head = _TO_ESCAPE.sub(b"X-Mbox-", head)
+            if FROM in head:
+                head = to_quote.sub(b">", head)
+            if not form.verbatim_header:
+                head = head.replace(b"\r\n", b"\n")
         if FROM in piece:
             piece = to_quote.sub(b">", piece)
         if not form.verbatim:
             piece = piece.replace(b"\r\n", b"\n")
-        yield piece
+        yield head + piece
     yield b"\n\n" if form.open else b"\n"
 
 
@@ -252,18 +272,25 @@ class Decoder:
         self._form, self.in_header = form, in_header
 
     def take(self, piece: bytes) -> bytes:
+        form, head = self._form, b""
         if self.in_header:
-            end = _HEADER_END.search(piece)
-            self.in_header = end is None
-            cut = len(piece) if end is None else end.start()
-            piece = visible(piece[:cut]) + piece[cut:]
-        if self._form.quoted and b">" in piece:
+            head, piece, self.in_header = _parted(piece)
+            head = visible(head)
+            if form.quoted and b">" in head:
+                head = _QUOTED.sub(b"", head)
+            if not form.verbatim_header:
+                head = _with_crlf(head)
+        if form.quoted and b">" in piece:
             piece = _QUOTED.sub(b"", piece)
-        if self._form.verbatim:
-            return piece
-        if b"\r\n" in piece:
-            return _BARE_LF.sub(b"\r\n", piece)
-        return piece.replace(b"\n", b"\r\n")
+        if not form.verbatim:
+            piece = _with_crlf(piece)
+        return head + piece
+
+
+def _with_crlf(piece: bytes) -> bytes:
+    if b"\r\n" in piece:
+        return _BARE_LF.sub(b"\r\n", piece)
+    return piece.replace(b"\n", b"\r\n")
 
 
 def without_end(stored: bytes, form: Form) -> bytes:

@@ -215,9 +215,8 @@ class ForeignTests(SynchronousTestCase):
 
 
 class MarksTests(SynchronousTestCase):
-    @given(MARKS, st.booleans(), st.booleans(), st.booleans())
-    def test_there_and_back(self, marks, quoted, verbatim, open_):
-        form = Form(quoted, verbatim, open_)
+    @given(MARKS, st.builds(Form, *[st.booleans()] * 4))
+    def test_there_and_back(self, marks, form):
         marks = Marks(marks.flags, marks.old, marks.uid, marks.base, form)
         said = marks_in(block(marks))
         self.assertEqual(

@@ -1,4 +1,4 @@
-"""The Maildir store with no reactor and no threads: every call is done when it returns.
+"""The store with no reactor and no threads: every call is done when it returns.
 
 For tests that end the process at a chosen system call, which one thread makes exact.
 """
@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from mailtwist.config.model import Config
 from mailtwist.config.reading import Imap4
+from mailtwist.store.local import LocalStore
 from mailtwist.store.maildir.spool import Spooler
 from mailtwist.store.maildir.store import MaildirStore
 from mailtwist.store.maildir.writer import MaildirWriter
@@ -27,10 +28,12 @@ class InlineSpooler(Spooler):
         return deferLater(self.reactor, 0, work, *arguments)  # a spool counts on later
 
 
-class InlineStore(MaildirStore):
-    def __init__(self, special_uses=()):
+class Inline:
+    """Comes before a store."""
+
+    def __init__(self, special_uses=(), **sections):
         self.clock = Clock()
-        config = Config(imap4=Imap4(special_uses=special_uses))
+        config = Config(imap4=Imap4(special_uses=special_uses), **sections)
         super().__init__(reactor=self.clock, config=config, hostname="mx.test")
         self.writer = InlineWriter(self.clock, "fsync")
         self.spooler = InlineSpooler(self.clock, config.delivery.memory_octets)
@@ -50,3 +53,11 @@ class InlineStore(MaildirStore):
         if isinstance(results[0], Failure):
             results[0].raiseException()
         return results[0]
+
+
+class InlineStore(Inline, MaildirStore):
+    """Of Maildirs alone."""
+
+
+class InlineLocalStore(Inline, LocalStore):
+    """Of mbox files too."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -135,19 +136,18 @@ class _Look:
         self.added = list(map(self._message, unknown))
 
     def _salvaged(self, entries: list[Entry], salvage: dict[str, int]) -> None:
-        """UIDs that messages had before the state was lost."""
-        row, taken = self.live.row, set()
-        for entry in entries:
-            uid = salvage.get(entry.key)
-            if uid is not None and uid not in taken:
-                entry.uid = uid
-                taken.add(uid)
+        """UIDs that messages had before the state was lost: as our list says; as the
+        file does for those that are alike, or if there is no list."""
+        row, taken = self.live.row, set[int]()
+        times = Counter(entry.key for entry in entries)
         bases = [entry.marks.base for entry in entries if entry.marks.base is not None]
-        if not bases or bases[0].uid_validity != row.uid_validity:
-            return
+        in_file = bool(bases) and bases[0].uid_validity == row.uid_validity
         for entry in entries:
-            uid = entry.marks.uid
-            if not entry.uid and uid and uid < row.uid_next and uid not in taken:
+            said = entry.marks.uid if in_file else None
+            if salvage and times[entry.key] == 1:
+                said = None
+            uid = said or salvage.get(entry.key, 0)
+            if 0 < uid < row.uid_next and uid not in taken:
                 entry.uid = uid
                 taken.add(uid)
 
