@@ -6,7 +6,7 @@ that a store may live in another process (`store.agent`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 
 from zope.interface import Attribute, Interface
 
@@ -300,6 +300,23 @@ class IIndexedMailbox(IMailbox):
         characters or more; None while it cannot be used."""
 
 
+class IReadByMany(IMailbox):
+    """A mailbox in which readers other than its owner have a \\Seen of their own."""
+
+    async def seen_by(reader: str) -> list[int]:
+        """UIDs of the messages here that this reader has seen, ascending."""
+
+    async def see(
+        reader: str,
+        uids: Sequence[int],
+        seen: bool,
+        *,
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        """Note what this reader has seen, or not any more; as `store_flags`, with the
+        flags that the owner has.  Also in a mailbox that is open `read_only`."""
+
+
 class IRights(IMailboxes):
     """Mailboxes that others may use too, each with a list of who may what (RFC 4314).
 
@@ -332,6 +349,9 @@ class IRights(IMailboxes):
         """What the account that holds these mailboxes may do with one of them.
 
         Raises NoSuchMailbox, MailboxNotSelectable."""
+
+    async def known_lists() -> Mapping[Path, Entries]:
+        """As `lists`, but quick."""
 
     async def may(path: Path) -> Rights:
         """As `my_rights`, but quick: all rights also where there is no mailbox."""

@@ -80,6 +80,7 @@ class Folder:
     deleted: bool = False
     metadata: dict[str, bytes] = field(factory=dict, repr=False)
     rights: dict[str, Rights] = field(factory=dict, repr=False)  # none: the default
+    seen: dict[str, set[int]] = field(factory=dict, repr=False)  # by reader
     _vanished: list[tuple[int, int]] = field(factory=list, repr=False)
     _vanished_from: int = 0
     _keywords: dict[str, str] = field(factory=dict, repr=False)
@@ -185,6 +186,30 @@ class Folder:
             modseq = self._next_modseq()
             for message in touched:
                 message.modseq = modseq
+            self.publish()
+        return Stored(self.rows(told), modified, self.highest_modseq)
+
+    def see(
+        self, reader: str, uids: Sequence[int], seen: bool, unchanged_since: int | None
+    ) -> Stored:
+        """See IReadByMany."""
+        held = self.seen.setdefault(reader, set())
+        told, modified, touched = [], [], []
+        for uid in self.present(uids):
+            if (
+                unchanged_since is not None
+                and self.messages[uid].modseq > unchanged_since
+            ):
+                modified.append(uid)
+                continue
+            told.append(uid)
+            if (uid in held) is not seen:
+                touched.append(uid)
+        if touched:
+            held.symmetric_difference_update(touched)
+            modseq = self._next_modseq()
+            for uid in touched:
+                self.messages[uid].modseq = modseq
             self.publish()
         return Stored(self.rows(told), modified, self.highest_modseq)
 

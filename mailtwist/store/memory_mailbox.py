@@ -10,7 +10,7 @@ from zope.interface import implementer
 from ..errors import MailboxReadOnly, MessageGone, NoSuchMailbox
 from ..flags import DELETED, Flags
 from ..mailbox.identifiers import email_id, thread_keys, thread_of
-from ..mailbox.interfaces import IMailbox, IUpload
+from ..mailbox.interfaces import IReadByMany, IUpload
 from ..mailbox.model import (
     PREVIEWS,
     Appended,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .memory import MemoryMailboxes
 
 
-@implementer(IMailbox)
+@implementer(IReadByMany)
 class MemoryMailbox:
     """See IMailbox.  Once the mailbox was deleted every method raises NoSuchMailbox."""
 
@@ -167,6 +167,20 @@ class MemoryMailbox:
             uids = [u for u, m in folder.messages.items() if DELETED in m.flags]
         gone = folder.remove(uids)
         return Expunged(gone, folder.highest_modseq)
+
+    async def seen_by(self, reader: str) -> list[int]:
+        folder = self._readable()
+        return folder.present(sorted(folder.seen.get(reader, ())))
+
+    async def see(
+        self,
+        reader: str,
+        uids: Sequence[int],
+        seen: bool,
+        *,
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        return self._readable().see(reader, uids, seen, unchanged_since)
 
     def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
         end = self._folder.watch(changed)

@@ -23,6 +23,7 @@ from .contract_messages import MessageContract
 from .contract_metadata import MetadataContract
 from .contract_previews import PreviewContract
 from .contract_quota import QuotaContract
+from .contract_readers import ReadersContract
 from .contract_replace import ReplaceContract
 from .contract_rights import RightsContract
 from .contract_scripts import ScriptContract
@@ -151,6 +152,7 @@ class StoreContract(
     RightsContract,
     ScriptContract,
     QuotaContract,
+    ReadersContract,
 ):
     """The suite; its tests are in the parts."""
 

@@ -18,6 +18,7 @@ from ...mailbox.interfaces import (
     ICheckedMailboxes,
     IIndexedMailbox,
     IIndexedMailboxes,
+    IReadByMany,
     IRights,
     IUpload,
 )
@@ -247,7 +248,7 @@ def _taken(
         upload.end()
 
 
-@implementer(IIndexedMailbox)
+@implementer(IIndexedMailbox, IReadByMany)
 class RemoteMailbox:
     """See IMailbox.  When its agent was lost it is opened again at the next request:
     UIDs and MODSEQs are durable, so nobody but those who waited notices."""
@@ -409,6 +410,25 @@ class RemoteMailbox:
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
         expunged: Expunged = await self._ask("expunge", _list(uids))
         return expunged
+
+    # -- readers --------------------------------------------------------------
+
+    async def seen_by(self, reader: str) -> list[int]:
+        uids: list[int] = await self._ask("seen_by", reader)
+        return uids
+
+    async def see(
+        self,
+        reader: str,
+        uids: Sequence[int],
+        seen: bool,
+        *,
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        stored: Stored = await self._ask(
+            "see", reader, _list(uids), seen, unchanged_since=unchanged_since
+        )
+        return stored
 
     # -- watching -------------------------------------------------------------
 

@@ -39,7 +39,7 @@ TREE = frozenset(
 )
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")
-    + ("copy", "move", "expunge", "text_hits")
+    + ("copy", "move", "expunge", "text_hits", "seen_by", "see")
 )
 Forward = Callable[[Account, list[str]], Awaitable[tuple[str, str] | None]]
 

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from ...errors import MailboxReadOnly, NoSuchMailbox
 from ...flags import Flags
-from ...mailbox.interfaces import IIndexedMailbox, IUpload
+from ...mailbox.interfaces import IIndexedMailbox, IReadByMany, IUpload
 from ...mailbox.model import (
     Appended,
     Changes,
@@ -28,7 +28,7 @@ from ...mailbox.model import (
     TextHits,
     TextPlace,
 )
-from . import change, content, durable, render, transfer
+from . import change, content, durable, readers, render, transfer
 from .account import AccountFiles
 from .ahead import Ahead
 from .indexing import text_name
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = Logger()
 
 
-@implementer(IIndexedMailbox)
+@implementer(IIndexedMailbox, IReadByMany)
 class MaildirMailbox:
     """See IMailbox.  Once the mailbox was deleted every method raises NoSuchMailbox."""
 
@@ -241,6 +241,25 @@ class MaildirMailbox:
         return await self.tree.taken(
             [message],
             lambda uploads: transfer.replace(self.tree, live, uid, target, uploads[0]),
+        )
+
+    # -- readers --------------------------------------------------------------
+
+    async def seen_by(self, reader: str) -> list[int]:
+        live = self.readable()
+        return await self.files.turn(lambda: readers.seen_by(self.files, live, reader))
+
+    async def see(
+        self,
+        reader: str,
+        uids: Sequence[int],
+        seen: bool,
+        *,
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        live = self.readable()
+        return await self.files.turn(
+            lambda: readers.see(self.files, live, reader, uids, seen, unchanged_since)
         )
 
     # -- watching -------------------------------------------------------------
