@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import define, field
 from zope.interface import implementer
 
 from ..address import Address
 from ..directory.model import Account
 from ..errors import BadAddress
 from ..interfaces import IDirectory, IMailAccount
-from ..mailbox.interfaces import IMailboxes, IStore
+from ..mailbox.interfaces import IMailboxes, IRights, IStore
 from ..mailbox.read_only import ReadOnlyMailboxes
-from .names import account_key
+from ..mailbox.shared import SharedMailboxes
+from ..mailbox.sharing import Reader, Sharing
+from .names import account_key, login_key
 
 
 @implementer(IMailAccount)
-@frozen
+@define
 class MailAccount:
     """One login's view of an account; holds nothing that a logout must free.
 
-    One that is `read_only` changes nothing in the mailboxes."""
+    One that is `read_only` changes nothing in the mailboxes, and came without a name.
+    With `sharing` it sees what others share, too."""
 
     account: Account
     store: IStore
     directory: IDirectory
     separator: str = "+"
     read_only: bool = False
+    sharing: Sharing | None = None
+    _mailboxes: IMailboxes | None = field(
+        default=None, init=False, eq=False, repr=False
+    )
 
     @property
     def mailboxes(self) -> IMailboxes:
         """Made when first asked for: who only submits mail needs none."""
+        if self._mailboxes is None:
+            self._mailboxes = self._made()
+        return self._mailboxes
+
+    def _made(self) -> IMailboxes:
         mailboxes = self.store.mailboxes(self.account)
+        if self.sharing is not None and IRights.providedBy(mailboxes):
+            mailboxes = SharedMailboxes(mailboxes, self._reader, self.sharing)
         if not self.read_only:
             return mailboxes
         only: IMailboxes = ReadOnlyMailboxes(mailboxes)
         return only
 
+    @property
+    def _reader(self) -> Reader:
+        name, groups = self.account.name, self.account.groups
+        return Reader.of(login_key(name), groups, anonymous=self.read_only)
+
     async def may_send_as(self, address: Address) -> bool:
-        """The account's own address, a subaddress of it, or one of `send_as`.
+        """The account's own address, a subaddress of it, one of `send_as`, or one that
+        it was let send from.
 
         "@domain" in `send_as` stands for every address there.  What looks like a
         subaddress but has an account of its own belongs to that one.
@@ -47,11 +67,23 @@ class MailAccount:
             return True
         if f"@{address.domain}" in self.account.send_as:
             return True
+        if await self._was_let(said):
+            return True
         owner = await self.directory.account_for(address)
         if owner is not None:
             return owner.name == self.account.name
         user, mark, _ = address.local_part.partition(self.separator or "\0")
-        return bool(mark) and self._is_own(Address(user, address.domain))
+        if not mark:
+            return False
+        base = Address(user, address.domain)
+        return self._is_own(base) or await self._was_let(account_key(base))
+
+    async def _was_let(self, address: str) -> bool:
+        """True if the address is shared with this account."""
+        if self.sharing is None:
+            return False
+        identifiers = self._reader.identifiers
+        return await self.sharing.shares.may_send_as(identifiers, address)
 
     def _is_own(self, address: Address) -> bool:
         return account_key(address) == account_key(Address.parse(self.account.name))

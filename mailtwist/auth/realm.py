@@ -13,6 +13,7 @@ from zope.interface import Interface, implementer
 from ..directory.model import Account
 from ..interfaces import IDirectory, IMailAccount
 from ..mailbox.interfaces import IStore
+from ..mailbox.sharing import Sharing
 from .account import MailAccount
 
 # Makes another avatar of a login, now or in a Deferred; of None for anonymous ones.
@@ -38,6 +39,7 @@ class MailRealm:
         self._directory, self._store = directory, store
         self._separator = separator
         self.avatars: dict[type[Interface], Maker] = dict(avatars or {})
+        self.sharing: Sharing | None = None  # given later: it needs the directory
         self.open_to_all: set[type[Interface]] = set()
 
     def requestAvatar(
@@ -83,6 +85,7 @@ class MailRealm:
             self._directory,
             self._separator,
             getattr(avatar_id, "read_only", False),
+            self.sharing,
         )
 
 

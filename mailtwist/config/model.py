@@ -30,6 +30,7 @@ from .relaying import Dns, Relay, Smarthost, TlsPolicy
 from .restricting import RestrictionClass, Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
 from .searching import Search
+from .sharing import PublicFolder, Sharing
 from .sieve import Sieve
 from .source import Master, Source
 from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
@@ -374,6 +375,10 @@ class Config:
     mbox: Mbox = section(Mbox, "Mailboxes that are mbox files.")
     sieve: Sieve = section(Sieve, "Filters of users and of the server.")
     search: Search = section(Search, "The full-text index.")
+    sharing: Sharing = section(Sharing, "Mailboxes that others gave rights to.")
+    public_folder: tuple[PublicFolder, ...] = listing(
+        PublicFolder, "Mailboxes that nobody owns."
+    )
     table: tuple[Table, ...] = listing(
         Table, "Lookup tables that other options name as `table:NAME`."
     )

@@ -27,6 +27,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _sending(config)
     yield from _vouching(config)
     yield from _restrictions(config)
+    yield from _sharing(config)
     for number, route in enumerate(config.route, 1):
         if bool(route.action) == bool(route.table):
             yield f"route[{number}] needs either action or table, and not both"
@@ -36,6 +37,16 @@ def faults(config: Config) -> Iterator[str]:
         yield "mailboxes.uids and mailboxes.gids need each other: give both or none"
     if not config.smarthost and any(r.action == "smarthost:" for r in config.route):
         yield 'route action "smarthost:" needs a [[smarthost]]'
+
+
+def _sharing(config: Config) -> Iterator[str]:
+    """Names of what is shared."""
+    if config.sharing.others == config.sharing.shared:
+        yield "sharing.others and sharing.shared are the same name"
+    for name in ("name", "maildir"):
+        given = [getattr(one, name) for one in config.public_folder]
+        for text in sorted({each for each in given if given.count(each) > 1} - {""}):
+            yield f'public_folder {name} = "{text}" is given twice'
 
 
 def _vouching(config: Config) -> Iterator[str]:

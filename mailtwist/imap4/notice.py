@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from attrs import define, field, frozen
 
 from ..mailbox.metadata import ACCOUNT, SPECIAL_USE, uses_in
-from ..mailbox.model import Annotation, MailboxInfo, MailboxStatus, Path
+from ..mailbox.model import Annotation, MailboxInfo, MailboxStatus, Namespaces, Path
 from .types import FetchAttribute
 from .types_events import (
     SELECTED_FILTERS,
@@ -59,6 +59,7 @@ class Notice:
     """The NOTIFY of a session; without groups NONE."""
 
     groups: tuple[EventGroup, ...] = ()
+    namespaces: Namespaces | None = None  # of others, if any are shown
     stale: dict[Path, None] = field(factory=dict)
     names_stale: bool = False
     overflowed: bool = False
@@ -108,7 +109,8 @@ class Notice:
     def _named(self, group: EventGroup, path: Path) -> bool:
         match group.which:
             case MailboxFilter.PERSONAL | MailboxFilter.INBOXES:
-                return True  # any mailbox may be delivered to (§6.3)
+                # any mailbox of one's own may be delivered to (§6.3)
+                return self.namespaces is None or self.namespaces.personal(path)
             case MailboxFilter.SUBSCRIBED:
                 return path in self.names.subscribed
             case MailboxFilter.SUBTREE:
@@ -148,7 +150,7 @@ class Notice:
             touched = {change.path, change.old} - {None}
             if touched & own:
                 continue
-            before = Notice(self.groups, names=old)
+            before = Notice(self.groups, self.namespaces, names=old)
             wanted = NOTHING
             for path in (one for one in (change.path, change.old) if one is not None):
                 wanted |= self.events(path) | before.events(path)

@@ -154,7 +154,7 @@ class ForeignMailboxes:
             raise NoSuchMailbox()
         return box
 
-    def upload(self) -> ForeignUpload:
+    def upload(self, path: Path = INBOX) -> ForeignUpload:
         return ForeignUpload()
 
     async def append(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import NoSuchMailbox, NotPermitted
-from .interfaces import IMailboxes, IRights
-from .model import Path
+from .interfaces import IMailboxes, IRights, ISharedMailboxes
+from .model import MailboxInfo, Namespaces, Path
 from .rights import ALL, Rights
 
 
@@ -14,6 +14,29 @@ def keeper(mailboxes: IMailboxes) -> IRights | None:
         return None
     kept: IRights = mailboxes
     return kept
+
+
+def namespaces(mailboxes: IMailboxes) -> Namespaces | None:
+    """Those of others, if any are shown."""
+    if not ISharedMailboxes.providedBy(mailboxes):
+        return None
+    shared: ISharedMailboxes = mailboxes
+    found: Namespaces = shared.namespaces
+    return found
+
+
+def personal(mailboxes: IMailboxes, path: Path) -> bool:
+    """True if the mailbox is one of the login's own."""
+    names = namespaces(mailboxes)
+    return names is None or names.personal(path)
+
+
+async def near(mailboxes: IMailboxes, path: Path) -> list[MailboxInfo]:
+    """The names of all that is in the account of a mailbox, which is there."""
+    if ISharedMailboxes.providedBy(mailboxes):
+        shared: ISharedMailboxes = mailboxes
+        return await shared.near(path)
+    return await mailboxes.listed()
 
 
 async def rights(mailboxes: IMailboxes, path: Path) -> Rights:
@@ -26,7 +49,11 @@ async def rights(mailboxes: IMailboxes, path: Path) -> Rights:
 async def need(mailboxes: IMailboxes, path: Path, wanted: str) -> None:
     """Raises NotPermitted unless the login has all the rights `wanted`, NoSuchMailbox
     if it may not even know of the mailbox (RFC 4314 §6)."""
-    held = await rights(mailboxes, path)
+    check(await rights(mailboxes, path), wanted)
+
+
+def check(held: Rights, wanted: str) -> None:
+    """As `need`, for what is held."""
     if not held.issuperset(wanted):
         if "l" not in held:
             raise NoSuchMailbox()

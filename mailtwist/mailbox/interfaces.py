@@ -14,6 +14,7 @@ from ..directory.model import Account
 from ..flags import Flags
 from ..interfaces import IDelivery
 from .model import (
+    INBOX,
     Annotation,
     Appended,
     Changes,
@@ -26,6 +27,7 @@ from .model import (
     MailboxInfo,
     MailboxStatus,
     MessageRows,
+    Namespaces,
     Path,
     Quota,
     Range,
@@ -116,8 +118,8 @@ class IMailboxes(Interface):
 
         Raises NoSuchMailbox, MailboxNotSelectable."""
 
-    def upload() -> IUpload:
-        """A place for the octets of one message to append."""
+    def upload(path: Path = INBOX) -> IUpload:
+        """A place for the octets of one message to append to this mailbox."""
 
     async def append(
         path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
@@ -326,6 +328,9 @@ class IRights(IMailboxes):
 
     owner: str = Attribute("The account that keeps `mailbox.rights.OWNERS`.")
 
+    def owner_of(path: Path) -> str:
+        """Whose a mailbox is; "" if it is nobody's."""
+
     async def rights(path: Path) -> dict[str, Rights]:
         """The list of a mailbox: rights by identifier, the owner's first.
 
@@ -358,6 +363,15 @@ class IRights(IMailboxes):
 
     async def limited() -> dict[Path, Rights]:
         """`my_rights` of every mailbox that has a list: all there are of others."""
+
+
+class ISharedMailboxes(IRights):
+    """What a login sees of its own mailboxes and of those of others."""
+
+    namespaces: Namespaces = Attribute("Which names are others' and public ones.")
+
+    async def near(path: Path) -> list[MailboxInfo]:
+        """As `listed`, but only what is of the same account.  Raises NoSuchMailbox."""
 
 
 class IIndexedMailboxes(IMailboxes):

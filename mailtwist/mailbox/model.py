@@ -33,6 +33,17 @@ SPECIAL_USES = (
 
 
 @frozen
+class Namespaces:
+    """The first components of the names of what is not the login's own."""
+
+    others: str = "Other Users"
+    shared: str = "Shared"
+
+    def personal(self, path: Path) -> bool:
+        return not path or path[0] not in (self.others, self.shared)
+
+
+@frozen
 class MailboxInfo:
     """One name in the account's tree."""
 

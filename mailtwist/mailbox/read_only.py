@@ -9,7 +9,7 @@ from twisted.python.components import proxyForInterface
 
 from ..errors import MailboxReadOnly, NotPermitted
 from .interfaces import IMailbox, IMailboxes
-from .model import Path
+from .model import INBOX, Path
 
 AllMailboxes: Any = proxyForInterface(IMailboxes, "_all")
 OneMailbox: Any = proxyForInterface(IMailbox, "_open")
@@ -35,7 +35,7 @@ class ReadOnlyMailboxes(AllMailboxes):
         key: bytes | None = await self._all.access_key(path)
         return key
 
-    def upload(self) -> NoReturn:
+    def upload(self, path: Path = INBOX) -> NoReturn:
         raise NotPermitted()
 
 

@@ -23,6 +23,7 @@ NO_RIGHTS: Rights = frozenset()
 OWNERS: Rights = frozenset("la")  # nobody locks himself out of what is his own
 ANYONE = "anyone"
 NEGATIVE = "-"
+GROUP = "$"  # before the name of one
 MOST_IDENTIFIERS = 1000  # of one mailbox
 
 _FLAGS = {DELETED: "t", SEEN: "s"}

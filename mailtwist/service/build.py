@@ -39,6 +39,7 @@ from .privileges import Privileges
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
+from .sharing import build_shares, build_sharing
 from .sieve import Sieving
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
@@ -83,6 +84,11 @@ class MailService(MultiService):
             open_=self.privileges.open,
         )
         self.portal = self.auth.portal
+        self.shares = build_shares(reactor, config)
+        if config.sharing.enabled:
+            self.auth.realm.sharing = build_sharing(
+                reactor, config, self.auth.directory, self.store, self.shares
+            )
         self.spool = build_spool(reactor, config)
         self.routing = build_routing(
             reactor=reactor,
@@ -244,6 +250,7 @@ class MailService(MultiService):
         await self.spool.close()
         await self._local.close()
         await self.agents.close()
+        await self.shares.close()
         await self.auth.close()
         await self.privileges.close()
 

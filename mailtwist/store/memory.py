@@ -250,7 +250,7 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
     async def open(self, path: Path, *, read_only: bool = False) -> MemoryMailbox:
         return MemoryMailbox(self, self.folder(path), path, read_only)
 
-    def upload(self) -> MemoryUpload:
+    def upload(self, path: Path = INBOX) -> MemoryUpload:
         return MemoryUpload()
 
     async def append(

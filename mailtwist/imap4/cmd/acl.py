@@ -47,7 +47,8 @@ async def list_rights(session: Session, command: ListRights) -> Answer:
     """No right is tied to another; the owner's last ones are always granted (§3.4)."""
     kept = _kept(session)
     await need(kept, command.path, "a")
-    always = OWNERS if command.identifier == kept.owner else frozenset()
+    owner = kept.owner_of(command.path)
+    always = OWNERS if command.identifier == owner else frozenset()
     words = [encoded(always), *(right for right in ORDER + "cd" if right not in always)]
     session.put(
         untagged(

@@ -67,7 +67,7 @@ async def _take_steps(
     for step in await permitted_steps(session, path, steps):
         match step:
             case MessageStart(flags, internal_date):
-                upload = session.mailboxes.upload()
+                upload = session.mailboxes.upload(path)
                 appending.messages.append((upload, flags, internal_date))
             case TextPart(octets, synchronizing, binary):
                 if binary and not appending.upload.octets:

@@ -7,6 +7,7 @@ from itertools import compress
 from operator import and_
 
 from ...errors import BadParameter, MailError
+from ...mailbox.held_rights import near, rights
 from ...mailbox.model import MailboxInfo, Path
 from ...mailbox.rights import ALL, Rights
 from ..names import Matcher
@@ -46,7 +47,7 @@ async def list_(session: Session, command: List) -> Answer:
         lines, chosen = _recursive(found, lines, chosen)
     more = None
     if not command.returns.isdisjoint(_MORE):
-        more = await _More.of(session, command, found.tree, held)
+        more = await _More.of(session, command, found.tree)
     for at in range(0, len(lines), SLICE):
         picked = _picked(matcher, found, chosen, at)
         if more is None:
@@ -89,20 +90,17 @@ class _More:
         session: Session,
         command: List,
         tree: Tree,
-        held: Mapping[Path, Rights],
         annotated: metadata.Listed | None,
     ) -> None:
         self._session, self._command, self._tree = session, command, tree
-        self._held, self._annotated = held, annotated
+        self._annotated = annotated
 
     @classmethod
-    async def of(
-        cls, session: Session, command: List, tree: Tree, held: Mapping[Path, Rights]
-    ) -> _More:
+    async def of(cls, session: Session, command: List, tree: Tree) -> _More:
         annotated = None
         if ListReturn.METADATA in command.returns:
             annotated = await metadata.listed(session, command.metadata)
-        return cls(session, command, tree, held, annotated)
+        return cls(session, command, tree, annotated)
 
     async def put(self, lines: Sequence[tuple[int, bytes]]) -> None:
         """Lines with the places of their mailboxes in the tree."""
@@ -112,7 +110,7 @@ class _More:
             info = self._tree.infos[place]
             if not (info.selectable and info.exists):
                 continue
-            mine = self._held.get(info.path, ALL)
+            mine = await rights(session.mailboxes, info.path)
             if ListReturn.MYRIGHTS in returns:
                 session.put(acl.line(session, info.path, mine))
             if "r" not in mine:
@@ -129,7 +127,7 @@ async def _visible(
 ) -> Sequence[MailboxInfo]:
     """What may be looked up (RFC 4314 §4)."""
     listed: Sequence[MailboxInfo] = await session.mailboxes.listed()
-    if all("l" in rights for rights in held.values()):
+    if all("l" in mine for mine in held.values()):
         return listed
     return [info for info in listed if "l" in held.get(info.path, ALL)]
 
@@ -139,7 +137,7 @@ async def mailbox_line(session: Session, path: Path, supplied: Path | None) -> b
 
     `supplied` is the name that the client wrote, if it means this one: OLDNAME.
     """
-    tree = Tree.of(await session.mailboxes.listed())
+    tree = Tree.of(await near(session.mailboxes, path))
     # It may be just deleted, or of a store that lists less than it opens.
     info = tree.by_path.get(path) or MailboxInfo(path, "")
     return _line_of(session, tree, info, supplied)

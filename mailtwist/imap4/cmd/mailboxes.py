@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...errors import NoSuchMailbox, NotPermitted
+from ...mailbox.held_rights import namespaces
 from ...mailbox.identifiers import mailbox_id
 from ...mailbox.metadata import annotation_of_uses
 from ...mailbox.model import INBOX, MailboxStatus, Path
@@ -83,10 +84,20 @@ async def unsubscribe(session: Session, command: Unsubscribe) -> Answer:
 
 
 async def namespace(session: Session, command: Namespace) -> Answer:
-    """NAMESPACE (RFC 2342): personal mailboxes only."""
-    delimiter = string(session.config.delimiter.encode())
-    session.put(untagged(b"NAMESPACE", b'(("" %b))' % delimiter, b"NIL", b"NIL"))
+    """NAMESPACE (RFC 2342): one's own, those of other users, public ones."""
+    names = namespaces(session.mailboxes)
+    others = () if names is None else (names.others, names.shared)
+    told = [_namespace(session, name) for name in others] or [b"NIL", b"NIL"]
+    session.put(untagged(b"NAMESPACE", _namespace(session, ""), *told))
     return ok("NAMESPACE completed")
+
+
+def _namespace(session: Session, name: str) -> bytes:
+    delimiter, utf8 = session.config.delimiter, session.engine.utf8
+    prefix = (
+        wire_of((name,), delimiter, utf8=utf8) + delimiter.encode() if name else b""
+    )
+    return b"((%b %b))" % (string(prefix), string(delimiter.encode()))
 
 
 async def status(session: Session, command: Status) -> Answer:

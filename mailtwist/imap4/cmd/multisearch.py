@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ...errors import MailboxFault, NotPermitted
-from ...mailbox.held_rights import need
+from ...mailbox.held_rights import need, personal
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import INBOX, MailboxInfo, Path
 from ...mailbox.search import search as find
@@ -30,7 +30,7 @@ async def esearch(session: Session, command: MultiSearch) -> Answer:
         session.enable_condstore()
     infos = await session.mailboxes.listed()
     code = b""
-    for path in _paths(command, infos, selected):
+    for path in _paths(session, command, infos, selected):
         if path == selected:
             found = await searched(session, search)
             code = found.code
@@ -101,7 +101,10 @@ def _shown(returns: Returns, uids: list[int]) -> list[int]:
 
 
 def _paths(
-    command: MultiSearch, infos: Iterable[MailboxInfo], selected: Path | None
+    session: Session,
+    command: MultiSearch,
+    infos: Iterable[MailboxInfo],
+    selected: Path | None,
 ) -> list[Path]:
     """Each mailbox once; the selected one first."""
     there = [info for info in infos if info.selectable and info.exists]
@@ -109,16 +112,19 @@ def _paths(
     for info in there:
         if info.path == selected:
             continue
-        if any(_named(source, paths_, info) for source, paths_ in command.sources):
+        own = personal(session.mailboxes, info.path)
+        if any(_named(source, paths_, info, own) for source, paths_ in command.sources):
             paths.append(info.path)
     return paths
 
 
-def _named(source: SearchSource, paths: tuple[Path, ...], info: MailboxInfo) -> bool:
+def _named(
+    source: SearchSource, paths: tuple[Path, ...], info: MailboxInfo, own: bool
+) -> bool:
     path = info.path
     match source:
         case SearchSource.PERSONAL:
-            return True
+            return own
         case SearchSource.INBOXES:  # where mail is delivered
             return path == INBOX
         case SearchSource.SUBSCRIBED:

@@ -6,7 +6,7 @@ from twisted.logger import Logger
 
 from ...errors import MailboxFault, MailError, NotPermitted, UnknownCommand
 from ...foreign import missing
-from ...mailbox.held_rights import need
+from ...mailbox.held_rights import namespaces, need
 from ...mailbox.metadata import ACCOUNT
 from ...mailbox.model import Annotation, MailboxStatus, Path
 from ..notice import Names, Notice
@@ -26,7 +26,7 @@ async def notify(session: Session, command: Notify) -> Answer:
     """The new NOTIFY stands when all that belongs to it is there."""
     if session.login is None or "NOTIFY" in missing(session.login.account):
         raise UnknownCommand()
-    notice = Notice(command.groups)
+    notice = Notice(command.groups, namespaces(session.mailboxes))
 
     def hint(path: Path | None) -> None:
         notice.hint(path)

@@ -11,7 +11,8 @@ from attrs import evolve
 
 from ...errors import NotPermitted
 from ...flags import Flags
-from ...mailbox.held_rights import keeper, need, rights
+from ...mailbox.held_rights import keeper, need, personal, rights
+from ...mailbox.limited_flags import store_limited
 from ...mailbox.model import Copied, FlagAction, FlagChange, Path, Stored
 from ...mailbox.rights import ALL, Rights, changeable
 from .. import types as t
@@ -77,7 +78,10 @@ async def _selected(session: Session) -> Path:
 
 
 async def _need_above(session: Session, path: Path) -> None:
-    """ "k" on the nearest parent that exists; the top is the login's own."""
+    """ "k" on the nearest parent that exists; the top is the login's own.  Of other
+    namespaces those who share them ask themselves."""
+    if not personal(session.mailboxes, path):
+        return
     above = [path[:depth] for depth in range(len(path) - 1, 0, -1)]
     if (await rights_of_all(session)).keys().isdisjoint(above):
         return  # whichever it is, nothing is kept from this login
@@ -99,26 +103,11 @@ async def store_flags(
         held = await rights(session.mailboxes, await _selected(session))
     if held.issuperset("swt"):
         return await mailbox.store_flags(uids, change, unchanged_since=unchanged_since)
-    flags = changeable(change.flags, held)
     replaces = change.action is FlagAction.REPLACE
-    if held.isdisjoint("swt") or not (flags or replaces):
+    if held.isdisjoint("swt") or not (changeable(change.flags, held) or replaces):
         raise NotPermitted()
-    action = FlagAction.ADD if replaces else change.action
-    done = await mailbox.store_flags(
-        uids, FlagChange(action, flags), unchanged_since=unchanged_since
-    )
-    if not replaces:
-        return done
-    wanted = {flag.lower() for flag in flags}
-    there: Flags = frozenset().union(*done.rows.flags)
-    others = frozenset(
-        flag for flag in changeable(there, held) if flag.lower() not in wanted
-    )
-    if not others:
-        return done
-    gone = FlagChange(FlagAction.REMOVE, others)
-    return evolve(
-        await mailbox.store_flags(done.rows.uids, gone), modified=done.modified
+    return await store_limited(
+        mailbox, uids, change, unchanged_since, lambda flags: changeable(flags, held)
     )
 
 
@@ -130,7 +119,11 @@ async def may_see(session: Session) -> bool:
 
 
 async def drop_flags(session: Session, target: Path, copied: Copied) -> None:
-    """Copies lose the flags that may not be set where they are now (RFC 4314 §4)."""
+    """Copies lose the flags that may not be set where they are now (RFC 4314 §4).
+
+    In mailboxes of others they never had them."""
+    if not personal(session.mailboxes, target):
+        return
     held = await rights(session.mailboxes, target)
     if held.issuperset("swt") or not copied.target_uids:
         return

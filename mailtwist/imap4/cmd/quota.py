@@ -7,8 +7,12 @@ root.
 
 from __future__ import annotations
 
-from ...errors import NotPermitted
+from contextlib import suppress
+
+from ...errors import MailboxFault, NotPermitted
+from ...mailbox.held_rights import personal
 from ...mailbox.model import Limits, Quota
+from ..names import split, text_of
 from ..response import Answer, astring, no, ok, parenthesized, untagged
 from ..session import Session
 from ..types_kept import GetQuota, GetQuotaRoot, SetQuota
@@ -19,7 +23,13 @@ BLOCK_OCTETS = 1024  # of STORAGE (RFC 9208 §5.1)
 
 
 async def get_quota(session: Session, command: GetQuota) -> Answer:
-    for quota in await session.mailboxes.quotas():
+    found = await session.mailboxes.quotas()
+    with suppress(MailboxFault):  # one of others is told who names it
+        text = text_of(command.root, utf8=session.engine.utf8)
+        path = split(text, session.config.delimiter)
+        if not personal(session.mailboxes, path):
+            found = await session.mailboxes.quotas(path)
+    for quota in found:
         if _name(session, quota) == astring(command.root):
             session.put(_line(session, quota))
             return ok("GETQUOTA completed")
@@ -27,7 +37,8 @@ async def get_quota(session: Session, command: GetQuota) -> Answer:
 
 
 async def get_quota_root(session: Session, command: GetQuotaRoot) -> Answer:
-    """The mailbox must be there (§4.1.2)."""
+    """The mailbox must be there (§4.1.2); in one of others it takes the right to read
+    (§6)."""
     await session.mailboxes.status(command.path)
     quotas = await session.mailboxes.quotas(command.path)
     roots = [_name(session, quota) for quota in quotas]

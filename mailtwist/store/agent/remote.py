@@ -205,7 +205,7 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
         connection = self.reach()
         return await connection.watch_tree(self.account, changed, lost)
 
-    def upload(self) -> RemoteUpload:
+    def upload(self, path: Path = INBOX) -> RemoteUpload:
         return RemoteUpload(self.reach, self.account)
 
     async def append(

@@ -202,12 +202,12 @@ class MaildirMailboxes(KeptRights):
 
         return await self.files.turn(opened)
 
-    def upload(self) -> MaildirUpload:
+    def upload(self, path: Path = INBOX) -> MaildirUpload:
         maildir = self.files.maildir
-        path = os.path.join(maildir, "tmp", self.names.draft())
+        draft = os.path.join(maildir, "tmp", self.names.draft())
         # The first thing a new account gets may be a large message.
         make_folder = partial(folders.make, maildir, INBOX)
-        return MaildirUpload(self.spooler.spool(path, make_folder=make_folder))
+        return MaildirUpload(self.spooler.spool(draft, make_folder=make_folder))
 
     async def append(
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]

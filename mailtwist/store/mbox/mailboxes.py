@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from ...flags import Flags
 from ...mailbox.interfaces import IIndexedMailboxes, IRights, IScripts, IUpload
-from ...mailbox.model import Appended, Path
+from ...mailbox.model import INBOX, Appended, Path
 from ..maildir import durable
 from ..maildir.ledger import Amount, Page
 from ..maildir.mailboxes import MaildirMailboxes, MaildirUpload
@@ -30,11 +30,11 @@ class MboxMailboxes(MaildirMailboxes):
     files: MboxFiles
     mailbox_class = MboxMailbox
 
-    def upload(self) -> MaildirUpload:
+    def upload(self, path: Path = INBOX) -> MaildirUpload:
         folder = os.path.join(self.files.account.home, "tmp")
-        path = os.path.join(folder, self.names.draft())
+        draft = os.path.join(folder, self.names.draft())
         make_folder = partial(durable.make_directories, [folder])
-        return MaildirUpload(self.spooler.spool(path, make_folder=make_folder))
+        return MaildirUpload(self.spooler.spool(draft, make_folder=make_folder))
 
     async def append(
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]

@@ -1,0 +1,83 @@
+"""What is shared, from the configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ..auth.names import login_key
+from ..config.model import Config
+from ..config.sharing import PublicFolder as PublicConfig
+from ..config.sharing import rights_of
+from ..directory.model import Account
+from ..interfaces import IDirectory
+from ..mailbox.interfaces import IRights, IStore
+from ..mailbox.model import Namespaces
+from ..mailbox.rights import parsed
+from ..mailbox.sharing import PublicFolder, Sharing, prepared
+from ..store.shares import Shares
+
+FOLDER = "public"  # in the data folder
+FILE = "shares.sqlite"
+
+
+def build_shares(reactor: Any, config: Config) -> Shares:
+    """The index; opened when it is first asked."""
+    return Shares(reactor, os.path.join(os.path.abspath(config.server.data), FILE))
+
+
+def build_sharing(
+    reactor: Any, config: Config, directory: IDirectory, store: IStore, shares: Shares
+) -> Sharing:
+    """Opens nothing."""
+
+    def key(name: str) -> str:
+        return login_key(name, config.auth.default_domain)
+
+    async def trees(name: str) -> IRights | None:
+        account = await directory.account(name)
+        return None if account is None else kept(store, account)
+
+    return Sharing(
+        reactor=reactor,
+        shares=shares,
+        trees=trees,
+        key=key,
+        public={
+            one.name: public_folder(config, one, store, key)
+            for one in config.public_folder
+        },
+        names=Namespaces(config.sharing.others, config.sharing.shared),
+        anyone=config.sharing.anyone,
+        own_seen=config.sharing.own_seen,
+    )
+
+
+def kept(store: IStore, account: Account) -> IRights | None:
+    """Its mailboxes, if their store keeps rights."""
+    mailboxes = store.mailboxes(account)
+    if not IRights.providedBy(mailboxes):
+        return None
+    tree: IRights = mailboxes
+    return tree
+
+
+def public_folder(
+    config: Config, one: PublicConfig, store: IStore, key: Callable[[str], str]
+) -> PublicFolder:
+    """As an account of a name that nobody can log in with."""
+    home = os.path.join(os.path.abspath(config.server.data), FOLDER, one.name)
+    maildir = one.maildir.rstrip("/") + "/" if one.maildir else ""
+    account = Account(f"#{one.name}", home, mailbox=maildir)
+
+    def tree() -> IRights:
+        os.makedirs(home, mode=0o700, exist_ok=True)
+        mailboxes: Any = store.mailboxes(account)
+        kept: IRights = mailboxes
+        return kept
+
+    rights = dict(map(rights_of, one.rights))
+    return PublicFolder(
+        tree, {prepared(who, key): parsed(given) for who, given in rights.items()}
+    )
