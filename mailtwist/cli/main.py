@@ -25,6 +25,7 @@ from . import (
     route,
     sendmail,
     serve,
+    sieve,
     user,
 )
 from .place import DEFAULT_CONFIG, config_file
@@ -38,6 +39,7 @@ COMMANDS = (
     alias,
     route,
     queue,
+    sieve,
     index,
     quota,
     fsck,

@@ -96,6 +96,7 @@ class Sieving:
         folder = os.path.join(config.server.data, FOLDER)
         self.keeper = Keeper(reactor, folder, config.delivery.memory_octets)
         self._reactor, self._config = reactor, config
+        self.scripted: SieveDelivery | None = None  # with `sieve.enabled`
 
     def delivery(self, local: IDelivery, hostname: str, **rooms: Any) -> IDelivery:
         """`local` behind the scripts of recipients; `rooms` as `setting_of` wants."""
@@ -104,7 +105,8 @@ class Sieving:
         setting = setting_of(
             self._reactor, self._config, hostname, keeper=self.keeper, **rooms
         )
-        return SieveDelivery(local, setting)
+        self.scripted = SieveDelivery(local, setting)
+        return self.scripted
 
     def start(self) -> None:
         self.keeper.start()
