@@ -3,8 +3,8 @@
     python -m tests.bench [messages in the mailboxes, default 10000 100000]
 
 Messages a second and CPU milliseconds a message (the server's whole process tree) for
-SMTP into Maildirs, POP3 and IMAP.  Quote the ratios: absolute figures belong to the
-machine and the moment.
+SMTP into Maildirs, POP3 and IMAP, then the memory of idle connections.  Quote the
+ratios: absolute figures belong to the machine and the moment.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.bench import bench_idle
 from tests.bench.bench_mailboxes import compare
 from tests.bench.mail import MAIL, PLAIN
 from tests.bench.peers import Postfix
@@ -23,6 +24,7 @@ from tests.integration.daemon import DOMAIN, Daemon
 SENDERS = 20
 USERS = 20
 MANY = 10_000  # messages; a larger mailbox is measured once, not three times
+CONNECTIONS, MAILBOXES = 2_000, 2_000  # that idle, and that are listed
 
 
 def send(port: int, user: str, messages: int, per_connection: int) -> None:
@@ -106,6 +108,7 @@ def main() -> None:
         daemon.remove()
     for messages in sizes:
         compare(messages, rounds=3 if messages <= MANY else 1)
+    bench_idle.main(CONNECTIONS, MAILBOXES)
 
 
 if __name__ == "__main__":

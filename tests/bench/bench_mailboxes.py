@@ -3,9 +3,12 @@
     python -m tests.bench.bench_mailboxes [messages, default 10000] [rounds, default 3]
 
 Both start with Maildirs of the same files and without any index, in turns; the best of
-all rounds counts.  The client speaks raw, so that it is not what is measured.  "times"
-is Dovecot's time divided by ours.  CPU is that of the server's whole process tree, in
-ticks of 10 ms, so that a short row may show none.
+all rounds counts.  Each server has four lives: the first one makes its index; then it
+is restarted; then restarted with the system's caches dropped (as root); then so again
+with the index deleted, but not what it needs to keep UIDs.  Neither has an index of
+texts.  The client speaks raw, so that it is not what is measured.  "times" is Dovecot's
+time divided by ours.  CPU is that of the server's whole process tree, in ticks of
+10 ms, so that a short row may show none.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +29,7 @@ from tests.integration.daemon import DOMAIN, PASSWORD, Daemon
 
 USER = f"big@{DOMAIN}"
 SOME = 1000  # messages of what is not done to all
+NO_TEXT_INDEX = '[search]\nindex = "off"\n'  # as Dovecot; see bench_search
 TAIL = 4096  # octets that are looked at for the end of an answer
 
 
@@ -34,6 +39,7 @@ class Line:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.first_at = 0.0  # when an answer began, in the clock of perf_counter
         self.read(re.compile(rb"\r\n\Z"))
 
     def read(self, end: re.Pattern[bytes]) -> int:
@@ -41,6 +47,8 @@ class Line:
         tail, octets = b"", 0
         while not end.search(tail):
             chunk = self.socket.recv(1 << 18)
+            if not octets:
+                self.first_at = time.perf_counter()
             if not chunk:
                 raise SystemExit(f"benchmark failed: closed after {tail!r}")
             octets += len(chunk)
@@ -106,27 +114,42 @@ class Run:
         self.messages, self.pid = messages, 0
         self.took: dict[str, Took] = {}
 
-    def timed(self, what: str, work, *arguments: bytes, messages: int = 0) -> None:
+    def timed(
+        self,
+        what: str,
+        work: Callable[..., object],
+        *arguments: bytes,
+        messages: int = 0,
+    ) -> None:
         before, began = cpu_s(self.pid), time.perf_counter()
         work(*arguments)
         took = time.perf_counter() - began
         spent = cpu_s(self.pid) - before
         self.took[what] = Took(took, spent, messages or self.messages)
 
+    def streamed(self, what: str, imap: Imap, command: bytes) -> None:
+        """Also when the answer began."""
+        began = time.perf_counter()
+        self.timed(what, imap.run, command)
+        first = imap.first_at - began
+        self.took[f"{what}: the first answer"] = Took(first, 0.0, 1)
 
-def first_life(run: Run, port: int) -> None:
+
+METADATA = b"FETCH 1:* (ENVELOPE RFC822.SIZE INTERNALDATE BODYSTRUCTURE)"
+FIELDS = b"FETCH 1:* BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)]"
+
+
+def first_life(run: Run, port: int, pop3_port: int) -> None:
     imap = Imap(port)
     run.timed("SELECT, first ever", imap.run, b"SELECT INBOX")
     imap.close()
     imap = Imap(port)
     run.timed("SELECT, new session", imap.run, b"SELECT INBOX")
     run.timed("FETCH 1:* (UID FLAGS)", imap.run, b"FETCH 1:* (UID FLAGS)")
-    metadata = b"FETCH 1:* (ENVELOPE RFC822.SIZE INTERNALDATE BODYSTRUCTURE)"
-    run.timed("FETCH 1:* of metadata, cache empty", imap.run, metadata)
-    run.timed("FETCH 1:* of metadata, warm", imap.run, metadata)
-    fields = b"FETCH 1:* BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)]"
-    run.timed("FETCH 1:* of header fields, 1st time", imap.run, fields)
-    run.timed("FETCH 1:* of header fields, 2nd time", imap.run, fields)
+    run.streamed("FETCH 1:* of metadata, cache empty", imap, METADATA)
+    run.timed("FETCH 1:* of metadata, warm", imap.run, METADATA)
+    run.timed("FETCH 1:* of header fields, 1st time", imap.run, FIELDS)
+    run.timed("FETCH 1:* of header fields, 2nd time", imap.run, FIELDS)
     some = b"1:%d" % SOME
     run.timed(
         f"FETCH 1:{SOME} BODY.PEEK[]",
@@ -163,11 +186,9 @@ def first_life(run: Run, port: int) -> None:
 
 
 def second_life(run: Run, port: int, pop3_port: int) -> None:
-    """After a restart of the server."""
     imap = Imap(port)
     run.timed("SELECT, after a restart", imap.run, b"SELECT INBOX")
-    metadata = b"FETCH 1:* (ENVELOPE RFC822.SIZE INTERNALDATE BODYSTRUCTURE)"
-    run.timed("FETCH 1:* of metadata, after a restart", imap.run, metadata)
+    run.timed("FETCH 1:* of metadata, after a restart", imap.run, METADATA)
     imap.close()
     pop3 = Pop3(pop3_port)
     pop3.run(b"STAT", b"LIST", b"UIDL")
@@ -179,46 +200,119 @@ def second_life(run: Run, port: int, pop3_port: int) -> None:
     pop3.close()
 
 
-def dovecot(messages: int) -> Run:
-    run, mail = Run(messages), Path(f"/tmp/mailtwist-bench-{time.time_ns()}")
-    populate(mail / "big/Maildir", messages)
-    subprocess.run(["chown", "-R", "nobody:nogroup", mail], check=True)
-    try:
-        for life in range(2):
-            peer = Dovecot(mail, [USER])
-            run.pid = peer.process.pid
-            try:
-                if life:
-                    second_life(run, peer.port, peer.pop3_port)
-                else:
-                    first_life(run, peer.port)
-            finally:
-                peer.stop()
-    finally:
-        subprocess.run(["rm", "-rf", mail], check=True)
-    return run
+def third_life(run: Run, port: int, pop3_port: int) -> None:
+    imap = Imap(port)
+    run.timed("SELECT, caches dropped", imap.run, b"SELECT INBOX")
+    run.timed(
+        "FETCH 1:* (UID FLAGS), caches dropped", imap.run, b"FETCH 1:* (UID FLAGS)"
+    )
+    run.streamed("FETCH 1:* of metadata, caches dropped", imap, METADATA)
+    run.timed("FETCH 1:* of header fields, caches dropped", imap.run, FIELDS)
+    run.timed("SEARCH SUBJECT, caches dropped", imap.run, b"SEARCH SUBJECT nowhere")
+    imap.close()
 
 
-def mailtwist(messages: int) -> Run:
-    run, daemon = Run(messages), Daemon(PLAIN)
+def fourth_life(run: Run, port: int, pop3_port: int) -> None:
+    imap = Imap(port)
+    run.timed("SELECT, index deleted", imap.run, b"SELECT INBOX")
+    run.streamed("FETCH 1:* of metadata, index deleted", imap, METADATA)
+    imap.close()
+
+
+class DovecotServer:
+    """On a Maildir of so many messages; `forget` deletes its index while it rests."""
+
+    def __init__(self, messages: int) -> None:
+        self.mail = Path(f"/tmp/mailtwist-bench-{time.time_ns()}")
+        populate(self.mail / "big/Maildir", messages)
+        subprocess.run(["chown", "-R", "nobody:nogroup", self.mail], check=True)
+        self.peer: Dovecot | None = None
+
+    def start(self) -> tuple[int, int, int]:
+        """(pid, port of IMAP, port of POP3)"""
+        self.peer = Dovecot(self.mail, [USER])
+        return self.peer.process.pid, self.peer.port, self.peer.pop3_port
+
+    def stop(self) -> None:
+        if self.peer is not None:
+            self.peer.stop()
+            self.peer = None
+
+    def forget(self) -> None:
+        removed(self.mail.rglob("dovecot.index*"))
+
+    def remove(self) -> None:
+        self.stop()
+        subprocess.run(["rm", "-rf", self.mail], check=True)
+
+
+class MailtwistServer:
+    """The same of ours."""
+
+    def __init__(self, messages: int) -> None:
+        self.daemon = Daemon(PLAIN + NO_TEXT_INDEX)
+        self.daemon.add_user("big")
+        self.home = self.daemon.folder / f"data/mail/{DOMAIN}/big"
+        populate(self.home / "Maildir", messages)
+
+    def start(self) -> tuple[int, int, int]:
+        self.daemon.start()
+        if self.daemon.process is None:
+            raise SystemExit("benchmark failed: no daemon")
+        daemon = self.daemon
+        return daemon.process.pid, daemon.port("imap"), daemon.port("pop3")
+
+    def stop(self) -> None:
+        self.daemon.stop()
+
+    def forget(self) -> None:
+        removed([*self.home.glob("cache.sqlite*"), *self.home.glob("columns/*")])
+
+    def remove(self) -> None:
+        self.daemon.remove()
+
+
+def removed(paths: Iterable[Path]) -> None:
+    found = list(paths)
+    if not found:
+        raise SystemExit("benchmark failed: no index to delete")
+    for path in found:
+        path.unlink()
+
+
+def drop_caches() -> None:
+    """As after a boot of the machine."""
+    subprocess.run(["sync"], check=True)
+    Path("/proc/sys/vm/drop_caches").write_text("3\n")
+
+
+def measured(server: DovecotServer | MailtwistServer, messages: int) -> dict[str, Took]:
+    run = Run(messages)
     try:
-        daemon.add_user("big")
-        populate(daemon.folder / f"data/mail/{DOMAIN}/big/Maildir", messages)
-        daemon.start()
-        run.pid = daemon.process.pid
-        first_life(run, daemon.port("imap"))
-        daemon.stop()
-        daemon.start()
-        run.pid = daemon.process.pid
-        second_life(run, daemon.port("imap"), daemon.port("pop3"))
+        for number, life in enumerate(
+            (first_life, second_life, third_life, fourth_life), 1
+        ):
+            if number == 4:
+                server.forget()
+            if number >= 3:
+                drop_caches()
+            run.pid, port, pop3_port = server.start()
+            life(run, port, pop3_port)
+            server.stop()
     finally:
-        daemon.remove()
-    return run
+        server.remove()
+    return run.took
 
 
 def compare(messages: int = 10_000, rounds: int = 3) -> None:
     """Print a table; of each row the round with the least time."""
-    pairs = [(dovecot(messages).took, mailtwist(messages).took) for _ in range(rounds)]
+    pairs = [
+        (
+            measured(DovecotServer(messages), messages),
+            measured(MailtwistServer(messages), messages),
+        )
+        for _ in range(rounds)
+    ]
     each = "ms | messages/s | CPU ms/message"
     print(f"| {messages:,} messages | Dovecot {each} | mailtwist {each} | times |")
     print("| --- " * 8 + "|")

@@ -55,7 +55,7 @@ async def select(session: Session, command: Select | Examine) -> Answer:
     session.put(b"* %d EXISTS\r\n" % selected.exists)
     if not rev2:
         session.put(b"* %d RECENT\r\n" % selected.recent)
-        if not selected.uid_only:
+        if not selected.uid_only and found.unseen:
             _tell_first_unseen(session, rows)
     uid_next = max(found.uid_next, rows.uids[-1] + 1 if rows.uids else 1)
     session.put(b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % mailbox.uid_validity)
