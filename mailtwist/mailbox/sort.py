@@ -6,6 +6,7 @@ is opened.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -25,6 +26,10 @@ from .turns import Pause, Turns, chunks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_KNOWN = 200  # octets of a value that is remembered during one command
+_USUAL_DATE = re.compile(
+    rb" (?:[A-Za-z]{3}, )?(\d{1,2} [A-Za-z]{3} \d{4} )"
+    rb"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)( [+-]\d{4})(?![0-9A-Za-z_])"
+)
 _FIELD_US = 8.0  # about what one value of one message costs
 
 # The value of a field in (octets, the same in lower case, the internal date).
@@ -77,9 +82,10 @@ async def threaded(
     rows = await mailbox.rows(list(uids))
     arrived = dict(zip(rows.uids, rows.internal_dates, strict=True))
     found: list[Threaded] = []
+    dates = _dates()
     for chunk in chunks(rows.uids):
         for uid, raw in await _kept_fields(mailbox, chunk):
-            found.append(_threaded(uid, raw, arrived[uid]))
+            found.append(_threaded(uid, raw, dates, arrived[uid]))
         await turns.spent(len(chunk) * 4 * _FIELD_US)
     return found
 
@@ -90,11 +96,11 @@ async def _kept_fields(mailbox: IMailbox, uids: list[int]) -> list[tuple[int, by
     return [(uid, row[0]) for uid, row in pairs if row is not None]
 
 
-def _threaded(uid: int, raw: bytes, arrived: int) -> Threaded:
+def _threaded(uid: int, raw: bytes, dates: _Value, arrived: int) -> Threaded:
     own, references = reply_ids(raw)
     lower = raw.lower()
     subject, reply = base_subject(_text(raw, lower, b"subject"))
-    sent = _sent(raw, lower, arrived)
+    sent = float(dates(raw, lower, arrived))
     return Threaded(uid, own, tuple(references), sent, normal(subject), reply)
 
 
@@ -123,21 +129,34 @@ def _text(raw: bytes, lower: bytes, name: bytes) -> str:
     return ""
 
 
-def _sent(raw: bytes, lower: bytes, arrived: int) -> float:
-    """RFC 5256 §2.2, in seconds since 1970 UTC."""
-    for start, end in values(lower, b"date"):
-        value = raw[start:end]
-        at = moment(value)
-        if at is None and (date := day(value)):
-            at = datetime(date.year, date.month, date.day, tzinfo=UTC)
-        if at is not None:
-            return (at - _EPOCH).total_seconds()
-        break
-    return float(arrived)
-
-
 def _dates() -> _Value:
-    return _sent
+    """RFC 5256 §2.2, in seconds since 1970 UTC; each day with its zone is read once."""
+    known: dict[tuple[bytes, bytes], float | None] = {}
+
+    def value(raw: bytes, lower: bytes, arrived: int) -> float:
+        place = first_value(lower, b"date", b"\ndate")
+        octets = raw[place[0] : place[1]] if place else b""
+        usual = _USUAL_DATE.match(octets)
+        if usual is None:
+            return _seconds(octets, arrived)
+        written, hour, minute, second, zone = usual.groups()
+        key = written, zone
+        if key not in known:
+            at = moment(written + b"00:00:00" + zone)
+            known[key] = None if at is None else (at - _EPOCH).total_seconds()
+        midnight = known[key]
+        if midnight is None:
+            return float(arrived)
+        return midnight + int(hour) * 3600 + int(minute) * 60 + int(second)
+
+    return value
+
+
+def _seconds(octets: bytes, arrived: int) -> float:
+    at = moment(octets)
+    if at is None and (date := day(octets)):
+        at = datetime(date.year, date.month, date.day, tzinfo=UTC)
+    return float(arrived) if at is None else (at - _EPOCH).total_seconds()
 
 
 def _subjects() -> _Value:

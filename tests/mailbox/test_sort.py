@@ -1,5 +1,7 @@
 """SORT: each key, the order of equals, and what is read for it."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -7,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.mailbox.model import Column
 from mailtwist.mailbox.sort import sort, threaded
 from mailtwist.mailbox.turns import Turns
+from mailtwist.mime.date import day, moment
 from mailtwist.sort_key import SortCriterion, SortKey
 
 from .search_mailbox import Searched, answer
@@ -108,6 +111,10 @@ class SortTests(SynchronousTestCase):
         self.assertEqual(sorted(found), list(range(1, len(messages) + 1)))
 
 
+TIMES = ["10:00:00", "23:59:60", "24:00:00", "9:5:1", "00:00", ""]
+ZONES = [" +0000", " -0130", " +9959", " GMT", " +01", " +0100x", " (x)", ""]
+
+
 class ThreadedTests(SynchronousTestCase):
     def test_what_threading_looks_at(self):
         mail = Searched(
@@ -132,3 +139,31 @@ class ThreadedTests(SynchronousTestCase):
         self.assertEqual(first.sent, 7.0)
         self.assertIsNone(second.message_id)
         self.assertEqual(second.references, (b"t@x",))
+
+    @given(
+        dates=st.lists(
+            st.builds(
+                "{}{} {} {} {}{}".format,
+                st.sampled_from(["", "Tue, ", "tue,", "Tue "]),
+                st.sampled_from(["1", "24", "31", "0", " 7"]),
+                st.sampled_from(["Nov", "feb", "Xyz", "MAY"]),
+                st.sampled_from(["2026", "0001", "9999", "99", "1970"]),
+                st.sampled_from(TIMES),
+                st.sampled_from(ZONES),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    @settings(max_examples=60)
+    def test_any_date_is_the_moment_that_it_says(self, dates):
+        mail = Searched(self, [(message(f"Date: {date}"), [], 7) for date in dates])
+        turns = Turns(mail._pause)
+        found = answer(self, threaded(mail.mailbox, mail.uids, turns=turns))
+        for one, text in zip(found, dates, strict=True):
+            at, on = moment(text.encode()), day(text.encode())
+            if at is None and on is not None:
+                at = datetime(on.year, on.month, on.day, tzinfo=UTC)
+            epoch = datetime(1970, 1, 1, tzinfo=UTC)
+            expected = 7.0 if at is None else (at - epoch).total_seconds()
+            self.assertEqual(one.sent, expected, text)
