@@ -20,11 +20,16 @@ MOST_KNOWN = 10_000  # messages that are remembered
 
 
 class Shown:
-    """The messages of a mailbox; one command at a time."""
+    """The messages of a mailbox; one command at a time.
+
+    `exchanged` holds the UIDs of those that were shown as surrogates; who tells of them
+    clears it.
+    """
 
     def __init__(self, mailbox: IMailbox, *, utf8: bool) -> None:
         self._mailbox, self.utf8 = mailbox, utf8
         self._known: dict[int, Surrogate | None] = {}
+        self.exchanged: set[int] = set()
 
     async def rendered(
         self, uids: Sequence[int], columns: Sequence[Column], *, sizes: bool = False
@@ -65,6 +70,7 @@ class Shown:
             self._known[uid] = None
             return found[:-1]
         shown = self._known[uid] = Surrogate.decode(found[-1])
+        self.exchanged.add(uid)
         pairs = zip(columns, found, strict=False)
         return tuple([shown.columns.get(column, own) for column, own in pairs])
 

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from ...mailbox.interfaces import IMailbox
 from ...mailbox.model import MessageRows
 from ...seqset import SequenceSet
-from ..response import Answer, ok
+from ..response import Answer, ok, uid_set
 from ..selected import Selected
 from ..session import Session
 from ..types import Fetch, FetchAttribute, FetchFlags, FetchModSeq
@@ -78,10 +78,16 @@ async def _tell(view: View, rows: MessageRows) -> int:
     """Tell these rows; how many of them turned out to be gone."""
     chunk = await view.chunk(rows)
     if view.plan.reads:
-        return len(rows) - await tell_bodies(view, chunk)
-    view.flags_told(chunk.rows, asked=view.plan.has(FetchFlags))
-    view.session.put(b"".join(view.lines(chunk)))
-    return len(rows) - len(chunk)
+        told = await tell_bodies(view, chunk)
+    else:
+        view.flags_told(chunk.rows, asked=view.plan.has(FetchFlags))
+        view.session.put(b"".join(view.lines(chunk)))
+        told = len(chunk)
+    if view.shown.exchanged:
+        code = b"DOWNGRADED " + uid_set(sorted(view.shown.exchanged))  # RFC 6858 §3
+        view.session.put(ok("Shown with headers in ASCII", code).encode())
+        view.shown.exchanged.clear()
+    return len(rows) - told
 
 
 async def _rows(mailbox: IMailbox, selected: Selected, uids: list[int]) -> MessageRows:

@@ -101,7 +101,8 @@ class AppendReader:
         return MessageStart(flags, internal_date)
 
     def _whole(self, s: CommandScanner) -> TextPart:
-        """A message in one literal; in UTF-8 it stands in parentheses (RFC 6855 §4)."""
+        """A message in one literal; in UTF-8 it may stand in parentheses (RFC 6855 §4)
+        or not (RFC 9755)."""
         if s.utf8 and s.try_match(_UTF8):
             self._bracket = True
         self._literal = True

@@ -43,6 +43,16 @@ class SurrogateTests(SynchronousTestCase):
             found = self.fetch(client, "RFC822.SIZE BODY.PEEK[]")
             self.assertEqual(found, size + b" " + wanted)
 
+    def test_messages_that_were_exchanged_are_named(self):
+        """RFC 6858 §3: by their UIDs, with each answer that had something of them."""
+        told = b"* OK [DOWNGRADED 1,3] Shown with headers in ASCII"
+        for items in ("ENVELOPE", "RFC822.SIZE", "BODY.PEEK[HEADER]", "BODY.PEEK[]"):
+            self.assertIn(told, self.old.ask(f"FETCH 1:* ({items})"), items)
+            self.assertNotIn(told, self.client.ask(f"FETCH 1:* ({items})"), items)
+        for command in ("FETCH 1:* (FLAGS UID)", "FETCH 2 (ENVELOPE BODY.PEEK[])"):
+            answer = b"".join(self.old.ask(command))
+            self.assertNotIn(b"DOWNGRADED", answer, command)
+
     def test_other_messages_are_the_same_for_all(self):
         for items in ("BODY.PEEK[]", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE"):
             self.assertEqual(
