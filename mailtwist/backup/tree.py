@@ -78,7 +78,7 @@ class Lister:
             )
             try:
                 if owner is not None:
-                    yield from self._owned(root, path, owner)
+                    yield from self._owned(root, path, owner, waiting)
                     continue
                 names = self._listed(root, path)
             except (OSError, MailError, sqlite3.Error) as fault:
@@ -138,35 +138,46 @@ class Lister:
 
     # -- files that belong to a database --------------------------------------
 
-    def _owned(self, root: str, path: str, owner: str) -> list[Entry]:
+    def _owned(
+        self, root: str, path: str, owner: str, others: list[str]
+    ) -> list[Entry]:
+        """What lies in a folder with a database; `others` gets folders below it that
+        have one of their own."""
         database = os.path.join(root, path, owner)
         for _ in range(TRIES):
             with _held(database) as db:
-                names = list(self._below(root, path))
+                names, apart = self._below(root, path)
                 digest = self._copied(db)
             found = self._read(root, names)
             if found is not None:
-                return [*found, self._owner(root, path, owner, digest)]
-        with _held(database) as db:  # others have to wait for once
-            names = list(self._below(root, path))
-            digest = self._copied(db)
-            found = self._read(root, names) or []
-        return [*found, self._owner(root, path, owner, digest)]
-
-    def _owner(self, root: str, path: str, owner: str, digest: str) -> Entry:
+                break
+        else:
+            with _held(database) as db:  # others have to wait for once
+                names, apart = self._below(root, path)
+                digest = self._copied(db)
+                found = self._read(root, names) or []
+        others += apart
         name = os.path.join(path, owner)
-        return _entry(name, os.stat(os.path.join(root, name)), digest)
+        return [*found, _entry(name, os.stat(os.path.join(root, name)), digest)]
 
-    def _below(self, root: str, path: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Everything in a folder and below it but for databases that own."""
+    def _below(
+        self, root: str, path: str
+    ) -> tuple[list[tuple[str, os.stat_result]], list[str]]:
+        """Everything in a folder and below it, and folders with what is not."""
+        found: list[tuple[str, os.stat_result]] = []
+        apart: list[str] = []
         waiting = [path]
         while waiting:
-            for name, found in self._listed(root, waiting.pop()):
+            for name, seen in self._listed(root, waiting.pop()):
                 if os.path.basename(name) in OWNERS:
                     continue
-                yield name, found
-                if stat.S_ISDIR(found.st_mode):
-                    waiting.append(name)
+                found.append((name, seen))
+                if not stat.S_ISDIR(seen.st_mode):
+                    continue
+                here = os.path.join(root, name)
+                owned = any(os.path.isfile(f"{here}/{one}") for one in OWNERS)
+                (apart if owned else waiting).append(name)
+        return found, apart
 
     def _read(
         self, root: str, names: list[tuple[str, os.stat_result]]

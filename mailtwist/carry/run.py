@@ -37,13 +37,15 @@ class Wishes:
     `only` and none of `leave_out` (fnmatch); `into` is put before each path.
 
     `expunge`: what was carried and is gone at the source goes at the target.
-    `follow_flags`: flags that changed at the source do so at the target."""
+    `follow_flags`: flags that changed at the source do so at the target.  `take`: what
+    is at the target goes at the source."""
 
     only: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     into: Path = ()
     expunge: bool = False
     follow_flags: bool = True
+    take: bool = False
     dry_run: bool = False
 
     def wants(self, path: Path) -> bool:
@@ -124,6 +126,7 @@ class Carrier:
         await one.carry()
         await one.flag()
         await one.expunge()
+        await one.take()
 
     # -- what a folder asks ---------------------------------------------------
 
@@ -284,6 +287,7 @@ class _OneFolder:
             carried.append((item.key, Known(key, item.flags)))
             self._figures.octets += len(letter.octets)
         await self._carrier.journal("note", self._path, carried)
+        self._known |= dict(carried)
         self._figures.carried += len(carried)
 
     # -- what changed ---------------------------------------------------------
@@ -324,6 +328,13 @@ class _OneFolder:
             await self._target.remove(self._place, keys)
         if gone:
             await self._carrier.journal("forget", self._path, list(gone))
+
+    async def take(self) -> None:
+        if self._wishes.take and not self._wishes.dry_run:
+            items = self._seen.items
+            keys = [item.key for item in items if item.key in self._known]
+            if keys:
+                await self._source.remove(self._path, keys)
 
 
 def _alike(one: Item, other: Item) -> bool:

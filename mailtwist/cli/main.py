@@ -26,6 +26,7 @@ from . import (
     sendmail,
     serve,
     sieve,
+    undelete,
     user,
 )
 from .place import DEFAULT_CONFIG, config_file
@@ -47,6 +48,7 @@ COMMANDS = (
     carry.EXPORT,
     backup,
     restore,
+    undelete,
     sendmail,
     completion,
 )

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from .agents import Agents
 from .checks import between, ge, in_, some_of
+from .deleting import Deleted
 from .mbox import Mbox
 from .option import (
     DAY_S,
@@ -375,6 +376,7 @@ class Config:
     mbox: Mbox = section(Mbox, "Mailboxes that are mbox files.")
     sieve: Sieve = section(Sieve, "Filters of users and of the server.")
     search: Search = section(Search, "The full-text index.")
+    deleted: Deleted = section(Deleted, "Expunged mail that is kept for a while.")
     sharing: Sharing = section(Sharing, "Mailboxes that others gave rights to.")
     public_folder: tuple[PublicFolder, ...] = listing(
         PublicFolder, "Mailboxes that nobody owns."

@@ -48,6 +48,7 @@ class Account:
     groups: frozenset[str] = frozenset()  # that lists of rights may name
     mailbox_limits: tuple[tuple[Path, int | None, int | None], ...] = ()
     mailboxes_limit: int | None = None  # how many mailboxes it may have
+    deleted: bool = False  # it stands for the mailboxes of what it deleted
 
     @property
     def mailbox_path(self) -> str:

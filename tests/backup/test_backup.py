@@ -90,6 +90,17 @@ class BackupTests(World):
         self.assertEqual(self.beside(), self.held(self.home))
         self.assertEqual(self.beside()[INBOX], [(1, ONE, {"\\Seen", "work"}, 1000)])
 
+    def test_a_state_within_a_home_has_its_own_moment(self):
+        self.put(ONE)
+        other = self.store.mailboxes(Account("x", str(self.home / "deleted")))
+        upload = other.upload()
+        upload.write(TWO)
+        self.now(other.append(INBOX, [(upload, frozenset(), 1)]))
+        self.backup()
+        self.assertEqual([one[1] for one in self.beside()[INBOX]], [ONE])
+        kept = self.held(str(self.root / "beside" / "deleted"))
+        self.assertEqual([one[1] for one in kept[INBOX]], [TWO])
+
     def test_only_what_is_new_takes_room(self):
         self.put(ONE * 10_000)
         first = self.backup()

@@ -194,6 +194,12 @@ class AgainTests(World):
         self.assertEqual(held(self.here), {INBOX: []})
         self.assertEqual(self.carry().carried, 2)
 
+    def test_what_is_taken_goes_at_the_source(self):
+        before = held(self.files)
+        self.carry(take=True, only=("INBOX",))
+        self.assertEqual(held(self.here), {INBOX: before[INBOX]})
+        self.assertEqual(held(self.files), {INBOX: [], SENT: before[SENT]})
+
     def test_folders_are_chosen_and_put_under_another(self):
         self.carry(only=("S*",), into=("Old",))
         self.assertEqual(list(held(self.here)), [INBOX, ("Old",), ("Old", "Sent")])

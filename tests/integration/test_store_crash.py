@@ -9,9 +9,10 @@ import contextlib
 import os
 import shutil
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.config.deleting import Deleted
 from mailtwist.directory.model import Account
 from mailtwist.errors import NoSuchMailbox
 from mailtwist.mailbox.model import INBOX, Column, FlagAction, FlagChange, Range
@@ -284,6 +285,83 @@ class CrashCase(SynchronousTestCase):
                 return
             yield told == b"done", f"{call}, call {number}"
         self.fail("more system calls than thought")
+
+
+class KeptTests(SynchronousTestCase):
+    """Mail that is deleted, and kept, is never in no place."""
+
+    deleted = Deleted(keep_s=1000)
+
+    def setUp(self):
+        self.home = os.path.abspath(self.mktemp())
+        self.prepared = f"{self.home}.prepared"
+        store, tree = self.opened(self.prepared)
+        store.now(prepare(tree))
+        store.now(store.close())
+
+    def opened(self, home):
+        store = InlineStore(deleted=self.deleted)
+        account = Account("ann@example.test", home)
+        self.kept = store.mailboxes(evolve(account, deleted=True))
+        return store, store.mailboxes(account)
+
+    def octets(self, store, tree):
+        async def look():
+            return [
+                shown.octets
+                for info in await tree.listed()
+                for shown in (await seen_box(tree, info.path)).messages.values()
+            ]
+
+        return store.now(look())
+
+    def everywhere(self, *, check=True):
+        """The octets of all messages, here and kept, where everything agrees."""
+        store, tree = self.opened(self.home)
+        try:
+            here, there = self.octets(store, tree), self.octets(store, self.kept)
+            for each in (tree, self.kept) if check else ():
+                self.assertEqual(store.now(each.check()).findings, [])
+            return here, there
+        finally:
+            store.now(store.close())
+
+    def never_in_no_place(self, work):
+        shutil.copytree(self.prepared, self.home)
+        before, _ = self.everywhere()
+
+        def run(tell):
+            store, tree = self.opened(self.home)
+            store.now(work(tree))
+            tell(b"done")
+            store.now(store.close())
+
+        for number in range(1, ENOUGH_CALLS):
+            shutil.rmtree(self.home)
+            shutil.copytree(self.prepared, self.home)
+            told, call = traced.killed_at(number, run)
+            here, there = self.everywhere(check=number % 4 == 0)
+            self.assertEqual(set(here + there), set(before), call)
+            if told == b"done":
+                self.assertEqual(sorted(here + there), sorted(before), call)
+                self.assertTrue(there)
+            if call is None:
+                return
+        self.fail("more system calls than thought")
+
+    def test_expunge(self):
+        async def expunge(tree):
+            inbox = await tree.open(INBOX)
+            await inbox.expunge()
+            await inbox.close()
+
+        self.never_in_no_place(expunge)
+
+    def test_delete(self):
+        async def delete(tree):
+            await tree.delete(THERE)
+
+        self.never_in_no_place(delete)
 
 
 class AllOrNothingTests(CrashCase):

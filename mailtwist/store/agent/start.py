@@ -11,6 +11,7 @@ import sys
 
 import attrs
 
+from ...config.deleting import Deleted
 from ...config.mbox import Mbox
 from ...config.model import Config, Delivery
 from ...config.reading import Imap4
@@ -34,6 +35,7 @@ def agent_pattern(config: Config, hostname: str) -> list[str]:
         "delivery": attrs.asdict(config.delivery),
         "mbox": attrs.asdict(config.mbox),
         "search": attrs.asdict(config.search),
+        "deleted": attrs.asdict(config.deleted),
     }
     return [sys.executable, "-s", "-m", PROGRAM, json.dumps(settings)]
 
@@ -46,6 +48,7 @@ def settings_of(text: str) -> tuple[str, str, str, Config]:
         delivery=Delivery(**told["delivery"]),
         mbox=Mbox(**told["mbox"]),
         search=Search(**told["search"]),
+        deleted=Deleted(**told["deleted"]),
     )
     return told["hostname"], told["folder"], told["level"], config
 

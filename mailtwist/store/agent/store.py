@@ -41,7 +41,7 @@ class AgentStore:
         own_uid: Callable[[], int] = os.geteuid,
     ) -> None:
         self._local, self._agents, self._own_uid = local, agents, own_uid
-        self._trees: WeakValueDictionary[tuple[str, str], RemoteMailboxes]
+        self._trees: WeakValueDictionary[tuple[str, str, bool], RemoteMailboxes]
         self._trees = WeakValueDictionary()
         self._delivery = AgentDelivery(self)
         # (until when, the active script) by home
@@ -56,7 +56,7 @@ class AgentStore:
         """See IStore."""
         if self.uid_of(account) is None:
             return self._local.mailboxes(account)
-        key = account.name, account.mailbox_path
+        key = account.name, account.mailbox_path, account.deleted
         tree = self._trees.get(key)
         if tree is None:
             tree = self._trees[key] = RemoteMailboxes(self._agents, account)

@@ -231,8 +231,16 @@ class MaildirMailbox:
         )
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
-        live = self.writable()
-        return await self.files.turn(lambda: change.expunge(self.files, live, uids))
+        live, tree = self.writable(), self.tree
+        taken: set[int] = set()
+
+        async def expunge() -> Expunged:
+            gone = uids
+            if tree.keeping is not None:
+                gone = await tree.keeping.take(tree, live, uids, taken)
+            return await change.expunge(self.files, live, gone)
+
+        return await self.files.turn(expunge)
 
     async def replace(
         self, uid: int, target: Path, message: tuple[IUpload, Flags, int | None]

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ...errors import MailError, NotPermitted, OverQuota
+from ...errors import MailboxNotSelectable, MailError, NotPermitted, OverQuota
 from ...flags import Flags
 from ...mailbox.interfaces import (
     ICheckedMailboxes,
@@ -45,6 +46,7 @@ from .account import AccountFiles
 from .check import Check
 from .content import Places, with_crlf
 from .indexing import Indexer
+from .keeping import Keeping
 from .ledger import Amount, Change, Page, key_of
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
@@ -97,6 +99,7 @@ class MaildirMailboxes(KeptRights):
         self.indexer = indexer
         self.files, self.defer, self.writer = files, defer, writer
         self.spooler, self.names, self.places = spooler, names, places
+        self.keeping: Keeping | None = None  # of what is deleted
 
     # -- the tree -------------------------------------------------------------
 
@@ -115,8 +118,10 @@ class MaildirMailboxes(KeptRights):
         if path == INBOX:
             raise NotPermitted("INBOX cannot be deleted")
         files = self.files
+        taken: set[int] = set()
 
         async def delete() -> str:
+            await self._keep(path, taken)
             gone, object_id = await files.thread(tree.delete, files, path)
             live = files.live.get(path)
             if live is not None:
@@ -127,6 +132,13 @@ class MaildirMailboxes(KeptRights):
         gone = await files.turn(delete)
         self._renamed()
         await self.defer(files.place.purge, gone)
+
+    async def _keep(self, path: Path, taken: set[int]) -> None:
+        """Within a turn, of a mailbox that is to go."""
+        if self.keeping is not None:
+            with suppress(MailboxNotSelectable):
+                live = await self.files.opened(path)
+                await self.keeping.take(self, live, live.uids[:], taken)
 
     async def rename(self, old: Path, new: Path) -> None:
         if old == INBOX:

@@ -6,8 +6,9 @@ import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Hashable
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, proxy
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -27,6 +28,7 @@ from .delivery import MaildirDelivery
 from .durable import fault_of
 from .indexing import Indexer
 from .inotify import Inotify, started
+from .keeping import Keeping, kept_account
 from .mailboxes import MaildirMailboxes
 from .names import UniqueNames
 from .spool import Spooler
@@ -47,6 +49,7 @@ class MaildirStore:
     def __init__(self, *, reactor: Any, config: Config, hostname: str) -> None:
         self._reactor, self._poll_s = reactor, config.imap4.poll_s
         self._special_uses = wanted(config.imap4.special_uses)
+        self._keep_s = config.deleted.keep_s
         self._pool = ThreadPool(0, THREADS, "mailtwist-store")
         self._trees: WeakValueDictionary[str, MaildirMailboxes] = WeakValueDictionary()
         self._kept: OrderedDict[str, MaildirMailboxes] = OrderedDict()
@@ -79,10 +82,14 @@ class MaildirStore:
         return self._inotify
 
     def mailboxes(self, account: Account) -> MaildirMailboxes:
+        if account.deleted:
+            account = kept_account(account)
         home = account.home
         tree = self._trees.get(home)
         if tree is None:
             tree = self._trees[home] = self._made(account)
+            if self._keep_s and not account.deleted:
+                tree.keeping = self._keeping(tree)
         self._kept[home] = tree
         self._kept.move_to_end(home)
         if len(self._kept) > MOST_KEPT:
@@ -91,8 +98,19 @@ class MaildirStore:
         return tree
 
     def _made(self, account: Account) -> MaildirMailboxes:
-        files = AccountFiles(account, *self._files_get, **self._files_get_too)
+        more = self._files_get_too
+        if account.deleted:
+            more["special_uses"] = wanted(())
+        files = AccountFiles(account, *self._files_get, **more)
         return MaildirMailboxes(files, *self._trees_get)
+
+    def _keeping(self, tree: MaildirMailboxes) -> Keeping:
+        owner = proxy(tree)  # which holds the other end
+
+        def kept() -> MaildirMailboxes:
+            return self.mailboxes(evolve(owner.files.account, deleted=True))
+
+        return Keeping(self._reactor.seconds, kept, self._keep_s)
 
     @property
     def _files_get(self) -> tuple[Any, ...]:

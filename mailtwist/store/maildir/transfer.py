@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from ...errors import MessageGone
-from ...flags import Flags
+from ...flags import DELETED, NONE, Flags
 from ...mailbox.identifiers import email_id
 from ...mailbox.model import Appended, Copied, Path
 from ..state import Message
@@ -112,8 +112,47 @@ def _copied(into: Live, transfer: Transfer) -> Copied:
     )
 
 
+async def kept(
+    tree: MaildirMailboxes,
+    live: Live,
+    messages: Sequence[Message],
+    target: MaildirMailboxes,
+    path: Path,
+) -> None:
+    """As copy, into another account and without \\Deleted; within both turns.  What
+    another program removed meanwhile is left out."""
+    files = target.files
+    into = await files.opened(path)
+    find = scan.located(live.folder)
+
+    def run() -> Delta | None:
+        here = [m for m in messages if os.path.lexists(_path(live, m)) or find(m.base)]
+        if not here:
+            return None
+        transfer = _transfer(target, live, into, here, frozenset({DELETED}))
+        added = identified(tree.files, live, transfer)
+        with files.transaction(into), _Pending(live, into, transfer) as pending:
+            delta = _arrival(into, added, transfer.letters)
+            files.record(into, delta)
+            files.counting.reserve()
+            pending.keep()
+        return evolve(delta, stamp=_shown(into, transfer.new))
+
+    delta = await files.thread(run)
+    if delta is not None:
+        files.applied(into, delta)
+
+
+def _path(live: Live, message: Message) -> str:
+    return f"{live.folder}/cur/{message.base}{message.info}"
+
+
 def _transfer(
-    tree: MaildirMailboxes, live: Live, into: Live, messages: Sequence[Message]
+    tree: MaildirMailboxes,
+    live: Live,
+    into: Live,
+    messages: Sequence[Message],
+    without: Flags = NONE,
 ) -> Transfer:
     """UIDs, names and flags in `into` of these messages."""
     spelling = Spelling(into.names)
@@ -121,7 +160,7 @@ def _transfer(
     spelled: dict[Flags, tuple[str, str]] = {}
     new = []
     for uid, message in enumerate(messages, into.row.uid_next):
-        flags = live.names.flags(message.info, message.keywords)
+        flags = live.names.flags(message.info, message.keywords) - without
         written = spelled.get(flags)
         if written is None:
             written = spelled[flags] = spelling.written(spelling.named(flags))

@@ -121,6 +121,8 @@ class MboxMailbox(MaildirMailbox):
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
         live, files = self.writable(), self.tree.files
+        if self.tree.keeping is not None:
+            uids = await self.tree.keeping.take_octets(self, uids)
         return await files.turn(lambda: change.expunge(files, live, uids))
 
     async def replace(

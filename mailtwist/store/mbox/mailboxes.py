@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from attrs import evolve
 from zope.interface import implementer
 
+from ...errors import MailboxFault
 from ...flags import Flags
 from ...mailbox.interfaces import IIndexedMailboxes, IRights, IScripts, IUpload
 from ...mailbox.model import INBOX, Appended, Path
@@ -42,6 +44,20 @@ class MboxMailboxes(MaildirMailboxes):
         return await self.taken(
             messages, lambda uploads: transfer.append(self, path, uploads)
         )
+
+    async def delete(self, path: Path) -> None:
+        if self.keeping is not None and path != INBOX:
+            with suppress(MailboxFault):  # `delete` tells what is wrong
+                mailbox = await self.open(path, read_only=True)
+                try:
+                    uids = (await mailbox.rows()).uids
+                    await self.keeping.take_octets(mailbox, uids)
+                finally:
+                    await mailbox.close()
+        await super().delete(path)
+
+    async def _keep(self, path: Path, taken: set[int]) -> None:
+        """`delete` did it."""
 
     async def _measured(self) -> Amount:
         return await self.files.turn(self._looked)
