@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import capability_tables
+import sieve_table
 
 from mailtwist.config import reference
 
@@ -14,6 +15,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/config.md": reference.manual(),
         "docs/capabilities.md": capability_tables.page(),
+        "docs/sieve-extensions.md": sieve_table.page(),
         "etc/mailtwist.toml": reference.sample(),
     }
 
