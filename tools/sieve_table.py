@@ -13,8 +13,8 @@ HEAD = """# Sieve extensions
 
 What a script may `require`, and what that brings.  Printed from the table that the
 checker works by, by `make docs`.  Tests marked `MATCH` take `:is`, `:contains`,
-`:matches`, `:comparator` and what other extensions add to them; their default comparator is
-`i;ascii-casemap`.
+`:matches`, `:comparator` and what other extensions add to them; their default
+comparator is `i;ascii-casemap`.
 
 | extension | RFC | does | commands and tests | tags for others |
 | --- | --- | --- | --- | --- |
