@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from mailtwist.config.model import Config
 from mailtwist.config.reading import Imap4
+from mailtwist.config.searching import Search
 from mailtwist.store.local import LocalStore
 from mailtwist.store.maildir.spool import Spooler
 from mailtwist.store.maildir.store import MaildirStore
@@ -33,7 +34,11 @@ class Inline:
 
     def __init__(self, special_uses=(), **sections):
         self.clock = Clock()
-        config = Config(imap4=Imap4(special_uses=special_uses), **sections)
+        config = Config(
+            imap4=Imap4(special_uses=special_uses),
+            search=Search(index="off"),
+            **sections,
+        )
         super().__init__(reactor=self.clock, config=config, hostname="mx.test")
         self.writer = InlineWriter(self.clock, "fsync")
         self.spooler = InlineSpooler(self.clock, config.delivery.memory_octets)
@@ -49,7 +54,7 @@ class Inline:
         while not results:
             if not self.clock.getDelayedCalls():
                 raise AssertionError("waits for nothing")
-            self.clock.advance(0)
+            self.clock.advance(0.01)
         if isinstance(results[0], Failure):
             results[0].raiseException()
         return results[0]

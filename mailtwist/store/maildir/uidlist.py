@@ -33,6 +33,7 @@ class UidList:
     keywords: dict[str, str] = field(factory=dict)  # by letter
     object_id: str = ""
     without_letter: dict[str, str] = field(factory=dict)  # keywords by base
+    bases: dict[int, str] = field(factory=dict)  # by UID, also of those that went
 
 
 def append(
@@ -127,4 +128,5 @@ def _ours(lines: list[str]) -> UidList:
         {base: uid for uid, base in uids.items()},
         keywords,
         next((word[1:] for word in more if word[0] == "O"), ""),
+        bases=uids,
     )

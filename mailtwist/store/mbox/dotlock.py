@@ -1,6 +1,6 @@
 """The lock file beside an mbox (Debian policy §11.6): `ann.lock` for `ann`.
 
-It is made with O_EXCL and holds the process id of its owner, as liblockfile's does.
+It is made by link(2) or O_EXCL and has the process id of its owner, as liblockfile's.
 One that was left behind is removed: its process is gone, or it says none and is old.
 Whoever calls this holds the fcntl lock of the mbox, so two never remove one at the same
 time.  Nothing but the standard library: the lock helper is a process of its own.
@@ -9,13 +9,14 @@ time.  Nothing but the standard library: the lock helper is a process of its own
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
 
 STALE_S = 300.0  # of a lock that names no process
+_NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 LOST_S = 3600.0  # of any: a process of that number may be another one
-SETTLE_S = 2.0  # a younger one may not have its content yet
 
 
 def take(path: str) -> bool:
@@ -23,24 +24,51 @@ def take(path: str) -> bool:
 
     Raises PermissionError, or OSError with EROFS, where none can be made."""
     lock = f"{path}.lock"
+    return _made(lock) or (_remove_stale(lock) and _made(lock))
+
+
+def _made(lock: str) -> bool:
+    """False if there is one.  It has its content from the start, where the file system
+    can do that: nobody knows when one without is stale."""
+    folder = os.open(os.path.dirname(lock), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            flags = os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
+            unnamed = os.open(".", flags, 0o644, dir_fd=folder)
+        except OSError as fault:
+            if fault.errno not in _NO_TMPFILE:
+                raise
+            return _made_and_filled(lock)
+        try:
+            _fill(unnamed)
+            os.link(f"/proc/self/fd/{unnamed}", lock, src_dir_fd=folder)
+        except FileExistsError:
+            return False
+        finally:
+            os.close(unnamed)
+    finally:
+        os.close(folder)
+    return True
+
+
+def _made_and_filled(lock: str) -> bool:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(lock, flags, 0o644)
     except FileExistsError:
-        if not _remove_stale(lock):
-            return False
-        try:
-            descriptor = os.open(lock, flags, 0o644)
-        except FileExistsError:
-            return False
+        return False
     try:
-        os.write(descriptor, b"%d\n" % os.getpid())
+        _fill(descriptor)
     except OSError:
         os.unlink(lock)
         raise
     finally:
         os.close(descriptor)
     return True
+
+
+def _fill(descriptor: int) -> None:
+    os.write(descriptor, b"%d\n" % os.getpid())
 
 
 def release(path: str) -> None:
@@ -71,8 +99,6 @@ def _remove_stale(lock: str) -> bool:
 
 def _is_stale(lock: str, made: float) -> bool:
     age_s = time.time() - made
-    if age_s < SETTLE_S:
-        return False
     pid = _owner(lock)
     if pid is None:
         return age_s > STALE_S

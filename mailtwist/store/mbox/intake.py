@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -86,12 +85,15 @@ def is_salvaged(row: MailboxRow) -> bool:
     return row.highest_modseq == row.vanished_from
 
 
-def _salvage(live: Live, beside: str) -> dict[str, int] | None:
-    """UIDs by key from our own list; None if the state knows all messages."""
+def _salvage(live: Live, beside: str) -> dict[str, set[int]] | None:
+    """UIDs by key from our own list, of messages that went too; None if the state knows
+    all messages."""
     if live.uids or not is_salvaged(live.row):
         return None
-    kept = uidlist.read(beside)
-    return {} if kept is None else dict(kept.uids)
+    kept, uids = uidlist.read(beside), dict[str, set[int]]()
+    for uid, key in ({} if kept is None else kept.bases).items():
+        uids.setdefault(key, set()).add(uid)
+    return uids
 
 
 @define
@@ -113,9 +115,14 @@ class _Look:
             if uid not in self.seen:
                 self.missing.setdefault(key, []).append(uid)
 
-    def compare(self, fresh: Iterable[Entry], salvage: dict[str, int] | None) -> None:
+    def compare(
+        self, fresh: Iterable[Entry], salvage: dict[str, set[int]] | None
+    ) -> None:
         unknown = []
+        validity = None
         for entry in fresh:
+            if entry.marks.base is not None and validity is None:
+                validity = entry.marks.base.uid_validity
             if entry.marks.pseudo:
                 continue
             uids = self.missing.get(entry.key)
@@ -128,28 +135,29 @@ class _Look:
             else:
                 unknown.append(entry)
         if salvage is not None:
-            self._salvaged(unknown, salvage)
+            self._salvaged(unknown, salvage, validity == self.live.row.uid_validity)
         for entry in unknown:
             if not entry.uid:
                 entry.uid, self.uid_next = self.uid_next, self.uid_next + 1
         unknown.sort(key=lambda entry: entry.uid)
         self.added = list(map(self._message, unknown))
 
-    def _salvaged(self, entries: list[Entry], salvage: dict[str, int]) -> None:
-        """UIDs that messages had before the state was lost: as our list says; as the
-        file does for those that are alike, or if there is no list."""
+    def _salvaged(
+        self, entries: list[Entry], salvage: dict[str, set[int]], in_file: bool
+    ) -> None:
+        """UIDs that messages had before the state was lost: as our list says, which may
+        have several of messages that are alike; or as the file does, without a list.
+
+        `in_file`: UIDs in the file are of this UIDVALIDITY."""
         row, taken = self.live.row, set[int]()
-        times = Counter(entry.key for entry in entries)
-        bases = [entry.marks.base for entry in entries if entry.marks.base is not None]
-        in_file = bool(bases) and bases[0].uid_validity == row.uid_validity
         for entry in entries:
             said = entry.marks.uid if in_file else None
-            if salvage and times[entry.key] == 1:
-                said = None
-            uid = said or salvage.get(entry.key, 0)
-            if 0 < uid < row.uid_next and uid not in taken:
-                entry.uid = uid
-                taken.add(uid)
+            ours = salvage.get(entry.key, set()) - taken
+            if salvage and said not in ours:
+                said = max(ours, default=None)
+            if said is not None and said < row.uid_next and said not in taken:
+                entry.uid = said
+                taken.add(said)
 
     # -- flags ----------------------------------------------------------------
 
