@@ -147,13 +147,8 @@ class IMAP4Server(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = self._ending = True
         self.factory.sessions.discard(self)
-        for timer in (
-            self._timer,
-            self._stalled,
-            self._poll,
-            self._rest,
-            self._progress,
-        ):
+        timers = self._timer, self._stalled, self._poll, self._rest, self._progress
+        for timer in timers:
             if timer is not None and timer.active():
                 timer.cancel()
         if self._running is None:
@@ -166,6 +161,11 @@ class IMAP4Server(Protocol):
         self._stopping = True
         if self._running is None or self._arrival is not None:
             self._say_stop()
+
+    @property
+    def said_all(self) -> bool:
+        """True if BYE was written and the socket took all of it."""
+        return self._ending and not self._paused
 
     def _say_stop(self) -> None:
         self._end(bye("Server is stopping", b"UNAVAILABLE"), "server stops")

@@ -151,6 +151,11 @@ class POP3Server(Protocol):
         if self._serving is None or self._answered is not None:
             self._finish("server stops")
 
+    @property
+    def said_all(self) -> bool:
+        """True if the last answer was written and the socket took all of it."""
+        return self._closing and not self._out.full
+
     def _finish(self, why: str) -> None:
         """Close when everything was written."""
         if self._closing:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -46,6 +47,7 @@ from .urls import url_access
 
 log = Logger("mailtwist")
 
+LAST_WORDS_S = 0.5  # for a peer that was told the end to close its side too
 STOP_LOOK_S = 0.05  # how often a stopping server looks whether sessions are done
 
 
@@ -233,14 +235,20 @@ class MailService(MultiService):
         await super().stopService()
         for factory in self.factories.values():
             factory.stop()
-        left = self.config.limits.stop_grace_s
-        while self.gate.connections and left > 0:
+        waited = 0.0
+        while self.gate.connections and waited < self.config.limits.stop_grace_s:
             await deferLater(self._reactor, STOP_LOOK_S)
-            left -= STOP_LOOK_S
+            waited += STOP_LOOK_S
+            if waited >= LAST_WORDS_S:
+                self._cut_off(lambda session: session.said_all)
+        self._cut_off(lambda session: True)
+        await self.close()
+
+    def _cut_off(self, which: Callable[[Any], bool]) -> None:
         for factory in self.factories.values():
             for session in list(factory.sessions):
-                session.transport.abortConnection()
-        await self.close()
+                if which(session):
+                    session.transport.abortConnection()
 
     async def close(self) -> None:
         """End the threads of all rooms; enough for a service that was never started."""

@@ -214,6 +214,11 @@ class SMTPServer(Protocol):
         ):
             self._say_goodbye(ShuttingDown())
 
+    @property
+    def said_all(self) -> bool:
+        """True if the last reply was written and the socket took all of it."""
+        return self._closing and not self._clogged
+
     def _greet(self) -> None:
         """The pause is over, or the client did not wait for it."""
         timer, self._greeting = self._greeting, None
