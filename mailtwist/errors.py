@@ -325,6 +325,12 @@ class BadMailboxName(MailboxFault):
     public = "That mailbox name cannot be used"
 
 
+class MailboxNameLimit(BadMailboxName):
+    """A name that could be, but for the limits of this server."""
+
+    public = "That mailbox name is beyond the limits here"
+
+
 class UnknownUse(MailboxFault):
     """A special use asked for that this server does not give (RFC 6154 §3)."""
 

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from attrs import frozen
 
 from ..mailbox import special_uses
-from .checks import Check, ge, in_, matches_re, none_or_ge
+from ..mailbox.model import MOST_LEVELS, MOST_NAME
+from .checks import Check, between, ge, in_, matches_re, none_or_ge
 from .option import KIB, MIB, MINUTE_S, option
+
+_FILTER = re.compile(r"([A-Za-z0-9_.-]+):[ \t]*([ -~]+)", re.ASCII)
+
+
+def filters_of(texts: Iterable[str]) -> dict[str, bytes]:
+    """Search criteria by name in lower case, of texts "name: criteria"; ValueError for
+    others."""
+    found: dict[str, bytes] = {}
+    for text in texts:
+        match = _FILTER.fullmatch(text)
+        if match is None or match[1].lower() in found:
+            raise ValueError(text)
+        found[match[1].lower()] = match[2].encode("ascii")
+    return found
+
+
+def _are_filters(texts: Iterable[str]) -> bool:
+    try:
+        filters_of(texts)
+    except ValueError:
+        return False
+    return True
 
 
 @frozen(kw_only=True)
@@ -55,6 +81,14 @@ class Imap4:
     annotation_octets: int = option(
         32 * KIB, "Largest value of an annotation (METADATA).", ge(KIB)
     )
+    filters: tuple[str, ...] = option(
+        (),
+        "Searches that every user finds by name (FILTERS, `/shared/filters/values/`), "
+        "as `name: criteria`, such as `late: FLAGGED BEFORE 1-Jan-2026`. A user's own "
+        "of that name comes first.",
+        Check("texts of `name: criteria` in ASCII, each name once", _are_filters),
+        texts=True,
+    )
     admin: str = option(
         "",
         "URI of the administrator that METADATA tells clients, `tel:` or `mailto:`; "
@@ -79,6 +113,24 @@ class Imap4:
     )
     delimiter: str = option(
         "/", "Hierarchy delimiter shown to clients; `.` for Courier homes.", in_("/.")
+    )
+    eight_bit_headers: bool = option(
+        True,
+        "Take messages with octets above 127 in their header from clients that have "
+        "not enabled UTF8=ACCEPT, as programs that move mail between servers have "
+        "them. RFC 6855 §4 asks to refuse them.",
+    )
+    most_levels: int = option(
+        32,
+        "Levels of a mailbox name that clients may make; deeper ones that are there "
+        "can be used.",
+        between(2, MOST_LEVELS),
+    )
+    name_octets: int = option(
+        512,
+        "Octets of a mailbox name in UTF-8, delimiters included, that clients may "
+        "make; one level has up to 255.",
+        between(64, MOST_NAME),
     )
     special_uses: tuple[str, ...] = option(
         special_uses.STANDARD,

@@ -12,13 +12,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from ..errors import BadMailboxName
-from ..mailbox.model import Path
+from ..errors import BadMailboxName, MailboxNameLimit
+from ..mailbox.model import MOST_LEVELS, MOST_NAME, Path
 from . import utf7
 
 MOST_COMPONENT = 255  # octets in UTF-8
-MOST_NAME = 1000  # octets in UTF-8, delimiters included
-MOST_LEVELS = 64
 
 # Controls, line and paragraph separators, surrogates, non-characters of the BMP.
 _REFUSED = re.compile(
@@ -84,6 +82,14 @@ def nfc(path: Path) -> Path:
     if all(part.isascii() for part in path):
         return path
     return _bounded(tuple(unicodedata.normalize("NFC", part) for part in path))
+
+
+def check_limits(path: Path, delimiter: str, *, levels: int, octets: int) -> None:
+    """Raises MailboxNameLimit for a name that is not to be made."""
+    if len(path) > levels:
+        raise MailboxNameLimit(f"Mailbox names have at most {levels} levels")
+    if len(join(path, delimiter).encode("utf-8", "surrogatepass")) > octets:
+        raise MailboxNameLimit(f"Mailbox names have at most {octets} octets")
 
 
 def join(path: Path, delimiter: str) -> str:

@@ -30,6 +30,7 @@ from ..errors import (
     MailboxExists,
     MailboxHasChildren,
     MailboxInUse,
+    MailboxNameLimit,
     MailboxNotSelectable,
     MailboxUnreachable,
     MailError,
@@ -133,6 +134,7 @@ _CODES: tuple[tuple[type[MailError], bytes], ...] = (
     (MailboxUnreachable, b"UNAVAILABLE"),
     (NoSuchMailbox, b"NONEXISTENT"),
     (MailboxExists, b"ALREADYEXISTS"),
+    (MailboxNameLimit, b"LIMIT"),
     (BadMailboxName, b"CANNOT"),
     (MailboxNotSelectable, b"CANNOT"),
     (MailboxHasChildren, b"HASCHILDREN"),  # RFC 9051 §7.1

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from ..errors import TooManyAnnotations, UnknownUse
-from .model import SPECIAL_USES, Annotation, Path
+from .model import Annotation, Path
+from .special_uses import KINDS
 
 SPECIAL_USE = "/private/specialuse"  # RFC 6154 §4: what LIST tells, as an annotation
 ACCOUNT: Path = ()  # stands for the account where a mailbox may stand
 
-_USES = {use.lower(): use for use in SPECIAL_USES}
+_USES = {use.lower(): use for use in KINDS.values()}
 
 
 @frozen

@@ -20,6 +20,10 @@ Path = tuple[str, ...]
 
 INBOX: Path = ("INBOX",)
 
+# Of names that anybody speaks of; `config.reading.Imap4` lets clients make fewer.
+MOST_LEVELS = 64
+MOST_NAME = 1000  # octets in UTF-8, delimiters included
+
 # Special uses (RFC 6154 §2) as LIST prints them.
 SPECIAL_USES = (
     "\\All",

@@ -30,7 +30,9 @@ from .permitted import permitted_steps
 
 async def start(session: Session, command: Append, steps: tuple[Step, ...]) -> None:
     """Make ready for the first octets; raises what makes them pointless."""
-    appending = session.appending = Appending(command)
+    ascii_headers = not (session.config.eight_bit_headers or session.engine.utf8)
+    appending = Appending(command, ascii_headers=ascii_headers)
+    session.appending = appending
     if command.replaces is not None:
         appending.replaced = _replaced(session, command)
     await more(session, steps)

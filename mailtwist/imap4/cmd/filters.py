@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
+from ...config.reading import filters_of
 from ...errors import (
     BadFilter,
     BadFilterName,
@@ -31,7 +32,7 @@ from ..types_search import MultiSearch, Search, SearchReturn, Sort, Thread
 MOST_PASSES = 10  # filters within filters; three at least (§3.1)
 MOST_FILTERS = 100  # that are put into one search
 
-_PRIVATE, _SHARED = "/private/filters/values", "/shared/filters/values"
+_PRIVATE, SHARED = "/private/filters/values", "/shared/filters/values"
 _NO_SEARCH = (SyntaxFault, BadParameter, UidRequired)
 
 Command = TypeVar("Command")
@@ -157,9 +158,13 @@ class _Run:
     async def _value(self, name: str) -> bytes | None:
         """The private one first (§3.1)."""
         if name not in self._values:
-            names = (f"{_PRIVATE}/{name}", f"{_SHARED}/{name}")
+            names = (f"{_PRIVATE}/{name}", f"{SHARED}/{name}")
             held = await self._session.mailboxes.metadata(ACCOUNT, names)
-            values = {one.name: one.value for one in held}
+            values = {
+                f"{SHARED}/{shared}": value
+                for shared, value in filters_of(self._session.config.filters).items()
+            }
+            values |= {one.name: one.value for one in held}
             found = (values[one] for one in names if one in values)
             self._values[name] = next(found, None)
         return self._values[name]

@@ -7,7 +7,7 @@ from ...mailbox.held_rights import namespaces
 from ...mailbox.identifiers import mailbox_id
 from ...mailbox.metadata import annotation_of_uses
 from ...mailbox.model import INBOX, MailboxStatus, Path
-from ..names import wire_of
+from ..names import check_limits, wire_of
 from ..response import Answer, astring, ok, parenthesized, string, untagged
 from ..session import Session
 from ..types import (
@@ -25,6 +25,7 @@ from ..types import (
 async def create(session: Session, command: Create) -> Answer:
     """CREATE (§6.3.3).  A name for children only is made as a mailbox that takes
     messages too, as mail programs expect."""
+    _check_limits(session, command.path)
     session.own_names(*_with_parents(command.path))
     object_id = await session.mailboxes.create(command.path, command.special_uses)
     if session.notice is not None and command.special_uses:
@@ -64,11 +65,34 @@ async def _is_selected(session: Session, path: Path) -> bool:
         return False
 
 
+def _check_limits(session: Session, path: Path) -> None:
+    config = session.config
+    check_limits(
+        path, config.delimiter, levels=config.most_levels, octets=config.name_octets
+    )
+
+
 async def rename(session: Session, command: Rename) -> Answer:
+    """RENAME (§6.3.5); it fails as a whole if the name of an inferior cannot be."""
+    _check_limits(session, command.new)
+    if command.old != INBOX:  # whose inferiors stay
+        for below in await _below(session, command.old):
+            _check_limits(session, command.new + below)
     session.own_names(*_with_parents(command.new), command.old)
     await session.mailboxes.rename(command.old, command.new)
     session.appended_to = None
     return ok("RENAME completed")
+
+
+async def _below(session: Session, top: Path) -> list[Path]:
+    """What follows `top` in the names of its inferiors."""
+    depth = len(top)
+    infos = await session.mailboxes.listed()
+    return [
+        info.path[depth:]
+        for info in infos
+        if len(info.path) > depth and info.path[:depth] == top and info.exists
+    ]
 
 
 async def subscribe(session: Session, command: Subscribe) -> Answer:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ...config.reading import filters_of
 from ...errors import AnnotationTooBig, NotPermitted
 from ...mailbox.metadata import ACCOUNT, Wish
 from ...mailbox.model import Annotation, Path
 from ..response import Answer, astring, literal8, ok, parenthesized, string, untagged
 from ..session import Session
 from ..types_kept import GetMetadata, SetMetadata
-from .filters import check_filters
+from .filters import SHARED, check_filters
 from .mailboxes import name_of
 
 _ADMIN = "/shared/admin"
@@ -43,7 +44,10 @@ async def get_metadata(session: Session, command: GetMetadata) -> Answer:
 def _of_server(session: Session) -> list[Annotation]:
     """What this server says of itself (§3.2.1.1)."""
     admin = session.config.admin or f"mailto:postmaster@{session.hostname}"
-    return [Annotation(ACCOUNT, _ADMIN, admin.encode())]
+    shared = filters_of(session.config.filters)
+    return [Annotation(ACCOUNT, _ADMIN, admin.encode())] + [
+        Annotation(ACCOUNT, f"{SHARED}/{name}", value) for name, value in shared.items()
+    ]
 
 
 async def set_metadata(session: Session, command: SetMetadata) -> Answer:

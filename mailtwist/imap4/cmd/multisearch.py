@@ -64,11 +64,21 @@ async def _elsewhere(session: Session, command: MultiSearch, path: Path) -> None
             recent=Recent(lambda uid: uid >= first_recent),
             pause=session.connection.pause,
             now=session.connection.now(),
+            saved=_saved(session, mailbox),
             scores=scores,
         )
         await _tell(session, command, mailbox, uids, scores)
     finally:
         await mailbox.close()
+
+
+def _saved(session: Session, mailbox: IMailbox) -> list[int]:
+    """What "$" means there: it belongs to the selected mailbox (RFC 5182 §2.1), whoever
+    names that."""
+    if session.mailbox is None or session.selected is None:
+        return []
+    same = mailbox.object_id == session.mailbox.object_id
+    return session.selected.saved if same else []
 
 
 async def _tell(

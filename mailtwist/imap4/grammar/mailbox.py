@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...errors import BadMailboxName, BadParameter, UnknownUse
-from ...mailbox.model import SPECIAL_USES, Path
+from ...mailbox.model import Path
+from ...mailbox.special_uses import KINDS
 from .. import names
 from ..types import (
     Create,
@@ -21,7 +22,8 @@ from .resync import resync
 from .scanner import CommandScanner
 from .strings import astring, atom, end_of_command, parenthesized, sp, word
 
-_USES = {use.lower(): use for use in SPECIAL_USES}
+# \All and \Flagged would be the messages of other mailboxes.
+_USES = {use.lower(): use for use in KINDS.values()}
 
 
 def mailbox(s: CommandScanner) -> Path:

@@ -67,6 +67,31 @@ class AppendTests(SynchronousTestCase):
             self.assertTrue(answer.startswith(b"NO "), f"{command}: {answer!r}")
             self.assertEqual([*self.room.folder().messages], [1], command)
 
+    def test_a_header_that_is_not_ascii_waits_for_UTF8_where_that_is_asked_for(self):
+        """RFC 6855 §4."""
+        raw = b"From: a@b.test\r\nSubject: caf\xc3\xa9\r\n\r\nt\xe9xt\r\n"
+        plain = b"Subject: cafe\r\n\r\nt\xe9xt\r\n\r\n\xe9"
+        alone = b"\r\n\xe9 is in the body\r\n"
+        self.assertTrue(self.appended(self.client, raw).startswith(b"a OK"))
+        client = Room(config=small(eight_bit_headers=False)).login()
+        client.hear()
+        self.assertEqual(
+            self.appended(client, raw),
+            b"a NO ENABLE UTF8=ACCEPT before a header that is not ASCII",
+        )
+        for message in (plain, alone):
+            self.assertTrue(self.appended(client, message).startswith(b"a OK"))
+        client.ask("ENABLE UTF8=ACCEPT")
+        self.assertTrue(self.appended(client, raw).startswith(b"a OK"))
+
+    def appended(self, client, message):
+        """The answer to an APPEND whose octets come one by one."""
+        client.send(b"a APPEND INBOX {%d+}\r\n" % len(message))
+        for octet in message:
+            client.send(bytes([octet]))
+        client.send(b"\r\n")
+        return client.hear()[-1]
+
     def test_the_selected_mailbox_tells_it_before_the_answer(self):
         self.client.ask("SELECT INBOX")
         first, second, answer = self.client.append()

@@ -1,8 +1,10 @@
 """FILTER (RFC 5466): searches kept by their names, in every command that searches."""
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.config.reading import Imap4
 from mailtwist.imap4.cmd.filters import MOST_FILTERS, MOST_PASSES
 from mailtwist.mailbox.metadata import ACCOUNT
 
@@ -83,6 +85,37 @@ class FilterTests(SynchronousTestCase):
         self.assertEqual(self.client.ask("SEARCH FILTER y")[0], b"* SEARCH 3")
         self.client.ask('SETMETADATA "" (/private/filters/values/x NIL)')
         self.assertEqual(self.client.ask("SEARCH FILTER x")[0], b"* SEARCH 2")
+
+    def test_the_administrator_sets_those_of_everybody(self):
+        filters = ("Dinner: BODY dinner", "never:NOT ALL")
+        room = Room(config=evolve(Imap4(), filters=filters))
+        client = room.login()
+        for message in (HELLO, DINNER):
+            client.append(message)
+        client.ask("SELECT INBOX")
+        self.assertEqual(client.ask("SEARCH FILTER dinner")[0], b"* SEARCH 2")
+        self.assertEqual(client.ask("SEARCH FILTER never")[0], b"* SEARCH")
+        name = "/shared/filters/values/dinner"
+        self.assertEqual(
+            client.ask(f'GETMETADATA "" {name}')[0],
+            f'* METADATA "" ({name} "BODY dinner")'.encode(),
+        )
+        answer = client.ask(f'SETMETADATA "" ({name} NIL)')[-1]
+        self.assertTrue(answer.startswith(b"NO [NOPERM]"), answer)
+        client.ask('SETMETADATA "" (/private/filters/values/dinner "1")')
+        self.assertEqual(client.ask("SEARCH FILTER dinner")[0], b"* SEARCH 1")
+
+    def test_what_cannot_be_a_filter_is_refused_in_the_configuration(self):
+        for texts, why in (
+            (["x"], "no criteria"),
+            (["x:"], "empty ones"),
+            (["a b: ALL"], "a space in the name"),
+            (["x: BODY caf\xe9"], "not ASCII"),
+            (["x: ALL\r\nSEEN"], "a line end"),
+            (["x: ALL", "X: SEEN"], "one name twice"),
+        ):
+            with self.assertRaises(ValueError, msg=why):
+                Imap4(filters=tuple(texts))
 
     def test_what_is_not_there_or_no_search(self):
         self.hold(bad="OR SMALLER", loop="NOT FILTER Loop", a="FILTER b", b="FILTER a")

@@ -3,6 +3,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.directory.model import Account
+from mailtwist.imap4.names import wire_of
 
 from ..room import Room, small
 
@@ -108,6 +109,49 @@ class MailboxTests(SynchronousTestCase):
         self.assertEqual(
             self.client.ask("NAMESPACE")[0], b'* NAMESPACE (("" "/")) NIL NIL'
         )
+
+    def test_names_have_limits(self):
+        room = Room(config=small(most_levels=3, name_octets=64))
+        client = room.login()
+        deep = [b"NO [LIMIT] Mailbox names have at most 3 levels"]
+        long = [b"NO [LIMIT] Mailbox names have at most 64 octets"]
+        for command, answer in (
+            ("CREATE a/b/c", None),
+            ("CREATE a/b/g/", None),
+            ("CREATE a/b/c/d", deep),
+            (f"CREATE {'x' * 64}", None),
+            (f"CREATE {'x' * 65}", long),
+            (f"CREATE x/{'x' * 63}", long),
+            (f"CREATE {wire_of(('é' * 33,)).decode()}", long),
+            ("CREATE e", None),
+            ("CREATE f", None),
+            ("RENAME f e/f", None),
+            ("RENAME e/f e/e/f", None),
+            ("RENAME e/e/f e/e/e/f", deep),
+            ("RENAME a e/a", deep),
+            ("RENAME a/b b", None),
+            (f"RENAME b {'y' * 63}", long),
+            (f"RENAME b {'y' * 62}", None),
+        ):
+            if answer is None:
+                self.assertTrue(client.ask(command)[-1].startswith(b"OK "), command)
+            else:
+                self.assertEqual(client.ask(command), answer, command)
+        names = {line.split()[-1] for line in client.ask('LIST "" *')[:-1]}
+        self.assertEqual(
+            names,
+            {b"INBOX", b"a", b"e", b"e/e", b"e/e/f", b"x" * 64}
+            | {b"y" * 62, b"y" * 62 + b"/c", b"y" * 62 + b"/g"},
+        )
+
+    def test_a_use_that_shows_what_is_elsewhere_is_not_given(self):
+        """RFC 6154 §3: no mailbox here is all of them."""
+        for use in ("\\All", "\\Flagged", "\\All \\Sent"):
+            self.assertEqual(
+                self.client.ask(f"CREATE x (USE ({use}))"),
+                [b"NO [USEATTR] That special use is not supported"],
+            )
+        self.assertEqual(len(self.client.ask('LIST "" x')), 1)
 
     def test_a_special_use_is_told_by_list(self):
         self.client.ask("CREATE Sent (USE (\\Sent))")

@@ -32,6 +32,16 @@ class MultiSearchTests(SynchronousTestCase):
             told[name.decode()] = result[4:].decode()
         return told
 
+    def test_the_saved_result_belongs_to_the_selected_mailbox(self):
+        """RFC 5182 §2.1, whatever source names it."""
+        self.client.ask("SELECT A")
+        self.client.ask("SEARCH RETURN (SAVE) TEXT dinner")
+        for source in ("selected", "mailboxes A", "subtree A", "personal"):
+            self.assertEqual(self.found(f"IN ({source}) $"), {"A": "ALL 2"}, source)
+        self.assertEqual(self.found("IN (mailboxes A/B) $"), {})
+        self.client.ask("UNSELECT")
+        self.assertEqual(self.found("IN (mailboxes A) $"), {})
+
     def test_sources(self):
         everywhere = ["INBOX", "A", "A/B", "A/B/C"]
         for source, want, reason in [
