@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mailtwist.config.deleting import Deleted
-from mailtwist.config.model import Config, Imap4
+from mailtwist.config.model import Config
+from mailtwist.config.reading import Imap4
 from mailtwist.errors import NoSuchMailbox
 from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange, Range
 from mailtwist.store.local import LocalStore
