@@ -17,8 +17,9 @@ from typing import Any
 from attrs import evolve
 
 from ..address import Address
-from ..config.load import load, octets_of
+from ..config.load import load
 from ..config.model import Config
+from ..config.sizes import octets_of
 from ..directory.model import Account
 from ..directory.user_rows import Row
 from ..directory.userdb import AccountExists, UserDb
@@ -277,12 +278,12 @@ def storage_limit(text: str | None) -> int | None:
     return octets
 
 
-def message_limit(text: str) -> int | None:
+def message_limit(text: str, option: str = "--message-limit") -> int | None:
     """Raises MailError that says what may be."""
     if text.lower() == "none":
         return None
     if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) <= MOST_LIMIT):
-        raise MailError(f'--message-limit {text}: give a number, or "none"')
+        raise MailError(f'{option} {text}: give a number, or "none"')
     return int(text)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from attrs import Attribute, evolve, fields, resolve_types
 from ..address import normal_domain
 from ..errors import BadAddress, ConfigError
 from . import listener, model, wiring
+from .sizes import OCTETS, WITH_UNIT
 
 SECONDS: dict[str, float] = {
     "ms": 0.001,
@@ -31,19 +31,7 @@ SECONDS: dict[str, float] = {
     "d": 86400,
     "w": 604800,
 }
-OCTETS: dict[str, float] = {
-    "B": 1,
-    "KB": 1000,
-    "MB": 1000**2,
-    "GB": 1000**3,
-    "KIB": 1024,
-    "MIB": 1024**2,
-    "GIB": 1024**3,
-    "TIB": 1024**4,
-}
 Section = TypeVar("Section")
-
-_WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
 def load(path: str | os.PathLike[str]) -> model.Config:
@@ -264,7 +252,7 @@ def number(option: Attribute[Any], found: Any) -> int | float:
     """A number, or a text of number and unit; raises ValueError."""
     units = units_of(option)
     if isinstance(found, str) and units:
-        match = _WITH_UNIT.fullmatch(found)
+        match = WITH_UNIT.fullmatch(found)
         scale = match and units.get(match[2] if units is SECONDS else match[2].upper())
         if not match or not scale:
             raise ValueError
@@ -276,13 +264,6 @@ def number(option: Attribute[Any], found: Any) -> int | float:
     if option.type is int and not isinstance(found, int):
         raise ValueError
     return int(found) if option.type is int else float(found)
-
-
-def octets_of(text: str) -> int | None:
-    """The octets in a text like "1 GiB" or "1000"; None if it is no size."""
-    match = _WITH_UNIT.fullmatch(text)
-    scale = match and OCTETS.get(match[2].upper() or "B")
-    return round(float(match[1]) * scale) if match and scale else None
 
 
 def units_of(option: Attribute[Any]) -> Mapping[str, float] | None:

@@ -12,6 +12,7 @@ from attrs import frozen
 from .agents import Agents
 from .checks import between, ge, in_, some_of
 from .deleting import Deleted
+from .limiting import QuotaLimits
 from .mbox import Mbox
 from .option import (
     DAY_S,
@@ -373,6 +374,7 @@ class Config:
         Master, "Accounts that may log in as others, `user*master`."
     )
     delivery: Delivery = section(Delivery, "Local delivery.")
+    quota: QuotaLimits = section(QuotaLimits, "What accounts may hold.")
     mbox: Mbox = section(Mbox, "Mailboxes that are mbox files.")
     sieve: Sieve = section(Sieve, "Filters of users and of the server.")
     search: Search = section(Search, "The full-text index.")

@@ -8,8 +8,9 @@ from typing import Any
 
 from attrs import Attribute, fields, resolve_types
 
-from .load import OCTETS, SECONDS, is_list, needed, told, toml, units_of
+from .load import SECONDS, is_list, needed, told, toml, units_of
 from .model import Config
+from .sizes import OCTETS
 
 HEAD = """# Configuration
 

@@ -58,6 +58,15 @@ class Domain:
         "The names in `alias.files` are names of this domain, as in Postfix's "
         "mydestination; off for its virtual_mailbox_domains.",
     )
+    account_storage_octets: int = option(
+        0,
+        "Octets that each account of the domain may hold of which its source says "
+        "nothing; 0 for what `quota.storage_octets` says.",
+        ge(0),
+    )
+    account_messages: int = option(
+        0, "Likewise messages; 0 for what `quota.messages` says.", ge(0)
+    )
 
 
 @frozen(kw_only=True)

@@ -49,6 +49,7 @@ class Router:
         `alias.files`; `senders` rewrites those of forwarded mail; `pause` gives others
         their turn while a long list is walked."""
         self._store = store
+        self._full = "5.2.2" if config.quota.full == "permanent" else "4.2.2"
         tables = tables or {}
         # What an address literal of this host, or no domain, stands for.
         default = next(
@@ -166,4 +167,4 @@ class Router:
         if not await self._store.mailboxes(account).fits(
             INBOX, max(size_octets or 0, 1)
         ):
-            raise OverQuota()
+            raise OverQuota(status=self._full)

@@ -10,8 +10,9 @@ from attrs import field, frozen
 
 from ..address import Address
 from ..auth.names import account_key
-from ..config.load import octets_of
+from ..config.limiting import mailbox_limits
 from ..config.model import Config
+from ..config.sizes import octets_of
 from ..config.source import Source
 from ..errors import AuthUnavailable, BadAddress
 from .home import home_of
@@ -61,7 +62,9 @@ class Fields:
         uid, gid = number(texts.get("uid")), number(texts.get("gid"))
         if uid is not None and uid < self._source.least_uid:
             raise ValueError(f"uid {uid} is below least_uid")
-        limit, messages = limits(texts.get("quota", ""))
+        quota = texts.get("quota", "")
+        limit, messages = limits(quota)
+        below = [each for each in texts.get("mailbox_limits", "").split(";") if each]
         until = texts.get("login_until_s")
         uses = texts.get("uses")
         return Account(
@@ -78,6 +81,8 @@ class Fields:
             float(until) if until else None,
             self._source.called,
             _words(texts.get("groups", "")),
+            mailbox_limits(below),
+            unlimited=bool(quota.strip()) and limit is None and messages is None,
         )
 
     def _home(self, address: Address, told: str) -> str:

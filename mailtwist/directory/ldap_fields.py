@@ -15,6 +15,7 @@ FIELDS = (
     "gid",
     "quota",
     "messages",
+    "mailbox_limits",
     "enabled",
     "uses",
     "send_as",

@@ -49,6 +49,7 @@ class Account:
     mailbox_limits: tuple[tuple[Path, int | None, int | None], ...] = ()
     mailboxes_limit: int | None = None  # how many mailboxes it may have
     deleted: bool = False  # it stands for the mailboxes of what it deleted
+    unlimited: bool = False  # its source says so: limits by default are not for it
 
     @property
     def mailbox_path(self) -> str:

@@ -36,7 +36,10 @@ class SourceDirectory:
         domains: Sequence[str],
         default_domain: str = "",
         remembers: bool = False,
+        limited: Callable[[Account], Account] = lambda account: account,
     ) -> None:
+        """`limited` gives an account the limits that its source says nothing of."""
+        self._limited = limited
         self.source, self._directory, self._health = source, directory, health
         self._now, self._default = now, default_domain
         self._domains = frozenset(source.domains or domains)
@@ -82,7 +85,7 @@ class SourceDirectory:
         """None for an account that this source has no say about."""
         if account is None or account.name.rpartition("@")[2] not in self._domains:
             return None
-        return evolve(account, source=self.source.called)
+        return self._limited(evolve(account, source=self.source.called))
 
 
 @frozen

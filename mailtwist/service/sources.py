@@ -20,6 +20,7 @@ from ..config.model import Config
 from ..config.source import Source
 from ..directory.asked import AskedDirectory
 from ..directory.ldap import LdapDirectory
+from ..directory.limited import Defaults
 from ..directory.mysql import MysqlDirectory
 from ..directory.passwd_file import PasswdFileDirectory
 from ..directory.reread import Open
@@ -175,6 +176,7 @@ def build_source(
             domains=[domain.name for domain in config.domain],
             default_domain=default,
             remembers=parts.remembers,
+            limited=Defaults(config).of,
         )
     checker = None
     if parts.checker is not None:

@@ -46,9 +46,20 @@ class FieldsTests(SynchronousTestCase):
             (ANN, {"uid": "999"}, {}),
             (ANN, {"uid": "x"}, {}),
             (ANN, {"quota": "much"}, {}),
+            (ANN, {"mailbox_limits": "Lists"}, {}),
             (ANN, {"name": "not an address"}, {}),
         ]:
             self.assertRaises(AuthUnavailable, self.account, texts, asked, **options)
+
+    def test_limits_of_mailboxes(self):
+        account = self.account({"mailbox_limits": "A: 1 KiB;B/c: 5 messages;"})
+        self.assertEqual(
+            account.mailbox_limits, ((("A",), 1024, None), (("B", "c"), None, 5))
+        )
+
+    def test_no_limit_is_told_apart_from_nothing_said(self):
+        for text, unlimited in [("", False), ("0", True), ("1 GiB", False)]:
+            self.assertIs(self.account({"quota": text}).unlimited, unlimited, text)
 
     def test_a_row_of_another_name_is_nobodys(self):
         self.assertIsNone(self.account({"name": "bob@x.test"}))

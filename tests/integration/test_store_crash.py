@@ -203,7 +203,11 @@ class CrashCase(SynchronousTestCase):
 
     def opened(self, home):
         store = InlineStore()
-        return store, store.mailboxes(Account("ann@example.test", home))
+        return store, store.mailboxes(self.account(home))
+
+    def account(self, home):
+        """With limits, so that a ledger is kept too."""
+        return Account("ann@example.test", home, 10**6, message_limit=1000)
 
     def shown(self, home, first=None):
         """{path: Box} as a server that is started now sees it; `first` before the rest.

@@ -6,6 +6,7 @@ import sqlite3
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from mailtwist.config.limiting import QuotaLimits
 from mailtwist.config.model import Config
 from mailtwist.config.reading import Imap4
 from mailtwist.store.maildir.store import MaildirStore
@@ -15,6 +16,7 @@ class OnDisk:
     """Comes before StoreWords or StoreContract."""
 
     timeout = 30
+    quota = QuotaLimits()
 
     def make_store(self):
         self.root = os.path.abspath(self.mktemp())
@@ -22,7 +24,8 @@ class OnDisk:
 
     def another_store(self, poll_s=1.0):
         """A store on the same files: another process, or the same one restarted."""
-        config = Config(imap4=Imap4(poll_s=poll_s, special_uses=()))
+        imap4 = Imap4(poll_s=poll_s, special_uses=())
+        config = Config(imap4=imap4, quota=self.quota)
         store = MaildirStore(reactor=reactor, config=config, hostname="mx.test")
         self.addCleanup(lambda: Deferred.fromCoroutine(store.close()))
         return store

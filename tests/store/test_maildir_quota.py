@@ -3,20 +3,24 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import tempfile
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.address import Address
+from mailtwist.config.limiting import QuotaLimits
 from mailtwist.delivery.model import Envelope, LocalRecipient
 from mailtwist.directory.model import Account
 from mailtwist.errors import MailError, OverQuota
 from mailtwist.flags import NONE
-from mailtwist.mailbox.model import INBOX, Limits
+from mailtwist.mailbox.model import INBOX, Limits, Range
 from mailtwist.store.maildir import ledger, maildirsize
 
 from .contract import MESSAGE, StoreWords
@@ -185,6 +189,69 @@ class RestartTests(QuotaWords, TestCase):
         await self.tree.set_limits(("A",), Limits())
         self.assertEqual(await self.tree.quotas(), [])
         await self.put(("A",), b"x" * 300)
+
+
+class WarningTests(QuotaWords, TestCase):
+    quota = QuotaLimits(warn_at=("50%", "80"))
+
+    async def warnings(self):
+        """Subjects of the messages in INBOX that the server wrote."""
+        mailbox = await self.open()
+        octets = await mailbox.octets([Range(u) for u in (await mailbox.rows()).uids])
+        ours = [message for message in octets if b"Auto-Submitted" in message]
+        return [re.search(rb"Subject: (.*)\r\n", each)[1].decode() for each in ours]
+
+    async def warned(self, count):
+        for _ in range(200):
+            found = await self.warnings()
+            if len(found) >= count:
+                break
+            await deferLater(reactor, 0.01)
+        self.assertEqual(len(found), count, found)
+        return found
+
+    async def test_each_threshold_is_told_once_when_it_is_passed(self):
+        self.limited(None, 10)
+        for _ in range(4):
+            await self.deliver(self.account)
+        self.assertEqual(await self.warnings(), [])
+        await self.deliver(self.account)
+        self.assertEqual(await self.warned(1), ["Your mailbox is 50% full"])
+        await self.deliver(self.account)
+        await self.put()
+        self.assertEqual((await self.warned(2))[-1], "Your mailbox is 80% full")
+        mailbox = await self.open()
+        await mailbox.expunge((await mailbox.rows()).uids[:6])
+        await self.put()
+        self.assertEqual((await self.figure())[1], 4)
+        await self.put()
+        self.assertEqual(len(await self.warned(2)), 2, "50% is passed again")
+
+    async def test_a_message_that_nearly_fills_the_account_is_told_of_too(self):
+        self.limited(1000)
+        await self.put(octets=b"x" * 990)
+        (subject,) = await self.warned(1)
+        self.assertEqual(subject, "Your mailbox is 80% full")
+        self.assertGreater((await self.figure())[0], 1000, "it comes in any case")
+
+    async def test_a_mailbox_with_a_limit_is_named(self):
+        await self.tree.create(("A",))
+        await self.tree.set_limits(("A",), Limits(octets=1000))
+        await self.put(("A",), b"x" * 600)
+        await self.warned(1)
+        mailbox = await self.open()
+        (message,) = await mailbox.octets([Range(1)])
+        self.assertIn(b"ann@example.test in A takes 600 octets of 1000 octets", message)
+
+
+class PermanentTests(QuotaWords, TestCase):
+    quota = QuotaLimits(full="permanent")
+
+    async def test_senders_are_told_not_to_try_again(self):
+        self.limited(100)
+        (verdict,) = await self.deliver(self.account, octets=b"x" * 200)
+        self.assertIsInstance(verdict, OverQuota)
+        self.assertEqual(verdict.status, "5.2.2")
 
 
 class ParallelTests(QuotaWords, TestCase):

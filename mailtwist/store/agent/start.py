@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 
 import attrs
 
 from ...config.deleting import Deleted
+from ...config.limiting import QuotaLimits
 from ...config.mbox import Mbox
 from ...config.model import Config, Delivery
 from ...config.reading import Imap4
@@ -34,6 +36,7 @@ def agent_pattern(config: Config, hostname: str) -> list[str]:
         "special_uses": config.imap4.special_uses,
         "delivery": attrs.asdict(config.delivery),
         "mbox": attrs.asdict(config.mbox),
+        "quota": attrs.asdict(config.quota),
         "search": attrs.asdict(config.search),
         "deleted": attrs.asdict(config.deleted),
     }
@@ -43,10 +46,15 @@ def agent_pattern(config: Config, hostname: str) -> list[str]:
 def settings_of(text: str) -> tuple[str, str, str, Config]:
     """(hostname, folder, level of the log, what a store reads of the configuration)."""
     told = json.loads(text)
+    quota: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in told["quota"].items()
+    }
     config = Config(
         imap4=Imap4(poll_s=told["poll_s"], special_uses=tuple(told["special_uses"])),
         delivery=Delivery(**told["delivery"]),
         mbox=Mbox(**told["mbox"]),
+        quota=QuotaLimits(**quota),
         search=Search(**told["search"]),
         deleted=Deleted(**told["deleted"]),
     )

@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
+from ...directory.model import Account
 from ...errors import MailError, OverQuota
-from ...mailbox.model import Limits, Path
+from ...mailbox.model import Path
 from . import durable, maildirsize
-from .ledger import Book, Change, Crossing, Page, Uncounted, as_told, key_of, token
+from .ledger import (
+    NAME,
+    Book,
+    Change,
+    Crossing,
+    Page,
+    Uncounted,
+    as_told,
+    key_of,
+    token,
+)
 
 if TYPE_CHECKING:
     from .batch import Job
@@ -22,19 +33,20 @@ if TYPE_CHECKING:
 
 @frozen
 class Room:
-    """Where a file counts: the account's ledger and Maildir, and what it may hold."""
+    """Where a file counts: a mailbox of an account; `thresholds` in percent."""
 
-    ledger: str
-    maildir: str
+    account: Account
     path: Path
-    limits: Limits
-    mailbox_limits: tuple[tuple[Path, int | None, int | None], ...] = ()
     thresholds: tuple[int, ...] = ()
     exempt: bool = False  # it comes whether it fits or not
 
     @property
-    def limited(self) -> bool:
-        return self.limits.any or bool(self.mailbox_limits)
+    def ledger(self) -> str:
+        return f"{self.account.home}/{NAME}"
+
+    @property
+    def maildir(self) -> str:
+        return self.account.mailbox_path.rstrip("/")
 
 
 @define
@@ -51,7 +63,7 @@ class Admission:
     def __init__(self, jobs: Sequence[Job]) -> None:
         """Jobs that do not fit get OverQuota; Uncounted where nobody knows."""
         self._accounts: list[_Account] = []
-        self.crossings: dict[str, list[Crossing]] = {}  # by ledger
+        self.crossings: list[tuple[Account, list[Crossing]]] = []
         by_ledger: dict[str, list[Job]] = {}
         for job in jobs:
             if job.file.room is not None:
@@ -70,14 +82,14 @@ class Admission:
             return
         book = Book.open(room.ledger)
         if book is None:
-            if room.limited:
+            if room.account.is_limited:
                 _refuse(jobs, Uncounted())
             return
         account = _Account(room, book)
         try:
             with book.changed() as page:
                 book.clear(page)
-                if page.stale or page.told != as_told(room.mailbox_limits):
+                if page.stale or page.told != as_told(room.account.mailbox_limits):
                     raise Uncounted()
                 if not book.share():
                     raise Uncounted()
@@ -93,11 +105,12 @@ class Admission:
     @staticmethod
     def _admit(account: _Account, page: Page, jobs: list[Job]) -> None:
         flight: list[Change] = []
+        limits = account.room.account.limits
         account.token = token()
         page.flights[account.token] = flight
         for job in jobs:
             change = _change(job)
-            if _exempt(job) or page.fits(account.room.limits, [change]):
+            if _exempt(job) or page.fits(limits, [change]):
                 flight.append(change)
                 account.jobs.append(job)
             else:
@@ -126,10 +139,11 @@ class Admission:
                 page.stale = True  # a look may have met them there
             for change in came:
                 page.arrived(change.key, change.octets, change.messages)
-            maildirsize.keep(room.maildir, account.token, page, room.limits, more)
-            crossings = page.crossed(room.limits, room.thresholds)
+            limits = room.account.limits
+            maildirsize.keep(room.maildir, account.token, page, limits, more)
+            crossings = page.crossed(limits, room.thresholds)
         if crossings:
-            self.crossings[room.ledger] = crossings
+            self.crossings.append((room.account, crossings))
 
 
 def _change(job: Job) -> Change:

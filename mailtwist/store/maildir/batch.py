@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from attrs import define, field, frozen
 
+from ...directory.model import Account
 from ...errors import MailError
 from . import durable
 from .admission import Admission, Room
@@ -120,10 +121,10 @@ class _Folder:
 
 def commit(
     jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]
-) -> dict[str, list[Crossing]]:
+) -> list[tuple[Account, list[Crossing]]]:
     """Make every job's file durable and visible, or give the job its fault.
 
-    `now` is a monotonic clock in seconds.  The thresholds that were passed, by ledger.
+    `now` is a monotonic clock in seconds.  The thresholds that were passed, by account.
     Never raises OSError.
     """
     folders: dict[tuple[str, str], _Folder] = {}

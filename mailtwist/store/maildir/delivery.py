@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -12,23 +11,25 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ...config.limiting import QuotaLimits, percents
 from ...config.model import Delivery
 from ...delivery.model import Envelope, LocalRecipient, Verdict
 from ...delivery.trace import delivery_prefixes
 from ...directory.model import Account
-from ...errors import MailboxFault, MailError, NoRoute
+from ...errors import MailboxFault, MailError, NoRoute, OverQuota
 from ...interfaces import IDelivery, IMessageSink
 from ...log import mail_log
 from ...mailbox.model import INBOX, Path
 from . import durable
 from .admission import Room
 from .flagged import Copy, append, letters_of
-from .ledger import NAME, Uncounted
+from .ledger import Uncounted
 from .names import UniqueNames
 from .shielded import shielded
 from .spool import Spool, Spooler
 from .writer import MaildirWriter, NewFile
 
+NO_QUOTA = QuotaLimits()
 MOST_COUNTS = 5  # of an account for one message
 
 log = Logger()
@@ -63,10 +64,10 @@ class MaildirDelivery:
         config: Delivery,
         reactor: Any,
         now: Callable[[], float] = time.time,
-        thresholds: tuple[int, ...] = (),
+        quota: QuotaLimits = NO_QUOTA,
     ) -> None:
-        """`thresholds` in percent of a limit, for warnings."""
-        self._thresholds = thresholds
+        self.thresholds = percents(quota.warn_at)
+        self._full = "5.2.2" if quota.full == "permanent" else "4.2.2"
         self.store, self.writer, self.spooler = store, writer, spooler
         self.names, self.config, self.reactor = names, config, reactor
         self._now = now
@@ -82,15 +83,23 @@ class MaildirDelivery:
 
     def room(self, recipient: LocalRecipient) -> Room:
         """What a message for this recipient counts towards."""
-        account = recipient.account
-        return Room(
-            os.path.join(account.home, NAME),
-            account.mailbox_path.rstrip("/"),
-            recipient.path,
-            account.limits,
-            account.mailbox_limits,
-            self._thresholds,
-        )
+        return Room(recipient.account, recipient.path, self.thresholds)
+
+    async def warn(self, account: Account, octets: bytes) -> None:
+        """A message of ours to the owner's INBOX, whether it fits or not."""
+        if account.is_mbox:
+            tree = self.store.mailboxes(account)
+            await tree.deliver(INBOX, b"", (octets,), b"", frozenset())
+        else:
+            folder = self.store.folder(account, INBOX)
+            folder = folder if isinstance(folder, str) else await folder
+            room = Room(account, INBOX, self.thresholds, exempt=True)
+            name, content = self.names.base(len(octets)), (octets,)
+            file = NewFile(folder, name, "new", content, room=room)
+            for fault in await self.write([(account, file)]):
+                if fault is not None:
+                    raise fault
+        self.store.arrived(account, INBOX)
 
     async def write(
         self, files: Sequence[tuple[Account, NewFile]]
@@ -107,7 +116,10 @@ class MaildirDelivery:
             later = await self.writer.commit([files[at][1] for at in again])
             for at, outcome in zip(again, later, strict=True):
                 outcomes[at] = outcome
-        return outcomes
+        return [
+            OverQuota(status=self._full) if isinstance(outcome, OverQuota) else outcome
+            for outcome in outcomes
+        ]
 
 
 def _uncounted(outcome: Verdict) -> bool:

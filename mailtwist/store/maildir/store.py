@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Hashable
 from typing import Any
@@ -17,7 +18,7 @@ from zope.interface import implementer
 
 from ...config.model import Config
 from ...directory.model import Account
-from ...errors import SystemBusy
+from ...errors import MailError, SystemBusy
 from ...mailbox.interfaces import IStore
 from ...mailbox.model import INBOX, Path
 from ...mailbox.special_uses import wanted
@@ -29,9 +30,11 @@ from .durable import fault_of
 from .indexing import Indexer
 from .inotify import Inotify, started
 from .keeping import Keeping, kept_account
+from .ledger import Crossing
 from .mailboxes import MaildirMailboxes
 from .names import UniqueNames
 from .spool import Spooler
+from .warning import warning, warning_text
 from .writer import MaildirWriter
 
 log = Logger()
@@ -60,11 +63,18 @@ class MaildirStore:
         self._inotify: Inotify | None = None
         self.names = UniqueNames(hostname)
         self.indexer = Indexer(reactor, config.search, self._trees.get)
-        self.writer = MaildirWriter(reactor, config.delivery.sync)
+        self.writer = MaildirWriter(reactor, config.delivery.sync, self._crossed)
         self.spooler = Spooler(reactor, config.delivery.memory_octets)
         self._delivery = MaildirDelivery(
-            self, self.writer, self.spooler, self.names, config.delivery, reactor
+            self,
+            self.writer,
+            self.spooler,
+            self.names,
+            config.delivery,
+            reactor,
+            quota=config.quota,
         )
+        self._hostname, self._warning_file = hostname, config.quota.warning
 
     def defer(self, work: Any, *arguments: Any) -> Deferred[Any]:
         """Run `work` in a thread; SystemBusy once the store is closed."""
@@ -125,6 +135,8 @@ class MaildirStore:
             "used": self._used,
             "changed": self.indexer.changed,
             "special_uses": self._special_uses,
+            "thresholds": self._delivery.thresholds,
+            "crossed": self._crossed,
         }
 
     @property
@@ -203,6 +215,29 @@ class MaildirStore:
         files.changes.tell(path)
         if live is not None and live.watched:
             files.refresh(live)
+
+    # -- warnings -------------------------------------------------------------
+
+    def _crossed(self, account: Account, crossings: list[Crossing]) -> None:
+        """The owner is told, once for each threshold that was passed."""
+        if not self._closed:
+            name = account.name
+            warned = Deferred.fromCoroutine(self._warn(account, crossings))
+            warned.addErrback(lambda f: log.failure("warning {name}", f, name=name))
+
+    async def _warn(self, account: Account, crossings: list[Crossing]) -> None:
+        text = await self.defer(warning_text, self._warning_file)
+        for crossing in crossings:
+            now = time.time()
+            octets = warning(crossing, account, text, self._hostname, now)
+            try:
+                await self._delivery.warn(account, octets)
+            except MailError as fault:
+                log.error(
+                    "{name} is not told that it is nearly full: {why}",
+                    name=account.name,
+                    why=fault.public,
+                )
 
     async def close(self) -> None:
         """Everything that was begun is finished; nothing is open afterwards."""

@@ -17,6 +17,7 @@ from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from ...directory.model import Account
 from ...errors import MailError, SystemBusy
 from . import batch, stale
 from .batch import Job
@@ -52,11 +53,11 @@ class MaildirWriter:
         self,
         reactor: Any,
         sync: str = "auto",
-        crossed: Callable[[str, list[Crossing]], None] = lambda *_: None,
+        crossed: Callable[[Account, list[Crossing]], None] = lambda *_: None,
     ) -> None:
         """`sync` as config.model.Delivery.sync; the thread starts at first use.
 
-        `crossed` is told of the ledgers in which a threshold was passed."""
+        `crossed` is told of the accounts in which a threshold was passed."""
         self._crossed = crossed
         self._reactor = reactor
         self._systems = FileSystems(sync)
@@ -204,8 +205,8 @@ class MaildirWriter:
     def _commit(self, jobs: list[Job]) -> None:
         try:
             crossings = batch.commit(jobs, self._systems, time.perf_counter)
-            for ledger, each in crossings.items():
-                self._reactor.callFromThread(self._crossed, ledger, each)
+            for account, each in crossings:
+                self._reactor.callFromThread(self._crossed, account, each)
         except Exception as cause:  # a mistake of ours: nobody is told it is durable
             for job in jobs:
                 job.fault, job.cause = job.fault or MailError(), cause
