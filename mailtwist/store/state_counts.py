@@ -6,7 +6,7 @@ Everything here runs in a thread; what writes is called inside a transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..mailbox.model import Limits, Path, covers
 from .state import State
@@ -27,6 +27,18 @@ def of_rows(state: State, row_id: int) -> tuple[int, int]:
         "SELECT coalesce(sum(file_octets), 0), count(*) FROM messages"
         " WHERE mailbox = ?",
         (row_id,),
+    ).fetchone()
+    return found[0], found[1]
+
+
+def of_bases(state: State, row_id: int, bases: Sequence[str]) -> tuple[int, int]:
+    """As `of_rows`, of these messages only."""
+    if not bases:
+        return 0, 0
+    found = state.db.execute(
+        "SELECT coalesce(sum(file_octets), 0), count(*) FROM messages"
+        " WHERE mailbox = ? AND base IN (SELECT value FROM json_each(?))",
+        (row_id, json.dumps(bases)),
     ).fetchone()
     return found[0], found[1]
 

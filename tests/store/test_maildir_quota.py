@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.internet.threads import blockingCallFromThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.address import Address
@@ -21,7 +22,7 @@ from mailtwist.directory.model import Account
 from mailtwist.errors import MailError, OverQuota
 from mailtwist.flags import NONE
 from mailtwist.mailbox.model import INBOX, Limits, Range
-from mailtwist.store.maildir import ledger, maildirsize
+from mailtwist.store.maildir import ledger, maildirsize, transfer
 
 from .contract import MESSAGE, StoreWords
 from .inline import InlineStore
@@ -177,6 +178,27 @@ class UsageTests(QuotaWords, TestCase):
                 file.write(octets)
             self.assertEqual(await self.deliver(self.account), [None])
             await self.exact()
+
+
+class PendingTests(QuotaWords, TestCase):
+    async def test_a_count_between_the_row_and_the_name_of_a_message_has_it(self):
+        """Another process counts just when an APPEND is recorded."""
+        self.limited(10**6)
+        await self.put()
+        other = self.another_store().mailboxes(self.account)
+        shown, counted = transfer._shown, []
+
+        def slow(into, added):
+            counted.append(blockingCallFromThread(reactor, recount))
+            return shown(into, added)
+
+        def recount():
+            return Deferred.fromCoroutine(other.recount())
+
+        self.patch(transfer, "_shown", slow)
+        await self.put()
+        self.assertEqual(counted[0].messages, 2)
+        self.assertEqual(await self.figure(), self.held())
 
 
 class RestartTests(QuotaWords, TestCase):

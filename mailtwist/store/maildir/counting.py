@@ -54,6 +54,7 @@ class _Work:
     book: Book | None = None
     token: str = ""
     reserved: bool = False
+    landed: bool = False
     changes: list[Change] = field(factory=list)
 
 
@@ -118,7 +119,7 @@ class Counting:
             flying = frozenset(
                 change.base for flight in page.flights.values() for change in flight
             )
-            work.taken[key] = page.amount_new(key)
+            work.taken[key] = page.take_new(key)  # nobody else takes it after COMMIT
             work.token = token()
             page.flights[work.token] = []
         work.totals.setdefault(live.row.id, (live, *self._total(live)))
@@ -137,9 +138,14 @@ class Counting:
             return
         octets, messages = state_counts.counted(self._state, row_id)
         key = key_of(old)
+        if not self._work.token:
+            self._join(book)
         with book.changed() as page:
-            fresh = page.amount_new(key)
-            page.stale = page.stale or bool(page.flights)  # on their way to `old`
+            fresh = page.take_new(key)
+            others = set(page.flights) - {self._work.token}
+            page.stale = page.stale or bool(others)  # on their way to `old`
+            self._work.token = self._work.token or token()
+            page.flights[self._work.token] = []
         octets, messages = octets + fresh[0], messages + fresh[1]
         self._work.more.append(Change(key, -octets, -messages))
         self._work.taken[key] = fresh
@@ -189,8 +195,6 @@ class Counting:
             with work.book.changed() as page:
                 page.flights.pop(work.token, None)
                 more = page.change(work.changes)
-                for key, (octets, messages) in work.taken.items():
-                    page.arrived(key, -octets, -messages)
                 for key, (octets, messages) in work.given.items():
                     page.arrived(key, octets, messages)
                 if self._maildir is not None:
@@ -203,18 +207,21 @@ class Counting:
                         looked=bool(work.taken),
                     )
                 self.crossings += page.crossed(limits, self._thresholds)
+            work.landed = True
         self.drop()
 
     def drop(self) -> None:
         """The transaction is over, or came to nothing: then whatever it did on disk
         the next look finds."""
-        book, own = self._work.book, self._work.token
-        self._work = _Work()
+        work, self._work = self._work, _Work()
+        book = work.book
         if book is None:
             return
-        if own:
+        if not work.landed and (work.token or work.taken):
             with suppress(SystemBusy), book.changed() as page:
-                page.flights.pop(own, None)
+                page.flights.pop(work.token, None)
+                for key, amount in work.taken.items():
+                    page.arrived(key, *amount)
         book.close()
 
     # -- figures ----------------------------------------------------------------------
@@ -311,7 +318,10 @@ class Counting:
         """What counts for a mailbox: its files, or the messages of its one file."""
         if self._maildir is None:
             return state_counts.of_rows(self._state, row.id)
-        return held(folder)
+        octets, messages, bases = held(folder)
+        # What has a row and not its name yet is counted already.
+        pending = state_counts.of_bases(self._state, row.id, bases)
+        return octets + pending[0], messages + pending[1]
 
     def measured(self) -> Amount:
         """What is there, counted without putting it down."""
@@ -319,9 +329,11 @@ class Counting:
         return sum(one[0] for one in each), sum(one[1] for one in each)
 
 
-def held(folder: str) -> Amount:
-    """Octets and messages in new/ and cur/ of a folder."""
+def held(folder: str) -> tuple[int, int, list[str]]:
+    """Octets and messages in new/ and cur/ of a folder, and bases of files in cur/ that
+    are not shown yet; one look at each, as files get their names meanwhile."""
     octets = messages = 0
+    pending = []
     for part in ("new", "cur"):
         try:
             names = os.listdir(f"{folder}/{part}")
@@ -329,6 +341,8 @@ def held(folder: str) -> Amount:
             continue
         for name in names:
             if name[0] == ".":
+                if part == "cur" and name.startswith(scan.PENDING):
+                    pending.append(name.removeprefix(scan.PENDING))
                 continue
             found = _SIZE.search(name)
             try:
@@ -340,4 +354,4 @@ def held(folder: str) -> Amount:
             except FileNotFoundError:
                 continue
             messages += 1
-    return octets, messages
+    return octets, messages, pending

@@ -140,9 +140,9 @@ class Page:
         octets, messages = self.held.get(key, _EMPTY)
         return octets, messages
 
-    def amount_new(self, key: str) -> Amount:
-        """What was delivered to a mailbox and not taken in."""
-        octets, messages = self.new.get(key, _EMPTY)
+    def take_new(self, key: str) -> Amount:
+        """What was delivered to a mailbox and not taken in; it is now."""
+        octets, messages = self.new.pop(key, _EMPTY)
         return octets, messages
 
     def roots(self, key: str) -> list[str]:
@@ -187,12 +187,11 @@ class Page:
         return octets, messages
 
     def arrived(self, key: str, octets: int, messages: int) -> None:
-        """Files went into new/ of the mailbox, or were taken in (below 0)."""
-        held = self.new.setdefault(key, [0, 0])
-        held[0] += octets
-        held[1] += messages
-        if held[0] <= 0 and held[1] <= 0:
-            del self.new[key]
+        """Files went into new/ of the mailbox."""
+        if octets or messages:
+            held = self.new.setdefault(key, [0, 0])
+            held[0] += octets
+            held[1] += messages
 
     def counted_lately(self, now: float) -> bool:
         """True if a count would be too soon: somebody may be refused for these."""

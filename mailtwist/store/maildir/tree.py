@@ -83,9 +83,11 @@ def delete(files: AccountFiles, path: Path) -> tuple[str, str]:
         raise NoSuchMailbox()
     with files.transaction():
         row = files.state.mailbox(path)
-        gone = files.place.take_away(present[path])
         if row is not None:
             files.counting.moved(row.id, path, None)
+            files.counting.reserve()  # a crash from here on is seen
+        gone = files.place.take_away(present[path])
+        if row is not None:
             files.state.remove_mailbox(row.id)
     return gone, "" if row is None else row.object_id
 
