@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import define, field
+from typing import Any
+
+from attrs import define, evolve, field
 from zope.interface import implementer
 
 from ..address import Address
@@ -44,7 +46,10 @@ class MailAccount:
     def _made(self) -> IMailboxes:
         mailboxes = self.store.mailboxes(self.account)
         if self.sharing is not None and IRights.providedBy(mailboxes):
-            mailboxes = SharedMailboxes(mailboxes, self._reader, self.sharing)
+            deleted: Any = None
+            if self.sharing.names.deleted:
+                deleted = self.store.mailboxes(evolve(self.account, deleted=True))
+            mailboxes = SharedMailboxes(mailboxes, self._reader, self.sharing, deleted)
         if not self.read_only:
             return mailboxes
         only: IMailboxes = ReadOnlyMailboxes(mailboxes)

@@ -43,6 +43,8 @@ def _sharing(config: Config) -> Iterator[str]:
     """Names of what is shared."""
     if config.sharing.others == config.sharing.shared:
         yield "sharing.others and sharing.shared are the same name"
+    if config.deleted.namespace in (config.sharing.others, config.sharing.shared):
+        yield "deleted.namespace is a name that shared mailboxes have"
     for name in ("name", "maildir"):
         given = [getattr(one, name) for one in config.public_folder]
         for text in sorted({each for each in given if given.count(each) > 1} - {""}):

@@ -42,9 +42,11 @@ class Namespaces:
 
     others: str = "Other Users"
     shared: str = "Shared"
+    deleted: str = ""  # of what the login deleted, if that is shown
 
     def personal(self, path: Path) -> bool:
-        return not path or path[0] not in (self.others, self.shared)
+        beyond = self.others, self.shared, self.deleted
+        return not path or path[0] not in beyond
 
 
 @frozen

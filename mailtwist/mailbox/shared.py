@@ -39,7 +39,15 @@ from .model import (
     TextFigures,
     Usage,
 )
-from .rights import NEGATIVE, Entries, Rights, RightsChange, changeable, granted
+from .rights import (
+    NEGATIVE,
+    Entries,
+    Rights,
+    RightsChange,
+    changeable,
+    granted,
+    parsed,
+)
 from .shared_mailbox import OwnMailbox, ViewedMailbox
 from .shared_watch import SharedWatch
 from .sharing import Beyond, Reader, Sharing
@@ -55,11 +63,22 @@ OwnScripts: Any = proxyForInterface(IScripts, "own")
 class SharedMailboxes(OwnScripts):
     """See ISharedMailboxes."""
 
-    def __init__(self, own: IRights, reader: Reader, sharing: Sharing) -> None:
+    def __init__(
+        self,
+        own: IRights,
+        reader: Reader,
+        sharing: Sharing,
+        deleted: IRights | None = None,
+    ) -> None:
+        """`deleted`: the mailboxes of what the login deleted, which it may read."""
         super().__init__(own)
         self.own: IRights
         self.reader, self._sharing = reader, sharing
         self._known: dict[Path, Beyond] = {}  # by place
+        self._deleted: Beyond | None = None
+        if deleted is not None and sharing.names.deleted:
+            place, may = (sharing.names.deleted,), {reader.name: parsed("lr")}
+            self._deleted = Beyond(place, deleted, may)
         if IIndexedMailboxes.providedBy(own):
             alsoProvides(self, IIndexedMailboxes)
 
@@ -78,9 +97,15 @@ class SharedMailboxes(OwnScripts):
 
     async def _beyond(self, path: Path) -> Beyond:
         """The tree of others that a name is in; raises NoSuchMailbox."""
+        if self._deleted is not None and self._deleted.holds(path):
+            return self._deleted
         beyond = await self._sharing.beyond(self.reader, path)
         self._known[beyond.place] = beyond
         return beyond
+
+    async def _all_beyond(self) -> list[Beyond]:
+        found = await self._sharing.all_beyond(self.reader)
+        return found if self._deleted is None else [*found, self._deleted]
 
     async def _permitted(self, path: Path, wanted: str) -> tuple[Beyond, Path]:
         """The tree, and the name there of a mailbox that the login may do this with."""
@@ -119,7 +144,7 @@ class SharedMailboxes(OwnScripts):
 
     async def listed(self) -> list[MailboxInfo]:
         mine: list[MailboxInfo] = await self.own.listed()
-        trees = await self._sharing.all_beyond(self.reader)
+        trees = await self._all_beyond()
         shown = await self._sharing.each(trees, self._listed)
         if not any(shown) and self._all_personal(mine):
             return mine  # with all that was made of it
@@ -263,7 +288,7 @@ class SharedMailboxes(OwnScripts):
     async def _viewed(self, path: Path, *, read_only: bool) -> ViewedMailbox:
         beyond, inner = await self._permitted(path, "r")
         mailbox: Any = await beyond.tree.open(inner, read_only=read_only)
-        own_seen = self._sharing.own_seen
+        own_seen = self._sharing.own_seen and beyond is not self._deleted
         return ViewedMailbox(mailbox, self, beyond, path, own_seen=own_seen)
 
     def upload(self, path: Path = INBOX) -> IUpload:
@@ -371,7 +396,7 @@ class SharedMailboxes(OwnScripts):
                 if self._granted(beyond, lists, beyond.inner(one.path)) >= {"l", "r"}
             ]
 
-        trees = await self._sharing.all_beyond(self.reader)
+        trees = await self._all_beyond()
         return [one for some in await self._sharing.each(trees, of) for one in some]
 
     async def set_metadata(

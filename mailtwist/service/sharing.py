@@ -48,7 +48,11 @@ def build_sharing(
             one.name: public_folder(config, one, store, key)
             for one in config.public_folder
         },
-        names=Namespaces(config.sharing.others, config.sharing.shared),
+        names=Namespaces(
+            config.sharing.others,
+            config.sharing.shared,
+            config.deleted.namespace if config.deleted.keep_s else "",
+        ),
         anyone=config.sharing.anyone,
         own_seen=config.sharing.own_seen,
     )

@@ -1,18 +1,22 @@
 """What users expunge can be had back, while the daemon runs."""
 
+from imapclient.exceptions import IMAPClientError
+
 from tests.integration import ways_in
 from tests.integration.daemon import DaemonTestCase
 from tests.integration.programs import message
 
 
 class UndeleteTests(DaemonTestCase):
-    extra = '[deleted]\nkeep_s = "7 d"\n'
+    extra = '[deleted]\nkeep_s = "7 d"\nnamespace = "Deleted Messages"\n'
 
     def letters(self, user):
         """{folder: (octets, flags, date) of each message}"""
         client = ways_in.imapclient(self.daemon, user)[1]
         found = {}
         for _, _, folder in client.list_folders():
+            if folder.startswith("Deleted Messages"):
+                continue
             client.select_folder(folder, readonly=True)
             rows = client.fetch(
                 client.search("ALL"), ["FLAGS", "INTERNALDATE", "BODY.PEEK[]"]
@@ -83,3 +87,36 @@ class UndeleteTests(DaemonTestCase):
         self.assertIn(" 0 messages", self.daemon.command("undelete", user, "--purge"))
         self.assertIn("1 messages", self.daemon.command("undelete", user))
         self.assertEqual(len(ways_in.messages(self.daemon, user)), 1)
+
+    def test_it_can_be_read_over_imap_and_not_changed(self):
+        user = self.fill()
+        self.expunge_all(user)
+        client = ways_in.imapclient(self.daemon, user)[1]
+        self.assertEqual(
+            [one[0] for one in client.namespace().personal], ["", "Deleted Messages/"]
+        )
+        names = {name for _, _, name in client.list_folders("Deleted Messages/", "*")}
+        inbox, old = "Deleted Messages/INBOX", "Deleted Messages/Old/été"
+        self.assertLessEqual({inbox, old}, names)
+        info = client.select_folder(inbox, readonly=True)
+        self.assertEqual(info[b"EXISTS"], 3)
+        rows = client.fetch([1, 2, 3], ["FLAGS", "BODY.PEEK[]"])
+        flags = sorted(set(row[b"FLAGS"]) - {b"\\Recent"} for row in rows.values())
+        self.assertEqual(len(flags), 3)
+        self.assertIn({b"\\Flagged", b"work"}, flags)
+        self.assertEqual(client.search(["SUBJECT", "bject 1"]), [2])
+        for change in (
+            lambda: client.add_flags([1], ["\\Seen"]),
+            lambda: client.expunge([1]),
+            lambda: client.move([1], "INBOX"),
+            lambda: client.append(inbox, message("x")),
+            lambda: client.create_folder("Deleted Messages/x"),
+            lambda: client.delete_folder(old),
+            lambda: client.rename_folder(old, "Mine"),
+        ):
+            self.assertRaises(IMAPClientError, change)
+        client.copy([2], "INBOX")
+        client.select_folder("INBOX")
+        (row,) = client.fetch(client.search("ALL"), ["FLAGS", "ENVELOPE"]).values()
+        self.assertEqual(set(row[b"FLAGS"]) - {b"\\Recent"}, {b"\\Flagged", b"work"})
+        client.logout()

@@ -111,17 +111,20 @@ async def namespace(session: Session, command: Namespace) -> Answer:
     """NAMESPACE (RFC 2342): one's own, those of other users, public ones."""
     names = namespaces(session.mailboxes)
     others = () if names is None else (names.others, names.shared)
-    told = [_namespace(session, name) for name in others] or [b"NIL", b"NIL"]
-    session.put(untagged(b"NAMESPACE", _namespace(session, ""), *told))
+    own = ("", names.deleted) if names is not None and names.deleted else ("",)
+    told = [_namespaces(session, name) for name in others] or [b"NIL", b"NIL"]
+    session.put(untagged(b"NAMESPACE", _namespaces(session, *own), *told))
     return ok("NAMESPACE completed")
 
 
-def _namespace(session: Session, name: str) -> bytes:
+def _namespaces(session: Session, *names: str) -> bytes:
     delimiter, utf8 = session.config.delimiter, session.engine.utf8
-    prefix = (
-        wire_of((name,), delimiter, utf8=utf8) + delimiter.encode() if name else b""
-    )
-    return b"((%b %b))" % (string(prefix), string(delimiter.encode()))
+    mark = delimiter.encode()
+    prefixes = [
+        wire_of((name,), delimiter, utf8=utf8) + mark if name else b"" for name in names
+    ]
+    each = [b"(%b %b)" % (string(prefix), string(mark)) for prefix in prefixes]
+    return b"(%b)" % b"".join(each)
 
 
 async def status(session: Session, command: Status) -> Answer:
