@@ -15,6 +15,7 @@ from .model import Annotation, Path
 from .special_uses import KINDS
 
 SPECIAL_USE = "/private/specialuse"  # RFC 6154 §4: what LIST tells, as an annotation
+PRIVATE, SHARED = "/private/", "/shared/"
 ACCOUNT: Path = ()  # stands for the account where a mailbox may stand
 
 _USES = {use.lower(): use for use in KINDS.values()}

@@ -25,6 +25,7 @@ from .interfaces import (
     ISharedMailboxes,
     IUpload,
 )
+from .metadata import PRIVATE
 from .model import (
     INBOX,
     Annotation,
@@ -405,7 +406,7 @@ class SharedMailboxes(OwnScripts):
         if self.personal(path):
             await self.own.set_metadata(path, values, most)
             return
-        private = all(name.startswith(shared_metadata.PRIVATE) for name, _ in values)
+        private = all(name.startswith(PRIVATE) for name, _ in values)
         beyond, inner = await self._permitted(path, "lr" if private else "lrw")
         await shared_metadata.write(beyond, self.reader, inner, values, most)
 

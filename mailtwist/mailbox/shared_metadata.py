@@ -13,11 +13,11 @@ from attrs import evolve
 
 from ..flags import Flags
 from .interfaces import IMailbox
+from .metadata import PRIVATE, SHARED
 from .model import Annotation, FlagAction, FlagChange, Path
 from .rights import Rights, changeable
 from .sharing import Beyond, Reader
 
-PRIVATE, SHARED = "/private/", "/shared/"
 _READERS = "/readers/"
 
 

@@ -3,6 +3,7 @@
 Settings are the options of `Imap4` by name, and
 
     anybody       every user may log in, and `anonymous` as by the mechanism ANONYMOUS
+    sharing       as anybody; they see what others share, and the public folder News
     urls          URLs can be authorized
     text_index    the store says that it has an index of texts
     storage=N     the account may hold so many octets
@@ -28,6 +29,7 @@ from mailtwist.mailbox.special_uses import STANDARD, wanted
 from tests.transcript import MemoryTransport
 
 from .room import ANN, NOON, Client, Logins, Room
+from .sharers import Sharers, sharing_of
 
 OPTIONS = fields_dict(Imap4)
 BOOLEANS = {"yes": True, "no": False}
@@ -95,6 +97,11 @@ def _anybody(test, made):
     made.factory.authenticator = made.accounts = Logins(made.store, made.account)
 
 
+def _sharing(test, made):
+    made.factory.authenticator = made.accounts = Sharers(made.store, made.account)
+    made.accounts.sharing = sharing_of(made.store, made.clock)
+
+
 def _urls(test, made):
     def key(name):
         return login_key(name, "example.test")
@@ -140,6 +147,7 @@ def _slow_copy(test, made):
 
 PREPARE = {
     "anybody": _anybody,
+    "sharing": _sharing,
     "urls": _urls,
     "text_index": _text_index,
     "slow_copy": _slow_copy,

@@ -13,6 +13,7 @@ from ...errors import NotPermitted
 from ...flags import Flags
 from ...mailbox.held_rights import keeper, need, personal, rights
 from ...mailbox.limited_flags import store_limited
+from ...mailbox.metadata import PRIVATE
 from ...mailbox.model import Copied, FlagAction, FlagChange, Path, Stored
 from ...mailbox.rights import ALL, Rights, changeable
 from .. import types as t
@@ -45,7 +46,8 @@ async def permit(session: Session, command: Any) -> Any:
         case GetMetadata(path=path) if path:
             await need(session.mailboxes, path, "r")
         case SetMetadata(path=path) if path:
-            await need(session.mailboxes, path, "rw")
+            private = all(name.startswith(PRIVATE) for name, _ in command.values)
+            await need(session.mailboxes, path, "r" if private else "rw")
         case t.Create():
             await _need_above(session, command.path)
         case t.Delete():

@@ -32,6 +32,8 @@ class EnforcedTests(SynchronousTestCase):
             ("EXAMINE Work", "r"),
             ("STATUS Work (MESSAGES)", "r"),
             ("GETMETADATA Work /private/comment", "r"),
+            ('SETMETADATA Work (/private/comment "x")', "r"),
+            ('SETMETADATA Work (/shared/comment "x")', "w"),
             ("CREATE Work/Deep", "k"),
             ("COPY 1 Work", "i"),
             ("RENAME Work Play", "x"),
