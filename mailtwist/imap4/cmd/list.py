@@ -47,7 +47,7 @@ async def list_(session: Session, command: List) -> Answer:
         lines, chosen = _recursive(found, lines, chosen)
     more = None
     if not command.returns.isdisjoint(_MORE):
-        more = await _More.of(session, command, found.tree)
+        more = await _More.of(session, command, found)
     for at in range(0, len(lines), SLICE):
         picked = _picked(matcher, found, chosen, at)
         if more is None:
@@ -89,18 +89,19 @@ class _More:
         self,
         session: Session,
         command: List,
-        tree: Tree,
+        found: Shown,
         annotated: metadata.Listed | None,
     ) -> None:
-        self._session, self._command, self._tree = session, command, tree
+        self._session, self._command = session, command
+        self._tree, self._names = found.tree, found.names
         self._annotated = annotated
 
     @classmethod
-    async def of(cls, session: Session, command: List, tree: Tree) -> _More:
+    async def of(cls, session: Session, command: List, found: Shown) -> _More:
         annotated = None
         if ListReturn.METADATA in command.returns:
             annotated = await metadata.listed(session, command.metadata)
-        return cls(session, command, tree, annotated)
+        return cls(session, command, found, annotated)
 
     async def put(self, lines: Sequence[tuple[int, bytes]]) -> None:
         """Lines with the places of their mailboxes in the tree."""
@@ -116,7 +117,8 @@ class _More:
             if "r" not in mine:
                 continue
             if ListReturn.STATUS in returns:
-                await _list_status(session, self._command, info.path)
+                name = self._names[place]
+                await _list_status(session, self._command, info.path, name)
             if self._annotated is not None:
                 session.put(self._annotated.line(session, info.path))
             await session.flow()
@@ -176,12 +178,14 @@ def _old_name(session: Session, supplied: Path | None) -> bytes:
     return b' ("OLDNAME" (%b))' % name_of(session, supplied)
 
 
-async def _list_status(session: Session, command: List, path: Path) -> None:
+async def _list_status(
+    session: Session, command: List, path: Path, name: bytes
+) -> None:
     try:
         found = await session.mailboxes.status(path)
     except MailError:  # LIST says nothing of what cannot be said (RFC 5819 §2)
         return
-    session.put(status_line(session, path, command.status, found))
+    session.put(status_line(session, path, command.status, found, name))
 
 
 async def lsub(session: Session, command: Lsub) -> Answer:
@@ -190,6 +194,11 @@ async def lsub(session: Session, command: Lsub) -> Answer:
     found = await shown(session, await _visible(session, await rights_of_all(session)))
     matcher = Matcher(command.reference, (command.pattern,), session.config.delimiter)
     infos = found.tree.infos
+    if matcher.everything:
+        for at in range(0, len(infos), SLICE):
+            session.put(b"".join(found.lsub[at : at + SLICE]))
+            await session.flow()
+        return ok("LSUB completed")
     fit: list[bool] = []
     for at in range(0, len(infos), SLICE):
         fit += map(matcher.fits, found.texts[at : at + SLICE])
@@ -200,11 +209,8 @@ async def lsub(session: Session, command: Lsub) -> Answer:
     )
     for at, info in compress(enumerate(infos), fit):
         if info.subscribed:
-            flags = [] if info.selectable and info.exists else [b"\\Noselect"]
+            session.put(found.lsub[at])
         elif info.path in hidden:
-            flags = [b"\\Noselect"]
-        else:
-            continue
-        session.put(line(session, b"LSUB", flags, found.names[at]))
+            session.put(line(session, b"LSUB", [b"\\Noselect"], found.names[at]))
         await session.flow()
     return ok("LSUB completed")

@@ -76,6 +76,7 @@ class Shown:
     names: list[bytes] = field(factory=list)
     lines: list[bytes] = field(factory=list)  # of a LIST without return options
     marked: list[bytes] = field(factory=list)  # of one that returns SUBSCRIBED
+    lsub: list[bytes] = field(factory=list)  # of LSUB; b"" if it is not subscribed
     exists: list[bool] = field(factory=list)
     subscribed: list[bool] = field(factory=list)
     special: list[bool] = field(factory=list)
@@ -106,8 +107,11 @@ def _add(session: Session, found: Shown, info: MailboxInfo) -> None:
     if info.subscribed:
         told = attributes(info, has_children, subscribed=True)
         found.marked.append(line(session, b"LIST", told, name))
+        told = [] if info.selectable and info.exists else [b"\\Noselect"]
+        found.lsub.append(line(session, b"LSUB", told, name))
     else:
         found.marked.append(plain)
+        found.lsub.append(b"")
     found.exists.append(info.exists)
     found.subscribed.append(info.subscribed)
     found.special.append(bool(info.special_uses))

@@ -140,27 +140,35 @@ def status_line(
     path: Path,
     items: tuple[StatusItem, ...],
     found: MailboxStatus,
+    name: bytes | None = None,
 ) -> bytes:
-    """The untagged STATUS (§7.2.4)."""
-    values: dict[StatusItem, int | bytes] = {
-        StatusItem.MESSAGES: found.messages,
-        StatusItem.DELETED: found.deleted,
-        StatusItem.DELETED_STORAGE: found.deleted_octets,
-        StatusItem.SIZE: found.octets,
-        StatusItem.RECENT: found.recent,
-        StatusItem.UIDNEXT: found.uid_next,
-        StatusItem.UIDVALIDITY: found.uid_validity,
-        StatusItem.UNSEEN: found.unseen,
-        StatusItem.HIGHESTMODSEQ: found.highest_modseq,
-        StatusItem.APPENDLIMIT: session.config.message_octets,
-        StatusItem.MAILBOXID: _status_id(session, found),
-    }
-    told = [f"{item.value} ".encode() + _status_value(values[item]) for item in items]
-    return untagged(b"STATUS", name_of(session, path), parenthesized(told))
+    """The untagged STATUS (§7.2.4); `name` is the mailbox as the client is shown it."""
+    told = []
+    for item in items:
+        figure = _FIGURES.get(item)
+        if figure is not None:
+            value = b"%d" % getattr(found, figure)
+        elif item is StatusItem.APPENDLIMIT:
+            value = b"%d" % session.config.message_octets
+        else:
+            value = _status_id(session, found)
+        told.append(b"%b %b" % (_WORDS[item], value))
+    shown = name_of(session, path) if name is None else name
+    return untagged(b"STATUS", shown, parenthesized(told))
 
 
-def _status_value(value: int | bytes) -> bytes:
-    return value if isinstance(value, bytes) else b"%d" % value
+_WORDS = {item: item.value.encode() for item in StatusItem}
+_FIGURES = {
+    StatusItem.MESSAGES: "messages",
+    StatusItem.DELETED: "deleted",
+    StatusItem.DELETED_STORAGE: "deleted_octets",
+    StatusItem.SIZE: "octets",
+    StatusItem.RECENT: "recent",
+    StatusItem.UIDNEXT: "uid_next",
+    StatusItem.UIDVALIDITY: "uid_validity",
+    StatusItem.UNSEEN: "unseen",
+    StatusItem.HIGHESTMODSEQ: "highest_modseq",
+}
 
 
 def _status_id(session: Session, found: MailboxStatus) -> bytes:

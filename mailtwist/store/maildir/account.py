@@ -38,6 +38,7 @@ from .lister import Lister
 from .live import Delta, Live, Stamp
 from .names import UniqueNames
 from .place import MaildirPlace, Place
+from .rested import Looked
 from .shielded import shielded
 from .watch import Watches
 
@@ -390,11 +391,11 @@ class AccountFiles:
 
     # -- looking at the folder ------------------------------------------------
 
-    def _in_doubt(self, live: Live) -> bool:
+    def _in_doubt(self, live: Looked) -> bool:
         since = live.doubted_at
         return since is not None and self.reactor.seconds() - since > DOUBT_S
 
-    def unchanged(self, live: Live) -> bool:
+    def unchanged(self, live: Looked) -> bool:
         """True if the folder looks as at the last look: two stat calls."""
         try:
             same = scan.stamp_of(live.folder) == live.stamp

@@ -50,6 +50,7 @@ from .keeping import Keeping
 from .ledger import Amount, Change, Page, key_of
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
+from .rested import RestedMailboxes
 from .shielded import shielded
 from .spool import Spool, Spooler
 from .writer import MaildirWriter
@@ -100,6 +101,7 @@ class MaildirMailboxes(KeptRights):
         self.files, self.defer, self.writer = files, defer, writer
         self.spooler, self.names, self.places = spooler, names, places
         self.keeping: Keeping | None = None  # of what is deleted
+        self._rested = RestedMailboxes()
 
     # -- the tree -------------------------------------------------------------
 
@@ -159,6 +161,7 @@ class MaildirMailboxes(KeptRights):
         self._renamed()
 
     def _renamed(self) -> None:
+        self._rested.forget()
         """Names changed, or what may be done with them."""
         self.forget_lists()
         self.files.changes.tell(None)
@@ -198,9 +201,13 @@ class MaildirMailboxes(KeptRights):
     # -- what is in it --------------------------------------------------------
 
     async def status(self, path: Path) -> MailboxStatus:
-        live = self.files.live.get(path)
-        if live is None or not self.files.unchanged(live):
-            live = await self.files.turn(lambda: self.files.opened(path))
+        files = self.files
+        live, rested = files.live.get(path), self._rested.get(path)
+        if live is None and rested is not None and files.unchanged(rested):
+            return rested.status
+        if live is None or not files.unchanged(live):
+            live = await files.turn(lambda: files.opened(path))
+            self._rested.put_away(files.live)
         return live.status()
 
     async def open(self, path: Path, *, read_only: bool = False) -> MaildirMailbox:

@@ -25,6 +25,7 @@ from ...mime.mbox_marks import Base, marks_in
 from ..maildir import uidlist
 from ..maildir.account import AccountFiles
 from ..maildir.live import Delta, Live
+from ..maildir.rested import Looked
 from ..state import MailboxRow
 from .intake import MboxLive, intake, mine, stamp_of
 from .journal import journal_of, repair
@@ -132,7 +133,7 @@ class MboxFiles(AccountFiles):
 
     # -- looking --------------------------------------------------------------
 
-    def unchanged(self, live: Live) -> bool:
+    def unchanged(self, live: Looked) -> bool:
         """True if the file looks as at the last look: one stat call."""
         try:
             same = stamp_of_file(live.folder) == live.stamp
