@@ -231,15 +231,35 @@ class _OneFolder:
             return
         putting: Deferred[None] | None = None
         for some in batches(self._new):
-            reading = self._source.read(self._path, [item.key for item in some])
             try:
-                octets = await reading
+                octets = await self._read(some)
             finally:
                 if putting is not None:
                     await putting
             putting = Deferred.fromCoroutine(self._put(some, octets))
         if putting is not None:
             await putting
+
+    async def _read(self, items: list[Item]) -> list[bytes | None]:
+        """What cannot be read holds up nothing else; all of them is a fault."""
+        try:
+            return await self._source.read(self._path, [item.key for item in items])
+        except MailError:
+            if len(items) == 1:
+                raise
+        found: list[bytes | None] = []
+        failed: list[tuple[Item, MailError]] = []
+        for item in items:
+            try:
+                found += await self._source.read(self._path, [item.key])
+            except MailError as fault:
+                failed.append((item, fault))
+                found.append(None)
+        if len(failed) == len(items):
+            raise failed[0][1]
+        for item, why in failed:
+            self._refused(item, why)
+        return found
 
     async def _put(self, items: list[Item], octets: list[bytes | None]) -> None:
         pairs = [

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from attrs import frozen
 from twisted.logger import Logger
 
+from ..errors import ConfigError, MailError
 from ..mailbox.model import Path
 from . import sqlite
 from .state_paths import path_text, paths_of
@@ -147,9 +148,13 @@ class State:
         with suppress(FileNotFoundError):
             self._inode = os.stat(self.path).st_ino  # if it cannot be opened
         self.opens += 1
-        db = sqlite.opened(
-            self.path, "mailtwist.store", "schema", check_same_thread=False
-        )
+        try:
+            db = sqlite.opened(
+                self.path, "mailtwist.store", "schema", check_same_thread=False
+            )
+        except ConfigError as fault:  # of a newer version: left as it is
+            log.critical("{why}", why=str(fault))
+            raise MailError() from fault
         self._inode = os.stat(self.path).st_ino
         try:
             db.execute("SELECT count(*) FROM mailboxes").fetchone()

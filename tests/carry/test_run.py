@@ -257,6 +257,22 @@ class RefusedTests(World):
         self.assertIn("Too odd", figures.failed[0])
         self.assertEqual(held(here)[INBOX], [(TWO, frozenset(), 2)])
 
+    def test_one_that_cannot_be_read_holds_up_no_other(self):
+        data = self.folder()
+        here, files = account_end(), Direct(MaildirEnd(str(data / "mail")))
+        (odd, _) = fill(files, (INBOX, ONE, (), 1), (INBOX, TWO, (), 2))
+        read = files.end.read
+
+        def refusing(path, keys):
+            if odd in keys:
+                raise MailError("Permission denied")
+            return read(path, keys)
+
+        files.end.read = refusing
+        figures = carry(files, here, data)
+        self.assertEqual((figures.carried, len(figures.failed)), (1, 1))
+        self.assertIn("Permission denied", figures.failed[0])
+
 
 class BatchTests(SynchronousTestCase):
     def test_batches_are_small_and_in_order(self):

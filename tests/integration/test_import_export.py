@@ -4,13 +4,15 @@ import imaplib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from tests.bench.peers import Dovecot
-from tests.integration import ways_in
+from tests.integration import courier, ways_in
 from tests.integration.daemon import PASSWORD, DaemonTestCase
 from tests.integration.programs import message, run
+from tests.integration.test_mbsync import Synced
 
 FOLDERS = ("INBOX", "Sent", "Lists.python", "Entw&APw-rfe", "&U,BTFw-.&ZeVnLIqe-")
 FLAGS = ("", "\\Seen", "\\Flagged work", "$Forwarded later", "\\Answered \\Draft")
@@ -113,4 +115,86 @@ class DovecotTests(DaemonTestCase):
         for folder in FOLDERS:
             self.assertEqual(back.fetched(folder), peer.fetched(folder))
         subscribed = (back.home / "Maildir" / "subscriptions").read_text()
-        self.assertEqual(set(subscribed.split()), set(FOLDERS))
+        self.assertLessEqual(set(FOLDERS), set(subscribed.split()))
+
+    def test_what_mbsync_fetched_comes_in(self):
+        user, other = self.user(), self.user()
+        ways_in.deliver(
+            self.daemon, user, *(message(subject=f"mail {n}") for n in range(4))
+        )
+        home = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        self.addCleanup(shutil.rmtree, home)
+        synced = Synced(self.daemon, user, home, "imaps", "IMAPS")
+        synced.far.create_folder("Lists")
+        synced.far.select_folder("INBOX")
+        synced.far.add_flags([1, 2], ["\\Seen", "\\Flagged", "$Forwarded"])
+        synced.far.copy([2, 3], "Lists")
+        synced.far.unselect_folder()
+        synced.sync()
+        told = self.daemon.command("import", other, str(home / "Mail" / "INBOX"))
+        self.assertIn("4 messages", told)
+        _, client = ways_in.imap(self.daemon, user)
+        wanted = by_imap(client, ["INBOX"])
+        client.logout()
+        _, client = ways_in.imap(self.daemon, other)
+        found = by_imap(client, ["INBOX"])
+        client.logout()
+        without_marks = [
+            (re.sub(rb"X-TUID: [^\r]*\r\n", b"", octets), flags)  # mbsync's own
+            for octets, flags, _ in found["INBOX"]
+        ]
+        self.assertEqual(without_marks, [one[:2] for one in wanted["INBOX"]])
+
+    def test_a_folder_is_read_with_the_rights_of_its_owner(self):
+        """Root reads for a user no more than that user may."""
+        user = self.user()
+        home = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        self.addCleanup(shutil.rmtree, home)
+        maildir = home / "Maildir"
+        for part in ("cur", "new", "tmp"):
+            (maildir / part).mkdir(parents=True)
+        (maildir / "cur" / "1.mine:2,S").write_bytes(message(subject="mine"))
+        run("chown", "-R", "nobody:nogroup", home)
+        secret = home / "secret"
+        secret.write_bytes(message(subject="secret"))
+        secret.chmod(0o600)
+        (maildir / "cur" / "2.link:2,S").symlink_to(secret)
+        (maildir / "cur" / "3.hard:2,S").hardlink_to(secret)
+        done = subprocess.run(
+            [sys.executable, "-m", "mailtwist.cli", "-c", self.daemon.config]
+            + ["import", user, home],
+            capture_output=True,
+            text=True,
+            env=self.daemon.environment(),
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Permission denied", done.stderr)
+        self.assertIn("1 messages", done.stdout)
+        (octets,) = ways_in.messages(self.daemon, user)
+        self.assertIn(b"Subject: mine", octets)
+
+
+class CourierTests(DaemonTestCase):
+    def test_a_home_of_couriers_comes_in(self):
+        user = self.user()
+        home = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        self.addCleanup(shutil.rmtree, home)
+        courier.make(home / "Maildir")
+        theirs = courier.client(home, user)
+        theirs.create("INBOX.Lists")
+        theirs.subscribe("INBOX.Lists")
+        for number, flags in enumerate(FLAGS):
+            octets = message(subject=f"mail {number}")
+            theirs.append("INBOX", f"({flags})", DATE % (number + 1), octets)
+            theirs.append("INBOX.Lists", f"({flags})", DATE % (number + 1), octets)
+        wanted = by_imap(theirs, ["INBOX", "INBOX.Lists"])
+        theirs.logout()
+        told = self.daemon.command("import", user, str(home))
+        self.assertIn("10 messages", told)
+        _, client = ways_in.imap(self.daemon, user)
+        found = by_imap(client, ["INBOX", "Lists"])
+        subscribed = client.lsub()[1]
+        client.logout()
+        self.assertEqual(list(found.values()), list(wanted.values()))
+        self.assertTrue(any(b"Lists" in line for line in subscribed if line))

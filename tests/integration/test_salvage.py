@@ -1,6 +1,9 @@
 """What is lost of the data beside the messages comes back, as clients see it."""
 
 import signal
+import sqlite3
+
+from imapclient.exceptions import IMAPClientError
 
 from tests.integration import ways_in
 from tests.integration.daemon import DOMAIN, DaemonTestCase
@@ -86,5 +89,51 @@ class SalvageTests(DaemonTestCase):
         self.stop()
         for path in self.databases(user, "cache"):
             path.write_bytes(b"no database" * 1000)
+        self.daemon.start()
+        self.assertEqual(self.seen(user), before)
+
+    def test_a_state_that_is_damaged_under_the_daemon_is_made_anew(self):
+        """Deep in the file, where opening it does not look."""
+        user = self.account()
+        before = self.seen(user)
+        self.stop()
+        (path,) = [p for p in self.databases(user, "state") if p.suffix == ".sqlite"]
+        db = sqlite3.connect(path)
+        db.execute("PRAGMA journal_mode=DELETE")
+        page = db.execute("PRAGMA page_size").fetchone()[0]
+        root = db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'messages'"
+        ).fetchone()[0]
+        db.close()
+        with path.open("r+b") as file:
+            file.seek((root - 1) * page)
+            file.write(b"\xff" * page)
+        self.daemon.start()
+        self.assertRaises(IMAPClientError, self.seen, user)  # once
+        self._log_before = self.daemon.log.stat().st_size
+        self.assertEqual(self.seen(user), before)
+        self.assertTrue((path.parent / "state.sqlite.damaged").exists())
+        self.assertIn("agree", self.daemon.command("fsck", user))
+
+    def test_a_newer_state_is_left_alone_and_mail_waits(self):
+        user = self.account()
+        before = self.seen(user)
+        self.stop()
+        (path,) = [p for p in self.databases(user, "state") if p.suffix == ".sqlite"]
+        with sqlite3.connect(path) as db:
+            old = db.execute("PRAGMA user_version").fetchone()[0]
+            db.execute("PRAGMA user_version = 9999")
+        db.close()
+        self.daemon.start()
+        client = self.client(user)
+        fault = self.assertRaises(IMAPClientError, client.select_folder, "INBOX")
+        self.assertNotIn("Traceback", str(fault))
+        client.shutdown()
+        told = self.daemon.log.read_text()
+        self.assertIn("newer mailtwist", told)
+        self.stop()
+        with sqlite3.connect(path) as db:
+            db.execute(f"PRAGMA user_version = {old}")
+        db.close()
         self.daemon.start()
         self.assertEqual(self.seen(user), before)
