@@ -49,7 +49,12 @@ from .credentials import (
 from .names import login_key
 from .throttle import Throttle
 
-SERVICES = {"submission": "smtp", "pop3": "pop", "imap4": "imap"}  # RFC 2831's names
+SERVICES = {  # RFC 2831's names
+    "submission": "smtp",
+    "pop3": "pop",
+    "imap4": "imap",
+    "manage_sieve": "sieve",
+}
 
 
 @frozen

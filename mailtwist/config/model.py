@@ -37,7 +37,7 @@ from .sieve import Sieve
 from .source import Master, Source
 from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
 
-PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4")
+PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4", "manage_sieve")
 EHLO_KEYWORDS = (  # that a server can do without
     *("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "DSN"),
     *("REQUIRETLS", "DELIVERBY", "FUTURERELEASE", "MT-PRIORITY", "LIMITS", "PRDR"),

@@ -79,6 +79,7 @@ SAMPLE_TABLES: dict[str, list[str]] = {  # what the sample has switched on
         'protocol = "pop3"\nendpoint = "tcp:995"\ntls = "implicit"',
         'protocol = "imap4"\nendpoint = "tcp:143"',
         'protocol = "imap4"\nendpoint = "tcp:993"\ntls = "implicit"',
+        'protocol = "manage_sieve"\nendpoint = "tcp:4190"',
     ],
 }
 

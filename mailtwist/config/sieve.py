@@ -43,6 +43,14 @@ class Sieve:
     )
     script_octets: int = option(256 * KIB, "Octets of one script, at most.", ge(KIB))
     scripts: int = option(32, "Scripts of one account, at most.", ge(1))
+    session_idle_s: float = option(
+        30 * MINUTE_S,
+        "Time after which a silent ManageSieve client is logged out.",
+        ge(1),
+    )
+    session_errors: int = option(
+        10, "Wrong commands of a ManageSieve client before it is cut off.", ge(1)
+    )
     work: int = option(
         1_000_000,
         "Work that the scripts may do for one message and recipient, in units of about "

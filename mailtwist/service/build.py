@@ -24,6 +24,7 @@ from ..delivery.dispatch import Dispatch
 from ..directory.reread import open_here
 from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
+from ..manage_sieve.server import ManageSieveFactory
 from ..policy.rate import Rates
 from ..policy.restrictions import pipeline
 from ..pop3.maildrop import Maildrops
@@ -41,7 +42,7 @@ from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
 from .sharing import build_shares, build_sharing
-from .sieve import Sieving
+from .sieve import Sieving, offer_of
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
 
@@ -175,6 +176,7 @@ class MailService(MultiService):
             self.store,
             self._reactor.seconds,
         )
+        offer = offer_of(config, self.store)
         for mode in ("starttls", "implicit", "none"):
             shared: dict[str, Any] = {
                 "reactor": self._reactor,
@@ -200,6 +202,9 @@ class MailService(MultiService):
             )
             made["pop3", mode] = POP3Factory(
                 config=config.pop3, maildrops=maildrops, **shared
+            )
+            made["manage_sieve", mode] = ManageSieveFactory(
+                config=config.sieve, offer=offer, **shared
             )
             made["imap4", mode] = IMAP4Factory(config=config.imap4, urls=urls, **shared)
         for factory in made.values():

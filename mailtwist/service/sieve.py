@@ -12,9 +12,11 @@ from twisted.internet.task import deferLater
 
 from .. import __version__
 from ..config.model import Config
-from ..errors import ConfigError
+from ..directory.model import Account
+from ..errors import ConfigError, MailError
 from ..interfaces import IDelivery, IRouter, ISpool, ITable
-from ..mailbox.interfaces import IStore
+from ..mailbox.interfaces import IScripts, IStore
+from ..manage_sieve.session import Offer
 from ..sieve.delivery import Setting, SieveDelivery
 from ..sieve.extensions import EXTENSIONS
 from ..sieve.kept import FOLDER, Keeper, pieces_of
@@ -31,6 +33,26 @@ def programs_of(config: Config) -> Programs:
         raise ConfigError(f"sieve.without: there is no extension {wrong[0]}")
     known = frozenset(EXTENSIONS) - frozenset(config.sieve.without)
     return Programs(known, config.sieve.script_octets)
+
+
+def offer_of(config: Config, store: IStore) -> Offer:
+    """What ManageSieve serves.  Raises ConfigError."""
+    programs, sieve = programs_of(config), config.sieve
+
+    def scripts(account: Account) -> IScripts:
+        found = store.mailboxes(account)
+        if not IScripts.providedBy(found):
+            raise MailError("This mail has no place for scripts", status="5.5.1")
+        return IScripts(found)
+
+    return Offer(
+        extensions=tuple(sorted(programs.known)),
+        redirects=sieve.redirects,
+        most_scripts=sieve.scripts,
+        most_octets=sieve.script_octets,
+        check=programs.program,
+        scripts=scripts,
+    )
 
 
 def limits_of(config: Config) -> Limits:

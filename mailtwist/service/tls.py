@@ -40,7 +40,8 @@ CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
     "ECDHE+AESGCM:ECDHE+CHACHA20"
 )
 SELF_SIGNED_DAYS = 3650
-LOGIN_SERVICES = ("submission", "pop3", "imap4")  # whose clients have certificates
+# Whose clients have certificates.
+LOGIN_SERVICES = ("submission", "pop3", "imap4", "manage_sieve")
 # TypeError is what cryptography says of a key that wants a passphrase.
 UNUSABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm, SSL.Error)
 
