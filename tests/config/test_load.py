@@ -109,7 +109,7 @@ class LoadTests(SynchronousTestCase):
 
 class ShippedTests(SynchronousTestCase):
     def test_the_sample_and_the_demo_can_be_used(self):
-        self.assertEqual(len(load(ETC / "mailtwist.toml").listener), 7)
+        self.assertEqual(len(load(ETC / "mailtwist.toml").listener), 8)
         demo = load(ETC / "dev.toml")
         for listener in demo.listener:
             self.assertIn("interface=127.0.0.1", listener.endpoint)
