@@ -20,7 +20,7 @@ from ..address import Address
 from ..config.load import load
 from ..config.model import Config
 from ..config.sizes import octets_of
-from ..directory.model import Account
+from ..directory.model import INBOX_IS, MBOX, Account
 from ..directory.user_rows import Row
 from ..directory.userdb import AccountExists, UserDb
 from ..errors import BadAddress, MailError
@@ -141,6 +141,12 @@ def limits(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="groups it is in, between commas, for lists of rights; or none",
     )
+    parser.add_argument(
+        "--mailbox",
+        metavar="LOCATION",
+        help="where its mail lies: a Maildir with / at its end, a file, or "
+        "mbox:FOLDER:INBOX=FILE; below its home or absolute; empty for Maildir/",
+    )
 
 
 def run_add(options: argparse.Namespace) -> int:
@@ -206,7 +212,17 @@ def told_limits(options: argparse.Namespace) -> dict[str, Any]:
         found["login_until_s"] = until_of(options.login_until)
     if options.groups is not None:
         found["groups"] = groups_of(options.groups)
+    if options.mailbox is not None:
+        found["mailbox"] = location_of(options.mailbox)
     return found
+
+
+def location_of(text: str) -> str:
+    """A location as Account has it; raises MailError."""
+    parts = text.removeprefix(MBOX).replace(INBOX_IS, "/").split("/")
+    if not text.isprintable() or ".." in parts or text == MBOX:
+        raise MailError(f'{text!r} is no mailbox; expected "Maildir/" or "mbox:mail"')
+    return text
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -309,6 +325,8 @@ def line_for(account: Account) -> str:
         words.append(f"until {until_text(account.login_until_s)}")
     if account.send_as:
         words.append(f"sends as {', '.join(sorted(account.send_as))}")
+    if account.mailbox:
+        words.append(f"mail in {account.mailbox}")
     if account.groups:
         words.append(f"in {', '.join(sorted(account.groups))}")
     if not account.enabled:

@@ -185,6 +185,7 @@ class UserDb:
         message_limit: int | None = None,
         login_until_s: float | None = None,
         groups: frozenset[str] = frozenset(),
+        mailbox: str = "",
     ) -> Account:
         """A new account.  Raises AccountExists, BadAddress, AuthFailed for an empty or
         overlong password."""
@@ -196,6 +197,7 @@ class UserDb:
             message_limit=message_limit,
             login_until_s=login_until_s,
             groups=groups,
+            mailbox=mailbox,
         )
         self.open()  # makes the folder, which the key file may need
         key = account_key(Address.parse(account.name))

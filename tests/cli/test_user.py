@@ -234,6 +234,8 @@ class ChangeTests(UserTestCase):
             ("--message-limit", "0"),
             ("--message-limit", "-1"),
             ("--message-limit", "9" * 30),
+            ("--mailbox", "../other/Maildir/"),
+            ("--mailbox", "mbox:"),
         ]:
             self.refused("set", "ann@example.test", f"{option}={text}")
         self.assertEqual(self.done("list"), "ann@example.test\n")
@@ -246,6 +248,8 @@ class ChangeTests(UserTestCase):
             (["--enable", "--storage-limit=none"], "ann@example.test\n"),
             (["--send-as=a@x.test"], "ann@example.test  sends as a@x.test\n"),
             (["--send-as="], "ann@example.test\n"),
+            (["--mailbox=mbox:~/mail"], "ann@example.test  mail in mbox:~/mail\n"),
+            (["--mailbox="], "ann@example.test\n"),
         ]:
             self.assertEqual(self.done("set", "ann@example.test", *words), line)
             self.assertEqual(self.done("list"), line)

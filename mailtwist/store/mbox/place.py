@@ -172,7 +172,7 @@ class MboxPlace:
         name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
         beside = os.path.join(self.home, "uidlists", name)
         if not os.path.isdir(beside):
-            os.makedirs(beside, 0o700, exist_ok=True)
+            durable.make_directories([beside])
         return beside
 
     def rename(self, name: str, path: Path) -> str:
