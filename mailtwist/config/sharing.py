@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .checks import Check, matches_re
+from ..address import Address
+from ..errors import BadAddress
+from .checks import Check, matches_re, reads
 from .option import option, required
 
 _LETTERS = frozenset("lrswipkxteacd")
@@ -23,6 +25,16 @@ def _are_rights(texts: tuple[str, ...]) -> bool:
         return len({rights_of(text)[0] for text in texts}) == len(texts)
     except ValueError:
         return False
+
+
+def _address(text: str) -> Address:
+    try:
+        address = Address.parse(text)
+    except BadAddress as fault:
+        raise ValueError(text) from fault
+    if not address.domain:
+        raise ValueError(text)
+    return address
 
 
 RIGHTS = Check(
@@ -73,6 +85,12 @@ class PublicFolder:
         "The Maildir; one in the data folder if empty. Its subfolders are mailboxes, "
         "too.",
         path=True,
+    )
+    address: str = option(
+        "",
+        "An address in a local domain: what is sent there goes into the folder, and by "
+        "`news+python@` into its mailbox `python` if `anyone` has the right `p`.",
+        reads(_address, "an address like news@example.org"),
     )
     rights: tuple[str, ...] = option(
         ("anyone lr",),

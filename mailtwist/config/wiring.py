@@ -45,7 +45,7 @@ def _sharing(config: Config) -> Iterator[str]:
         yield "sharing.others and sharing.shared are the same name"
     if config.deleted.namespace in (config.sharing.others, config.sharing.shared):
         yield "deleted.namespace is a name that shared mailboxes have"
-    for name in ("name", "maildir"):
+    for name in ("name", "maildir", "address"):
         given = [getattr(one, name) for one in config.public_folder]
         for text in sorted({each for each in given if given.count(each) > 1} - {""}):
             yield f'public_folder {name} = "{text}" is given twice'

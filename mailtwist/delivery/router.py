@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from attrs import evolve
 from zope.interface import implementer
 
 from ..address import Address
@@ -13,6 +14,7 @@ from ..errors import MailboxDisabled, MailError, NoRoute, NoSuchUser, OverQuota
 from ..interfaces import IDelivery, IDirectory, IListFiles, IRouter, ITable
 from ..mailbox.interfaces import IStore
 from ..mailbox.model import INBOX
+from ..mailbox.posting import Posting
 from .explain import Decision
 from .model import LocalRecipient, Recipient, RemoteRecipient, Target
 from .router_accounts import POSTMASTER, Accounts
@@ -42,13 +44,15 @@ class Router:
         lists: IListFiles | None = None,
         senders: Senders | None = None,
         pause: Callable[[], Awaitable[None]] | None = None,
+        posting: Posting | None = None,
     ) -> None:
         """`queue` takes what goes elsewhere; without one there is no way out.
 
         `tables` are those of the configuration by name, `alias_files` those of
         `alias.files`; `senders` rewrites those of forwarded mail; `pause` gives others
-        their turn while a long list is walked."""
-        self._store = store
+        their turn while a long list is walked; `posting` knows mailboxes that
+        subaddresses post into."""
+        self._store, self._posting = store, posting
         self._full = "5.2.2" if config.quota.full == "permanent" else "4.2.2"
         tables = tables or {}
         # What an address literal of this host, or no domain, stands for.
@@ -132,7 +136,14 @@ class Router:
             if not account.receives:
                 raise MailboxDisabled()
         await self._check_room(account, size_octets)
-        return LocalRecipient(said, account, detail)
+        return await self._placed(LocalRecipient(said, account, detail))
+
+    async def _placed(self, recipient: LocalRecipient) -> LocalRecipient:
+        """With the mailbox that its subaddress posts into."""
+        if self._posting is None or not recipient.detail:
+            return recipient
+        path = await self._posting.place(recipient.account, recipient.detail)
+        return recipient if path is None else evolve(recipient, path=path)
 
     def _whole(self, address: Address, *, may_relay: bool) -> Address:
         if address.domain:
@@ -153,7 +164,8 @@ class Router:
         if account is not None and len(leaves) == 1:
             await self._check_room(account, size_octets)
             if leaf.target.sender is None or not self._rooms.may_queue:
-                return LocalRecipient(address, account, leaf.detail)
+                found = LocalRecipient(address, account, leaf.detail)
+                return await self._placed(found)
         targets = tuple(leaf.target for leaf in leaves)
         if targets == (Target(address),):  # to the MX of its domain
             return RemoteRecipient(address)

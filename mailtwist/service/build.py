@@ -41,7 +41,7 @@ from .privileges import Privileges
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
-from .sharing import build_shares, build_sharing
+from .sharing import build_shares, build_sharing, make_homes
 from .sieve import Sieving, offer_of
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
@@ -222,6 +222,7 @@ class MailService(MultiService):
     def startService(self) -> None:
         self.privileges.give_up()
         make_folder(self.config.server.data)
+        make_homes(self.config)
         if not self.tls.loaded:
             self.tls.load()
         self.sieving.start()

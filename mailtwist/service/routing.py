@@ -29,6 +29,7 @@ from ..store.agent.agents import Agents
 from ..store.agent.store import AgentStore
 from ..tables.build import Tables
 from .agents import Runner
+from .sharing import build_posting, public_addresses
 
 log = Logger("mailtwist")
 
@@ -74,6 +75,8 @@ def build_routing(
             Owners.of_config(mailboxes, tables.by_name, agents.can_start),
         )
         directory = Directories([directory, named])
+    if any(one.address for one in config.public_folder):
+        directory = Directories([directory, public_addresses(config)])
     srs, store_of_senders = build_srs(config, derived), None
     senders = None
     if srs is not None:
@@ -92,6 +95,7 @@ def build_routing(
         ),
         senders=senders,
         pause=lambda: deferLater(reactor, 0),
+        posting=build_posting(config, store),
     )
     runner = Runner(reactor, agents)
     identities = Identities(

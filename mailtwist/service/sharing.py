@@ -6,15 +6,18 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..auth.names import login_key
+from ..address import Address
+from ..auth.names import account_key, login_key
 from ..config.model import Config
 from ..config.sharing import PublicFolder as PublicConfig
 from ..config.sharing import rights_of
 from ..directory.model import Account
+from ..directory.public_folders import PublicFolders
 from ..interfaces import IDirectory
 from ..mailbox.interfaces import IRights, IStore
 from ..mailbox.model import Namespaces
-from ..mailbox.rights import parsed
+from ..mailbox.posting import Posting
+from ..mailbox.rights import Rights, parsed
 from ..mailbox.sharing import PublicFolder, Sharing, prepared
 from ..store.shares import Shares
 
@@ -67,21 +70,53 @@ def kept(store: IStore, account: Account) -> IRights | None:
     return tree
 
 
+def account_of(config: Config, one: PublicConfig) -> Account:
+    """A public folder as an account of a name that nobody can log in with."""
+    home = os.path.join(os.path.abspath(config.server.data), FOLDER, one.name)
+    maildir = one.maildir.rstrip("/") + "/" if one.maildir else ""
+    return Account(f"#{one.name}", home, mailbox=maildir)
+
+
 def public_folder(
     config: Config, one: PublicConfig, store: IStore, key: Callable[[str], str]
 ) -> PublicFolder:
-    """As an account of a name that nobody can log in with."""
-    home = os.path.join(os.path.abspath(config.server.data), FOLDER, one.name)
-    maildir = one.maildir.rstrip("/") + "/" if one.maildir else ""
-    account = Account(f"#{one.name}", home, mailbox=maildir)
+    account = account_of(config, one)
 
     def tree() -> IRights:
-        os.makedirs(home, mode=0o700, exist_ok=True)
         mailboxes: Any = store.mailboxes(account)
         kept: IRights = mailboxes
         return kept
 
-    rights = dict(map(rights_of, one.rights))
-    return PublicFolder(
-        tree, {prepared(who, key): parsed(given) for who, given in rights.items()}
+    return PublicFolder(tree, list_of(one, key))
+
+
+def make_homes(config: Config) -> None:
+    """Places for the state of public folders."""
+    for one in config.public_folder:
+        os.makedirs(account_of(config, one).home, mode=0o700, exist_ok=True)
+
+
+def list_of(one: PublicConfig, key: Callable[[str], str]) -> dict[str, Rights]:
+    """Of the mailboxes of a public folder that have none."""
+    rights = map(rights_of, one.rights)
+    return {prepared(who, key): parsed(letters) for who, letters in rights}
+
+
+def public_addresses(config: Config) -> PublicFolders:
+    """Who gets what is sent to the address of a public folder."""
+    return PublicFolders(
+        {
+            account_key(Address.parse(one.address)): account_of(config, one)
+            for one in config.public_folder
+            if one.address
+        }
     )
+
+
+def build_posting(config: Config, store: IStore) -> Posting:
+    def key(name: str) -> str:
+        return login_key(name, config.auth.default_domain)
+
+    folders = config.public_folder
+    defaults = {account_of(config, one).name: list_of(one, key) for one in folders}
+    return Posting(store, defaults)

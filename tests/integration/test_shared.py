@@ -18,7 +18,8 @@ NAMESPACES = b'(("" "/")) (("Other Users/" "/")) (("Shared/" "/"))'
 PUBLIC = """
 [[public_folder]]
 name = "News"
-rights = ["anyone lrs", "$staff lrswipkxtea"]
+address = "news@example.test"
+rights = ["anyone lrsp", "$staff lrswipkxtea"]
 """
 
 
@@ -100,6 +101,25 @@ class OwnFilesTests(SharedCase, DaemonTestCase):
         self.assertEqual(
             writer.folder_status("Shared/News/Python", "UNSEEN"), {b"UNSEEN": 1}
         )
+
+    def test_mail_is_posted_by_address_and_subaddress(self):
+        ann, bob = self.user("--groups=staff"), self.user()
+        writer, reader = self.clients(ann, bob)
+        writer.create_folder("Shared/News/Talk")
+        writer.create_folder("Lists")
+        writer.setacl("Lists", "anyone", "lrp")
+        local_part, _, domain = ann.partition("@")
+        for to in ("news", "news+talk", f"{local_part}+lists", f"{local_part}+other"):
+            ways_in.deliver(self.daemon, f"{to}@{domain}", message(to))
+        for name, subject in (
+            ("Shared/News", "news"),
+            ("Shared/News/Talk", "news+talk"),
+            (f'"{OTHERS}/{ann}/Lists"', f"{local_part}+lists"),
+        ):
+            self.assertEqual(reader.select(name, readonly=True)[0], "OK")
+            (found,) = reader.search(None, "SUBJECT", f'"{subject}"')[1]
+            self.assertEqual(len(found.split()), 1, name)
+        self.assertEqual(writer.select_folder("INBOX")[b"EXISTS"], 1)
 
     def test_rights_outlive_the_server(self):
         ann, bob = self.user(), self.user()

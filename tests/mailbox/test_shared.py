@@ -19,7 +19,8 @@ from mailtwist.mailbox.interfaces import (
     ISharedMailboxes,
 )
 from mailtwist.mailbox.model import INBOX, Range
-from mailtwist.mailbox.rights import Action
+from mailtwist.mailbox.posting import Posting
+from mailtwist.mailbox.rights import Action, parsed
 from tests.store.contract import MESSAGE, add, remove, replace
 from tests.store.on_disk import OnDisk
 from tests.store.test_agent_contract import InMemory, OverSocket
@@ -464,6 +465,29 @@ class SharedCases:
         self.assertEqual(rights["anyone"], frozenset("lrs"))
         self.assertEqual(rights[BOB], frozenset("lri"))
         self.assertEqual((await staff.rights(PUBLIC))["anyone"], frozenset("lrs"))
+
+    # -- posting ------------------------------------------------------------------
+
+    async def test_a_subaddress_posts_where_anybody_may(self):
+        await self.shared("lrsp", ("Lists", "Python"))
+        public = {"#News": {"anyone": parsed("lrp")}}
+        posting = Posting(self.store, public)
+        ann, news = self.account_of(ANN), self.account_of("#News")
+
+        async def place(account, detail):
+            return await posting.place(account, detail)
+
+        self.assertIsNone(await place(ann, "lists/python"), "bob alone may")
+        for who in ("anyone", "anonymous"):
+            await self.give(("Lists", "Python"), who, "p")
+            self.assertEqual(await place(ann, "lists/python"), ("Lists", "Python"))
+            await self.give(("Lists", "Python"), who, "l")
+        await self.give(INBOX, "anyone", "p")
+        for detail in ("lists/python", "Lists", "none", "inbox", "", "/"):
+            self.assertIsNone(await place(ann, detail), detail)
+        await self.own("#News").create(("Talk",))
+        self.assertEqual(await place(news, "talk"), ("Talk",))
+        self.assertIsNone(await place(news, "none"))
 
     # -- watching -----------------------------------------------------------------
 
