@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bench import bench_idle
+from tests.bench import bench_idle, bench_list
 from tests.bench.bench_mailboxes import compare
 from tests.bench.mail import MAIL, PLAIN
 from tests.bench.peers import Postfix
@@ -109,6 +109,7 @@ def main() -> None:
     for messages in sizes:
         compare(messages, rounds=3 if messages <= MANY else 1)
     bench_idle.main(CONNECTIONS, MAILBOXES)
+    bench_list.compare(1000)
 
 
 if __name__ == "__main__":
