@@ -21,6 +21,7 @@ from ..flags import Flags
 from ..mailbox.model import INBOX, Path
 from ..store.maildir import content, durable
 from .beside import Beside
+from .drafts import Drafts
 from .files import FileEnd
 from .maildir import folder_order, plain_file
 from .model import Folder, Item, Letter, Listed
@@ -98,44 +99,30 @@ class EmlEnd(FileEnd):
     def add(self, path: Path, letters: Sequence[Letter]) -> list[str]:
         folder = self._folder(path)
         durable.make_directories([folder])
-        drafts: list[tuple[str, str]] = []
-        names: set[str] = set()
-        try:
+        made: list[tuple[str, str]] = []
+        with Drafts() as drafts:
             for letter in letters:
-                drafts.append(self._draft(folder, letter, names))
-                names.add(drafts[-1][1])
-        except BaseException:
-            for draft, _ in drafts:
-                os.unlink(f"{folder}/{draft}")
-            raise
-        pairs = zip(drafts, letters, strict=True)
-        Beside(folder).put([(name, letter.flags) for (_, name), letter in pairs])
-        for draft, name in drafts:
-            os.rename(f"{folder}/{draft}", f"{folder}/{name}")
+                draft = f"{folder}/.mailtwist-{os.urandom(8).hex()}"
+                drafts.write(draft, letter.octets, letter.internal_date)
+                made.append((draft, self._name(folder, letter, made)))
+            drafts.sync()
+            pairs = zip(made, letters, strict=True)
+            Beside(folder).put([(name, letter.flags) for (_, name), letter in pairs])
+            for draft, name in made:
+                os.rename(draft, f"{folder}/{name}")
         durable.sync_directory(folder)
-        return [os.path.relpath(f"{folder}/{name}", self.path) for _, name in drafts]
+        return [os.path.relpath(f"{folder}/{name}", self.path) for _, name in made]
 
-    def _draft(self, folder: str, letter: Letter, taken: set[str]) -> tuple[str, str]:
-        """(its name as long as it is written, its name)."""
-        octets, date = letter.octets, letter.internal_date
-        day = time.strftime("%Y%m%d-%H%M%S", time.gmtime(date))
-        first = f"{day}-{hashlib.sha256(octets).hexdigest()[:12]}"
+    @staticmethod
+    def _name(folder: str, letter: Letter, made: Sequence[tuple[str, str]]) -> str:
+        day = time.strftime("%Y%m%d-%H%M%S", time.gmtime(letter.internal_date))
+        first = f"{day}-{hashlib.sha256(letter.octets).hexdigest()[:12]}"
+        taken = {name for _, name in made}
         name, number = first + SUFFIX, 1
         while name in taken or os.path.lexists(f"{folder}/{name}"):
             number += 1
             name = f"{first}-{number}{SUFFIX}"
-        draft = f".mailtwist-{os.urandom(8).hex()}"
-        descriptor = durable.create(f"{folder}/{draft}")
-        try:
-            durable.write_all(descriptor, [octets])
-            os.utime(descriptor, (date, date))
-            os.fsync(descriptor)
-        except BaseException:
-            os.unlink(f"{folder}/{draft}")
-            raise
-        finally:
-            os.close(descriptor)
-        return draft, name
+        return name
 
     def set_flags(self, path: Path, changes: Sequence[tuple[str, Flags]]) -> None:
         by_folder: dict[str, list[tuple[str, Flags]]] = {}

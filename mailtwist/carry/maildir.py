@@ -33,6 +33,7 @@ from ..store.maildir.names import (
 )
 from ..store.maildir.scan import by_age
 from .beside import Beside
+from .drafts import Drafts
 from .files import FileEnd
 from .lines import for_file
 from .model import Folder, Item, Letter, Listed
@@ -125,48 +126,29 @@ class MaildirEnd(FileEnd):
     def add(self, path: Path, letters: Sequence[Letter]) -> list[str]:
         folder = self._folder(path)
         letter_of = self._letters(folder, [letter.flags for letter in letters])
-        made: list[tuple[str, str, Flags]] = []
-        try:
-            for letter in letters:
-                made.append(self._draft(folder, letter, letter_of))
-        except BaseException:
-            for draft, _, _ in made:
-                os.unlink(os.path.join(folder, "tmp", draft))
-            raise
-        more = [
-            (MaildirName.parse(name).base, extra) for _, name, extra in made if extra
-        ]
-        if more:
-            Beside(folder).put(more)
         where = self._where.setdefault(path, {})
-        keys = []
-        for draft, name, _ in made:
-            os.rename(os.path.join(folder, "tmp", draft), f"{folder}/cur/{name}")
-            keys.append(MaildirName.parse(name).base)
-            where[keys[-1]] = f"cur/{name}"
+        with Drafts() as drafts:
+            made = [self._draft(folder, one, letter_of, drafts) for one in letters]
+            drafts.sync()
+            more = [(base_of(name), extra) for _, name, extra in made if extra]
+            if more:
+                Beside(folder).put(more)
+            for draft, name, _ in made:
+                os.rename(draft, f"{folder}/cur/{name}")
+                where[base_of(name)] = f"cur/{name}"
         durable.sync_directory(f"{folder}/cur")
-        return keys
+        return [base_of(name) for _, name, _ in made]
 
     def _draft(
-        self, folder: str, letter: Letter, letter_of: dict[str, str]
+        self, folder: str, letter: Letter, letter_of: dict[str, str], drafts: Drafts
     ) -> tuple[str, str, Flags]:
         """(file in tmp/, name that it gets, flags that the name has no place for)."""
         octets = for_file(letter.octets)
         base = self._names.base(len(octets), len(letter.octets))
-        draft = base.partition(",")[0]
-        path = os.path.join(folder, "tmp", draft)
-        descriptor = durable.create(path)
-        try:
-            durable.write_all(descriptor, [octets])
-            os.utime(descriptor, (letter.internal_date, letter.internal_date))
-            os.fsync(descriptor)
-        except BaseException:
-            os.unlink(path)
-            raise
-        finally:
-            os.close(descriptor)
+        path = os.path.join(folder, "tmp", base.partition(",")[0])
+        drafts.write(path, octets, letter.internal_date)
         info = letters_for(letter.flags, letter_of)
-        return draft, f"{base}:2,{info}", over(letter.flags, letter_of)
+        return path, f"{base}:2,{info}", over(letter.flags, letter_of)
 
     def _letters(self, folder: str, wanted: Sequence[Flags]) -> dict[str, str]:
         """Letters by folded keyword, with those that `wanted` adds, durably."""
@@ -224,6 +206,10 @@ def _keywords(folder: str) -> dict[str, str]:
     """By letter."""
     ours = uidlist.read(folder)
     return predecessors.letters(folder) | ({} if ours is None else ours.keywords)
+
+
+def base_of(name: str) -> str:
+    return MaildirName.parse(name).base
 
 
 def over(flags: Flags, letter_of: dict[str, str]) -> Flags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -30,6 +31,8 @@ def awaited(
 
     results: list[Any] = []
     core: Any = reactor
+    if config.search.index == "background":  # that is the server's work
+        config = evolve(config, search=evolve(config.search, index="manual"))
     service = build(config, reactor=reactor, embedded=not as_server)
     service.privileges.prepare()
     service.privileges.give_up()
