@@ -20,6 +20,7 @@ from .ledger import Page
 
 NAME = "maildirsize"
 MOST_OCTETS = 5120
+NONE, OTHERS = -1, -2  # in place of its size: no file, one that others wrote to
 
 _LINE = re.compile(rb"[ \t]*(-?\d{1,18})[ \t]+(-?\d{1,18})[ \t]*\Z", re.ASCII)
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -111,22 +112,35 @@ def keep(
     if not any(more):
         return
     if looked:
+        there = _size(maildir)
         said = read(maildir)
         if said is not None and said[1:] == page.amount(""):
-            page.size = os.stat(f"{maildir}/{NAME}").st_size
+            page.size = there
+            return
+        if page.size != there:  # the lines of others are of what other looks will find
+            page.doubt, page.size = True, OTHERS
             return
     sizes = appended(maildir, *more)
     if sizes is not None:
-        if page.size not in (-1, sizes[0]):
-            page.doubt = True
-        page.size = sizes[1]
+        if page.size == sizes[0]:
+            page.size = sizes[1]
+        else:
+            page.doubt, page.size = True, OTHERS
     if head and (sizes is None or sizes[1] > MOST_OCTETS):
         page.size = replace(maildir, draft, limits, page.amount(""))
 
 
+def _size(maildir: str) -> int:
+    """Of the file; NONE if it is not there."""
+    try:
+        return os.stat(f"{maildir}/{NAME}").st_size
+    except FileNotFoundError:
+        return NONE
+
+
 def renew(maildir: str, draft: str, page: Page, limits: Limits) -> None:
     """All was counted: a new file, unless it says just that already."""
-    page.header = header(limits)
+    page.header, page.size = header(limits), _size(maildir)
     said = page.header, *page.amount("")
     if page.header and read(maildir) != said:
         page.size = replace(maildir, draft, limits, page.amount(""))
