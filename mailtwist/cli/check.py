@@ -23,7 +23,10 @@ from ..host_port import host_port
 from ..keeper.tasks import SERVICE_FOLDERS
 from ..log.setup import SYSLOG_SOCKET
 from ..service.privileges import identity
+from ..service.sieve import known_of
 from ..service.tls import ServerTls
+from ..sieve.check import compiled
+from ..sieve.faults import ScriptError
 from ..smtp.client_login import read_credentials
 from ..smtp.transport_smarthost import SUBMISSION
 from ..tables.access import bad_actions
@@ -52,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         *certificate(config),
         *smarthosts(config),
         *lookups(config),
+        *scripts(config),
     ]
     for wrong, text in findings:
         print(f"{'error' if wrong else 'note'}: {text}", file=sys.stderr)
@@ -130,6 +134,30 @@ def lookups(config: Config) -> Findings:
         else:
             if root:
                 yield True, "alias.command_user: commands do not run as root"
+
+
+def scripts(config: Config) -> Findings:
+    """The server's own Sieve scripts."""
+    sieve = config.sieve
+    try:
+        known = known_of(config)
+    except ConfigError as fault:
+        yield True, str(fault)
+        return
+    tables = {table.name for table in config.table}
+    for name in sieve.lists:
+        if name not in tables:
+            yield True, f"sieve.lists: there is no table {name}"
+    files = [*sieve.before, *sieve.after, *([sieve.default] if sieve.default else [])]
+    if sieve.shared:
+        files += map(str, sorted(Path(sieve.shared).glob("*.sieve")))
+    for path in files:
+        try:
+            compiled(Path(path).read_bytes(), known, sieve.script_octets)
+        except OSError as cause:
+            yield True, f"{path}: {cause.strerror}"
+        except ScriptError as fault:
+            yield True, f"{path}: {fault.public}"
 
 
 def permissions(config: Config) -> Findings:

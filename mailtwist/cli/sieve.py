@@ -16,12 +16,13 @@ from ..directory.model import Account
 from ..errors import BadAddress, MailError
 from ..mailbox.interfaces import IScripts
 from ..service.build import MailService
-from ..service.sieve import limits_of, programs_of
+from ..service.sieve import known_of, limits_of
 from ..sieve.actions import Outcome
+from ..sieve.check import compiled
 from ..sieve.circumstances import Circumstances
+from ..sieve.compiled import Program
 from ..sieve.faults import ScriptError
 from ..sieve.message import Message, address_parts
-from ..sieve.programs import Programs
 from ..sieve.run import Script, interpret
 from ..sieve.telling import lines_of
 from ..sieve.verdicts import spam_percent, virus_level
@@ -99,16 +100,21 @@ def _config(options: argparse.Namespace) -> Config:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    programs = programs_of(_config(options))
-    good = [_checked(path, programs) for path in options.files]  # all are told
+    config = _config(options)
+    good = [_checked(path, config) for path in options.files]  # all are told
     return int(not all(good))
 
 
-def _checked(path: str, programs: Programs) -> bool:
+def _compiled(octets: bytes, config: Config) -> Program:
+    """Raises ScriptError, ConfigError."""
+    return compiled(octets, known_of(config), config.sieve.script_octets)
+
+
+def _checked(path: str, config: Config) -> bool:
     """True if a script is good; what is wrong is printed as compilers do."""
-    octets = _read(path, programs.most_octets)
+    octets = _read(path, config.sieve.script_octets)
     try:
-        programs.program(octets)
+        _compiled(octets, config)
     except ScriptError as fault:
         for each in fault.faults:
             print(f"{path}:{each.place.line}:{each.place.column}: {each.text}")
@@ -140,11 +146,11 @@ def run_test(options: argparse.Namespace) -> int:
     return int(bool(outcome.failed))
 
 
-def _script(options: argparse.Namespace, programs: Programs) -> Script:
-    """Raises MailError that tells the first mistake."""
-    octets = _read(options.script, programs.most_octets)
+def _script(options: argparse.Namespace, config: Config) -> Script:
+    """Raises MailError that tells the mistakes."""
+    octets = _read(options.script, config.sieve.script_octets)
     try:
-        return Script(options.script, programs.program(octets))
+        return Script(options.script, _compiled(octets, config))
     except ScriptError as fault:
         raise MailError(f"{options.script}: {fault.public}") from fault
 
@@ -174,7 +180,6 @@ def _addresses(
 def _alone(options: argparse.Namespace, octets: bytes) -> Outcome:
     """Without an account: whatever a script asks for is not there."""
     config = _config(options)
-    programs = programs_of(config)
     message = Message(octets)
     sender, recipient = _addresses(options, message, "")
     here = Circumstances(
@@ -185,9 +190,9 @@ def _alone(options: argparse.Namespace, octets: bytes) -> Outcome:
         spam_percent=spam_percent(message.header),
         virus_level=virus_level(message.header),
     )
-    script = _script(options, programs)
+    script = _script(options, config)
     work = interpret(
-        [script], message, here, limits_of(config), known=programs.known, trace=True
+        [script], message, here, limits_of(config), known=known_of(config), trace=True
     )
     try:
         while True:  # None is "no" to every question
@@ -212,7 +217,7 @@ async def _with_user(
         for name, fault in bad:
             print(f"{name}: {fault}")
     else:
-        scripts = [_script(options, delivery.setting.programs)]
+        scripts = [_script(options, service.config)]
     envelope = Envelope("test", "test", sender, (recipient,))
     outcome, _ = await delivery.outcome(
         envelope, recipient, message, scripts, trace=True
@@ -256,12 +261,11 @@ def run_list(options: argparse.Namespace) -> int:
 def run_put(options: argparse.Namespace) -> int:
     """1 if the script is wrong."""
     config = load(options.config)
-    programs = programs_of(config)
-    octets = _read(options.file, programs.most_octets)
-    if options.file != "-" and not _checked(options.file, programs):
+    octets = _read(options.file, config.sieve.script_octets)
+    if options.file != "-" and not _checked(options.file, config):
         return 1
     try:
-        programs.program(octets)
+        _compiled(octets, config)
     except ScriptError as fault:
         raise MailError(fault.public) from fault
 

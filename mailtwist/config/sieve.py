@@ -41,7 +41,7 @@ class Sieve:
         (),
         "Tables (`[[table]]`) that scripts may ask with `:list` (RFC 6134), by name.",
     )
-    script_octets: int = option(256 * KIB, "Octets of one script, at most.", ge(KIB))
+    script_octets: int = option(64 * KIB, "Octets of one script, at most.", ge(KIB))
     scripts: int = option(32, "Scripts of one account, at most.", ge(1))
     session_idle_s: float = option(
         30 * MINUTE_S,

@@ -45,7 +45,7 @@ class Offer:
     redirects: int
     most_scripts: int
     most_octets: int
-    check: Callable[[bytes], object]
+    check: Callable[[bytes], Awaitable[object]]
     scripts: Callable[[Account], IScripts]
 
 
@@ -158,15 +158,15 @@ class Session:
                 await self._room(scripts, name, octets_wanted)
             case PutScript(name, octets):
                 await self._room(scripts, name, len(octets))
-                self._offer.check(octets)
+                await self._offer.check(octets)
                 await scripts.put_script(name, octets, self._offer.most_scripts)
             case CheckScript(octets):
                 if len(octets) > self._offer.most_octets:
                     raise ScriptTooLarge()
-                self._offer.check(octets)
+                await self._offer.check(octets)
             case SetActive(name):
                 if name is not None:  # an extension may be switched off meanwhile
-                    self._offer.check(await scripts.script(name))
+                    await self._offer.check(await scripts.script(name))
                 await scripts.activate_script(name)
             case DeleteScript(name):
                 await scripts.remove_script(name)

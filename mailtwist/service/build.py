@@ -176,7 +176,7 @@ class MailService(MultiService):
             self.store,
             self._reactor.seconds,
         )
-        offer = offer_of(config, self.store)
+        offer = offer_of(config, self.store, self._reactor)
         for mode in ("starttls", "implicit", "none"):
             shared: dict[str, Any] = {
                 "reactor": self._reactor,

@@ -26,18 +26,24 @@ from ..sieve.programs import Library, Programs, ScriptFile
 from .queue import new_id
 
 
-def programs_of(config: Config) -> Programs:
-    """Raises ConfigError for extensions that are none."""
+def known_of(config: Config) -> frozenset[str]:
+    """The extensions that scripts may use; raises ConfigError for names of none."""
     wrong = sorted(set(config.sieve.without) - EXTENSIONS.keys())
     if wrong:
         raise ConfigError(f"sieve.without: there is no extension {wrong[0]}")
-    known = frozenset(EXTENSIONS) - frozenset(config.sieve.without)
-    return Programs(known, config.sieve.script_octets)
+    return frozenset(EXTENSIONS) - frozenset(config.sieve.without)
 
 
-def offer_of(config: Config, store: IStore) -> Offer:
+def programs_of(config: Config, reactor: Any) -> Programs:
+    """Raises ConfigError."""
+    return Programs(
+        known_of(config), config.sieve.script_octets, lambda: deferLater(reactor, 0)
+    )
+
+
+def offer_of(config: Config, store: IStore, reactor: Any) -> Offer:
     """What ManageSieve serves.  Raises ConfigError."""
-    programs, sieve = programs_of(config), config.sieve
+    programs, sieve = programs_of(config, reactor), config.sieve
 
     def scripts(account: Account) -> IScripts:
         found = store.mailboxes(account)
@@ -79,7 +85,7 @@ def setting_of(
 ) -> Setting:
     """What deliveries through scripts share.  Raises ConfigError."""
     sieve = config.sieve
-    programs = programs_of(config)
+    programs = programs_of(config, reactor)
     missing = [name for name in sieve.lists if name not in tables]
     if missing:
         raise ConfigError(f"sieve.lists: there is no table {missing[0]}")

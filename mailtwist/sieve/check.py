@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ..mime.slices import Sliced, in_one_go
 from .bind import Binder, Wrong
 from .compiled import Call, Program
 from .extensions import BUILT_IN, EXTENSIONS, SIGNATURES
 from .faults import Fault, ScriptError
-from .parser import MOST_OCTETS, parse
+from .parser import MOST_OCTETS, SLICE, parsing
 from .signature import Signature, Tests
 from .syntax import Command, Script, Test
 
@@ -27,13 +28,25 @@ def compiled(
 ) -> Program:
     """The program of a script that may use the extensions `known`.  Raises
     ScriptError, and nothing else on any octets."""
-    return check(parse(script, most_octets), known)
+    return in_one_go(compiling(script, known, most_octets))
+
+
+def compiling(
+    script: bytes, known: frozenset[str], most_octets: int
+) -> Sliced[Program]:
+    """The same in slices."""
+    commands = yield from parsing(script, most_octets)
+    return (yield from _checking(commands, known))
 
 
 def check(script: Script, known: frozenset[str] = frozenset(EXTENSIONS)) -> Program:
     """The program of a script that was parsed.  Raises ScriptError."""
+    return in_one_go(_checking(script, known))
+
+
+def _checking(script: Script, known: frozenset[str]) -> Sliced[Program]:
     checker = _Checker(known)
-    calls = checker.script(script)
+    calls = yield from checker.script(script)
     if checker.faults:
         raise ScriptError(*sorted(checker.faults))
     return Program(calls, frozenset(checker.enabled))
@@ -45,11 +58,12 @@ class _Checker:
         self.enabled: set[str] = set()
         self.faults: list[Fault] = []
         self._binder = Binder(self.enabled)
+        self._checked = 0
         self._loops: list[str] = []  # names of the foreverypart around
 
     # -- commands -------------------------------------------------------------------
 
-    def script(self, commands: Script) -> tuple[Call, ...]:
+    def script(self, commands: Script) -> Sliced[tuple[Call, ...]]:
         at = 0
         while at < len(commands) and commands[at].name == "require":
             try:
@@ -57,9 +71,9 @@ class _Checker:
             except Wrong as wrong:
                 self.faults.append(wrong.fault)
             at += 1
-        return self._block(commands[at:])
+        return (yield from self._block(commands[at:]))
 
-    def _block(self, commands: Script) -> tuple[Call, ...]:
+    def _block(self, commands: Script) -> Sliced[tuple[Call, ...]]:
         calls: list[Call] = []
         open_if = False
         for command in commands:
@@ -67,11 +81,14 @@ class _Checker:
             try:
                 if continued and not open_if:
                     raise Wrong(command.place, f'"{command.name}" without an "if"')
-                call = self._command(command)
+                call = yield from self._command(command)
             except Wrong as wrong:
                 call = self._failing(wrong)
             if len(self.faults) >= MOST_FAULTS:
                 break
+            self._checked += 1
+            if not self._checked % SLICE:
+                yield
             if continued and call.branches and calls and calls[-1].branches:
                 joined = calls[-1].branches + call.branches
                 calls[-1] = evolve(calls[-1], branches=joined)
@@ -95,7 +112,7 @@ class _Checker:
                 raise Wrong(command.place, f'extension "{name}" is not known here')
             self.enabled.add(str(name))
 
-    def _command(self, command: Command) -> Call:
+    def _command(self, command: Command) -> Sliced[Call]:
         signature = self._known(command, "command")
         if command.name == "require":
             raise Wrong(command.place, '"require" behind other commands')
@@ -104,12 +121,13 @@ class _Checker:
         tests = tuple(self._test(test) for test in command.tests)
         match command.name:
             case "if" | "elsif" | "else":
-                block = self._block(command.block or ())
+                block = yield from self._block(command.block or ())
                 return evolve(call, branches=((tests[0] if tests else None, block),))
             case "foreverypart":
                 self._loops.append(str(call.texts.get("name", ("",))[0]))
                 try:
-                    return evolve(call, block=self._block(command.block or ()))
+                    block = yield from self._block(command.block or ())
+                    return evolve(call, block=block)
                 finally:
                     self._loops.pop()
             case "break":

@@ -36,6 +36,7 @@ from . import verdicts
 from .actions import Draft, Outcome
 from .answers import Answers, Includes, drive
 from .circumstances import Circumstances
+from .compiled import Program
 from .faults import Fault, ScriptError
 from .limits import Limits
 from .message import Message
@@ -133,24 +134,23 @@ class SieveDelivery:
         found: list[Script] = []
         bad: list[tuple[str, Fault]] = []
 
-        def add(name: str, program: Callable[[], Any]) -> None:
+        async def add(name: str, program: Awaitable[Program]) -> None:
             try:
-                found.append(Script(name, program()))
+                found.append(Script(name, await program))
             except ScriptError as fault:
                 bad.append((name, fault.faults[0]))
 
         for file in setting.before:
-            add(file.path, file.program)
+            await add(file.path, file.program())
         own = None
         if setting.store.script_stamp(recipient.account) is not None:
             own = await setting.store.active_script(recipient.account)
         if own is not None:
-            octets = own
-            add(OWN, lambda: setting.programs.program(octets))
+            await add(OWN, setting.programs.program(own))
         elif setting.default is not None:
-            add(setting.default.path, setting.default.program)
+            await add(setting.default.path, setting.default.program())
         for file in setting.after:
-            add(file.path, file.program)
+            await add(file.path, file.program())
         return found, bad
 
     async def outcome(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from ..mime.slices import Sliced, in_one_go
 from .faults import Fault, Place, ScriptError
 from .lexer import Token, tokens
 from .syntax import Argument, Command, Number, Script, Tag, Test, Text, TextList
 
 MOST_OCTETS = 1 << 20  # of a script
+SLICE = 40  # commands read or checked before others get a turn; some milliseconds
 MOST_DEPTH = 32  # blocks in blocks, and tests in tests; RFC 5228 §2.10.5 asks for 15
 
 
 def parse(script: bytes, most_octets: int = MOST_OCTETS) -> Script:
     """The commands of a script.  Raises ScriptError, and nothing else on any octets."""
+    return in_one_go(parsing(script, most_octets))
+
+
+def parsing(script: bytes, most_octets: int = MOST_OCTETS) -> Sliced[Script]:
+    """The same in slices."""
     if len(script) > most_octets:
         fault = Fault(Place(1, 1), f"more than {most_octets} octets")
         raise ScriptError(fault)
-    return _Reader(script).commands("end", 0)
+    return (yield from _Reader(script).commands("end", 0))
 
 
 class _Reader:
@@ -24,6 +31,7 @@ class _Reader:
     def __init__(self, script: bytes) -> None:
         self._tokens = tokens(script)
         self.next = next(self._tokens)
+        self._read = 0
 
     def _take(self) -> Token:
         taken = self.next
@@ -41,22 +49,25 @@ class _Reader:
             raise self._fail(name)
         return self._take()
 
-    def commands(self, end: str, depth: int) -> Script:
+    def commands(self, end: str, depth: int) -> Sliced[Script]:
         """commands, up to the token `end`, which is taken."""
         found = []
         while self.next.kind != end:
-            found.append(self._command(depth))
+            found.append((yield from self._command(depth)))
+            self._read += 1
+            if not self._read % SLICE:
+                yield
         self._take()
         return tuple(found)
 
-    def _command(self, depth: int) -> Command:
+    def _command(self, depth: int) -> Sliced[Command]:
         name = self._expect("name", "a command")
         arguments, tests, listed = self._arguments(0)
         if self.next.kind == "{":
             if depth >= MOST_DEPTH:
                 raise ScriptError(Fault(self.next.place, "blocks nested too deeply"))
             self._take()
-            block = self.commands("}", depth + 1)
+            block = yield from self.commands("}", depth + 1)
             return Command(name.text, arguments, tests, listed, block, name.place)
         self._expect(";", '";" or a block')
         return Command(name.text, arguments, tests, listed, None, name.place)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 
 from ..directory.model import Account
 from ..errors import MailError, NoSuchScript
 from ..mailbox.interfaces import IScripts, IStore
-from .check import compiled
+from .check import compiling
 from .compiled import Program
 from .faults import Fault, Place, ScriptError
 
@@ -18,19 +19,25 @@ MOST_FILE = 4 << 20  # octets of a script file that are read
 
 
 class Programs:
-    """Compiles each script once; `known` are the extensions that may be used."""
+    """Compiles each script once; `known` are the extensions that may be used, `pause`
+    lets others have a turn."""
 
-    def __init__(self, known: frozenset[str], most_octets: int) -> None:
-        self.known, self.most_octets = known, most_octets
+    def __init__(
+        self,
+        known: frozenset[str],
+        most_octets: int,
+        pause: Callable[[], Awaitable[object]],
+    ) -> None:
+        self.known, self.most_octets, self._pause = known, most_octets, pause
         self._kept: OrderedDict[bytes, Program | ScriptError] = OrderedDict()
 
-    def program(self, octets: bytes) -> Program:
+    async def program(self, octets: bytes) -> Program:
         """Raises ScriptError."""
         key = blake2b(octets, digest_size=16).digest()
         found = self._kept.get(key)
         if found is None:
             try:
-                found = compiled(octets, self.known, self.most_octets)
+                found = await self._compiled(octets)
             except ScriptError as fault:
                 found = fault
             self._kept[key] = found
@@ -42,6 +49,16 @@ class Programs:
             raise ScriptError(*found.faults)
         return found
 
+    async def _compiled(self, octets: bytes) -> Program:
+        work = compiling(octets, self.known, self.most_octets)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                program: Program = done.value
+                return program
+            await self._pause()
+
 
 class ScriptFile:
     """A script of the server's own, read again when its file changed."""
@@ -51,7 +68,7 @@ class ScriptFile:
         self._stamp: tuple[int, int, int] | None = None
         self._octets = b""
 
-    def program(self) -> Program:
+    async def program(self) -> Program:
         """Raises ScriptError, also if the file cannot be read."""
         try:
             found = os.stat(self.path)
@@ -63,7 +80,7 @@ class ScriptFile:
         except OSError as cause:
             text = f"cannot be read: {cause.strerror}"
             raise ScriptError(Fault(Place(1, 1), text)) from cause
-        return self._programs.program(self._octets)
+        return await self._programs.program(self._octets)
 
 
 class Library:
@@ -79,7 +96,7 @@ class Library:
         """The script of that name; None if there is none.  Raises ScriptError,
         MailError."""
         if shared:
-            return self._of_server(name)
+            return await self._of_server(name)
         scripts = self._store.mailboxes(account)
         if not IScripts.providedBy(scripts):
             return None
@@ -87,9 +104,9 @@ class Library:
             octets = await IScripts(scripts).script(name)
         except NoSuchScript:
             return None
-        return self._programs.program(octets)
+        return await self._programs.program(octets)
 
-    def _of_server(self, name: str) -> Program | None:
+    async def _of_server(self, name: str) -> Program | None:
         if not self._shared or "/" in name or "\0" in name or name.startswith("."):
             return None
         try:
@@ -103,4 +120,4 @@ class Library:
             if len(self._files) >= MOST_KEPT:
                 self._files.clear()
             file = self._files[name] = ScriptFile(path, self._programs)
-        return file.program()
+        return await file.program()
