@@ -6,11 +6,15 @@ import argparse
 import os
 import socket
 import sys
+from collections.abc import Sequence
 
 from ..backup import make, snapshot
 from ..backup.objects import Objects
 from ..config.load import load
+from ..config.model import Config
+from ..directory.model import Account
 from ..errors import MailError
+from ..service.build import MailService
 
 
 def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,6 +26,13 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "that the server runs as if all mail is that user's.",
     )
     parser.add_argument("target", metavar="TARGET")
+    parser.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an account of another source than the user database; may be repeated",
+    )
     parser.add_argument(
         "--include",
         action="append",
@@ -73,8 +84,8 @@ def _make(options: argparse.Namespace, objects: Objects) -> int:
         raise MailError("The backup would lie in what it is of")
     hostname = config.server.hostname or socket.getfqdn()
     others = [os.path.abspath(path) for path in (options.config, *options.include)]
+    accounts = make.accounts_of(config) + _named(config, options.account)
     with objects.alone():
-        accounts = make.accounts_of(config)
         made = make.make(
             objects, config, accounts, others, hostname=hostname, keys=options.keys
         )
@@ -85,3 +96,19 @@ def _make(options: argparse.Namespace, objects: Objects) -> int:
             gone = make.keep(objects, options.keep)
             print(f"{gone} objects of older snapshots removed")
     return int(bool(made.faults))
+
+
+def _named(config: Config, names: Sequence[str]) -> list[Account]:
+    """Raises MailError for one that there is not."""
+    from .asking import awaited
+
+    async def look(service: MailService) -> list[Account]:
+        found = []
+        for name in names:
+            account: Account | None = await service.auth.directory.account(name)
+            if account is None:
+                raise MailError(f"There is no account {name!a}")
+            found.append(account)
+        return found
+
+    return awaited(config, look) if names else []

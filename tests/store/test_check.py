@@ -3,10 +3,16 @@
 import os
 import sqlite3
 
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from mailtwist.config.model import Config
+from mailtwist.config.reading import Imap4
 from mailtwist.errors import MailError
 from mailtwist.mailbox.model import INBOX, Column, Range
+from mailtwist.store.local import LocalStore
 from mailtwist.store.maildir import uidlist
 from mailtwist.store.maildir.ledger import Book, Change
 
@@ -235,3 +241,42 @@ class DamagedWhileOpenTests(CheckedAccount, TestCase):
         self.assertEqual((await mailbox.rows()).uids, [1, 2, uid])
         await mailbox.close()
         self.assertEqual(await self.faults(), [])
+
+
+class MboxCheckTests(CheckedAccount, TestCase):
+    """Mailboxes that are mbox files."""
+
+    def another_store(self, poll_s=1.0):
+        config = Config(imap4=Imap4(poll_s=poll_s, special_uses=()))
+        store = LocalStore(reactor=reactor, config=config, hostname="mx.test")
+        self.addCleanup(lambda: Deferred.fromCoroutine(store.close()))
+        return store
+
+    def account_of(self, name, limit=None, messages=None):
+        return evolve(super().account_of(name, limit, messages), mailbox="mbox")
+
+    async def test_what_is_well_agrees(self):
+        await self.prepare()
+        self.assertEqual(await self.faults(), [])
+        self.assertEqual(self.told, (2, 3))
+        await self.restart()
+        self.assertEqual(await self.faults(repair=True), [])
+
+    async def test_faults_are_mended(self):
+        await self.mended(
+            ("cached columns are not the message's", 1),
+            lambda: self.sql(
+                "cache.sqlite",
+                "UPDATE structure SET envelope = x'20' WHERE key IN"
+                " (SELECT min(key) FROM structure)",
+            ),
+        )
+
+    async def test_a_damaged_state(self):
+        await self.prepare()
+        before = await self.everything()
+        await self.restart(lambda: self.damage_page("state.sqlite"))
+        wanted = [("state.sqlite is damaged", 1, True)]
+        self.assertEqual(await self.faults(repair=True), wanted)
+        self.assertEqual(await self.faults(), [])
+        self.assertEqual(await self.everything(), before)
