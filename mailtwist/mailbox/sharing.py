@@ -209,7 +209,14 @@ class Sharing:
             tree = await self._tree(owner)
             return None if tree is None else Beyond((self.names.others, owner), tree)
 
-        found = await self.each(await self.owners(reader), of)
+        try:
+            owners = await self.owners(reader)
+        except MailError as fault:  # one's own mailboxes are there without it
+            log.warn(
+                "who shares with {name}: {why}", name=reader.name, why=fault.public
+            )
+            owners = []
+        found = await self.each(owners, of)
         public = [self._of_public(*each) for each in sorted(self._public.items())]
         return [one for one in found if one is not None] + public
 

@@ -14,6 +14,7 @@ from mailtwist.auth.realm import MailRealm
 from mailtwist.directory.model import Account
 from mailtwist.errors import AuthUnavailable
 from mailtwist.interfaces import IDirectory, IMailAccount
+from tests.imap4.sharers import sharing_of
 
 from .rooms import NoMail
 
@@ -154,6 +155,22 @@ class SendAsTests(SynchronousTestCase):
 
     def test_without_subaddresses(self):
         self.assertFalse(self.may("ann+list@example.test", separator=""))
+
+    def test_an_address_that_is_shared(self):
+        sharing = sharing_of(None, None)
+        sharing.shares.senders.add(("$team", "bob@example.test"))
+        for groups, text, want, why in [
+            ({"team"}, "bob@example.test", True, "of another account"),
+            ({"team"}, "bob+list@example.test", True, "a subaddress of it"),
+            (set(), "bob@example.test", False, "not in the group"),
+            ({"team"}, "carol@example.test", False, "another address"),
+        ]:
+            account = evolve(ANN, groups=frozenset(groups))
+            avatar = MailAccount(account, NoMail(), self.directory, sharing=sharing)
+            asked = avatar.may_send_as(Address.parse(text))
+            with self.assertRaises(StopIteration) as done:
+                asked.send(None)
+            self.assertEqual(done.exception.value, want, why)
 
     def test_a_whole_domain(self):
         account = evolve(ANN, send_as=frozenset({"@x.test"}))

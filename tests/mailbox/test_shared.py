@@ -123,6 +123,13 @@ class SharedCases:
         self.assertEqual(await self.paths(self.bob), listed)
         await self.faulty(MailboxUnreachable, self.bob.status(path))
 
+    async def test_ones_own_mailboxes_are_there_without_the_index(self):
+        await self.shared()
+        await self.shares.close()
+        self.sharing.shares._known.clear()
+        self.assertEqual(await self.paths(self.bob), [INBOX, PUBLIC])
+        self.assertEqual((await self.bob.status(INBOX)).messages, 0)
+
     async def test_INBOX_of_others_has_its_name_in_any_case(self):
         await self.shared("lr", INBOX, messages=1)
         for name in ("INBOX", "inbox"):

@@ -1,0 +1,87 @@
+"""The index of what is shared."""
+
+import os
+import stat
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from mailtwist.errors import LookupFailed, MailError
+from mailtwist.mailbox.sharing import IShares
+from mailtwist.store.shares import Shares, SharesFile
+
+ANN, BOB = "ann@example.test", "bob@example.test"
+
+
+class SharesTests(TestCase):
+    def setUp(self):
+        self.path = os.path.abspath(os.path.join(self.mktemp(), "shares.sqlite"))
+        self.shares = self.opened()
+
+    def opened(self):
+        shares = Shares(reactor, self.path)
+        self.addCleanup(lambda: Deferred.fromCoroutine(shares.close()))
+        return shares
+
+    async def owners(self, *identifiers):
+        return await self.shares.owners(frozenset(identifiers))
+
+    async def test_interface(self):
+        verifyObject(IShares, self.shares)
+
+    async def test_owners_are_found_by_what_they_gave_to(self):
+        self.assertEqual(await self.owners(BOB, "anyone"), [])
+        await self.shares.note("carol@example.test", BOB)
+        await self.shares.note(ANN, BOB)
+        await self.shares.note(ANN, "$team")
+        self.assertEqual(await self.owners(BOB), [ANN, "carol@example.test"])
+        self.assertEqual(await self.owners("$team", "anyone"), [ANN])
+
+    async def test_what_was_noted_meanwhile_is_not_forgotten(self):
+        first = await self.shares.note(ANN, BOB)
+        second = await self.shares.note(ANN, BOB)
+        await self.shares.forget(ANN, BOB, first)
+        self.assertEqual(await self.owners(BOB), [ANN])
+        await self.shares.forget(ANN, BOB, second)
+        self.assertEqual(await self.owners(BOB), [])
+
+    async def test_it_is_kept_for_its_owner_only(self):
+        await self.shares.note(ANN, BOB)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        await self.shares.close()
+        self.shares = self.opened()
+        self.assertEqual(await self.owners(BOB), [ANN])
+
+    async def test_who_may_send_from_an_address(self):
+        def let(may):
+            return self.shares.run(
+                lambda file: file.let_send("$team", "ops@example.test", may=may)
+            )
+
+        for _ in range(2):
+            await let(True)
+        for identifiers, address, may in (
+            ({BOB, "$team"}, "ops@example.test", True),
+            ({BOB}, "ops@example.test", False),
+            ({BOB, "$team"}, "other@example.test", False),
+        ):
+            found = await self.shares.may_send_as(frozenset(identifiers), address)
+            self.assertEqual(found, may, identifiers)
+        self.assertEqual(
+            await self.shares.run(SharesFile.senders, "ops@example.test"), ["$team"]
+        )
+        await let(False)
+        self.assertEqual(
+            await self.shares.run(SharesFile.senders, "ops@example.test"), []
+        )
+
+    async def test_a_file_that_cannot_be_used_is_a_fault_for_now(self):
+        os.makedirs(os.path.dirname(self.path))
+        with open(self.path, "wb") as file:
+            file.write(b"no database" * 100)
+        await self.assertFailure(Deferred.fromCoroutine(self.owners(BOB)), MailError)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        await self.shares.close()
+        await self.assertFailure(Deferred.fromCoroutine(self.owners(BOB)), LookupFailed)
