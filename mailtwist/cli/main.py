@@ -20,6 +20,7 @@ from . import (
     fsck,
     index,
     maildir,
+    man,
     queue,
     quota,
     restore,
@@ -55,6 +56,7 @@ COMMANDS = (
     undelete,
     sendmail,
     completion,
+    man,
 )
 
 
