@@ -40,7 +40,7 @@ from .compiled import Program
 from .faults import Fault, ScriptError
 from .limits import Limits
 from .message import Message
-from .plan import Filing, Plan, Planner, Rooms, Sending
+from .plan import Filing, Plan, Planner, Rooms, Sending, without_success
 from .programs import Programs, ScriptFile
 from .run import Script, interpret
 
@@ -381,7 +381,8 @@ class SieveSink:
             for filing in plan.filings:
                 address = recipient.address
                 target = Target(address, route_into(filing.path, filing.flags))
-                to = RemoteRecipient(address, (target,), recipient.notify)
+                notify = without_success(recipient.notify)
+                to = RemoteRecipient(address, (target,), notify)
                 by_draft.setdefault(filing.draft, []).append(to)
         new_id = self._delivery.setting.rooms.new_id
         return [

@@ -112,6 +112,9 @@ class Planner:
         kept = None  # what stands in for a redirect that must not be
         for action in outcome.actions:
             match action:
+                case actions.Reject() if self.envelope.reverse_path is None:
+                    # RFC 5429 §2.1: nobody is to hear of it.
+                    return Plan(told=("refused, and discarded",))
                 case actions.Reject(reason):
                     refused = ScriptRefused(_one_line(reason))
                     return Plan(refused=refused, told=("refused",))
@@ -195,7 +198,7 @@ class Planner:
             self._told.append(f"not sent on to {address}: a loop")
             return None
         envelope, dsn = self.envelope, action.dsn
-        notify = self.recipient.notify
+        notify = without_success(self.recipient.notify)
         if dsn.notify is not None:
             notify = Notify(dsn.notify, notify.orcpt)
         to = await queue_work(
@@ -313,6 +316,13 @@ class Planner:
         owner = self.recipient.address
         octets = replies.note(outcome.failed, self.header, owner, stamp)
         return [Sending(envelope, octets)], [self._memory(key, NOTE_S)]
+
+
+def without_success(notify: Notify) -> Notify:
+    """What is asked of a copy: whoever took the message reports its success."""
+    if notify.when is None or "SUCCESS" not in notify.when:
+        return notify
+    return Notify(notify.when - {"SUCCESS"} or NEVER.when, notify.orcpt)
 
 
 def _key(*words: str) -> bytes:

@@ -111,6 +111,29 @@ class MailTests(SystemUsersTestCase):
         for one in (self.name, name, virtual):
             self.assertEqual(len(messages(self.daemon, one)), 1)
 
+    def test_mail_goes_through_the_user_s_script(self):
+        script = self.daemon.folder / "script"
+        script.write_text(
+            'require ["fileinto", "mailbox", "imap4flags", "vacation"];'
+            'if header "subject" "hello" {'
+            ' fileinto :create :flags "\\\\Seen Work" "Hello"; }'
+            'else { vacation "Away"; }'
+        )
+        words = ("sieve", "put", self.name, "a", str(script), "--activate")
+        self.daemon.command(*words)
+        self.deliver(MESSAGE, b"To: %b\r\n\r\nb" % self.name.encode())
+        starttls, client = imapclient(self.daemon, self.name)
+        starttls.logout()
+        client.select_folder("Hello")
+        (found,) = client.fetch(client.search(), ["FLAGS"]).values()
+        self.assertLessEqual({b"\\Seen", b"Work"}, set(found[b"FLAGS"]))
+        client.logout()
+        until(lambda: len(messages(self.daemon, self.name)) == 1, self.daemon.logged)
+        for folder, _, files in os.walk(self.user.home):
+            for name in ["", *files]:
+                seen = os.lstat(os.path.join(folder, name))
+                self.assertEqual(seen.st_uid, self.user.uid, (folder, name))
+
     def test_a_large_message(self):
         octets = b"Subject: x\r\n\r\n" + b"0123456\r\n" * 1_000_000
         self.deliver(octets)

@@ -11,7 +11,13 @@ from mailtwist.address import Address
 from mailtwist.config.model import Config, Server
 from mailtwist.config.queueing import Queue
 from mailtwist.config.sieve import Sieve
-from mailtwist.delivery.model import Envelope, LocalRecipient, RemoteRecipient
+from mailtwist.delivery.model import (
+    NOTHING_SAID,
+    Envelope,
+    LocalRecipient,
+    Notify,
+    RemoteRecipient,
+)
 from mailtwist.directory.model import Account
 from mailtwist.errors import ConfigError, LookupFailed, NoSuchUser, ScriptRefused
 from mailtwist.mailbox.model import INBOX, Range
@@ -96,9 +102,12 @@ class SieveDeliveryTests(TestCase):
         await tree.put_script("main", (head + text).encode(), 9)
         await tree.activate_script("main")
 
-    async def deliver(self, octets=LETTER, to=(ANN,), sender=SENDER, **more):
+    async def deliver(
+        self, octets=LETTER, to=(ANN,), sender=SENDER, notify=NOTHING_SAID, **more
+    ):
         recipients = tuple(
-            LocalRecipient(Address.parse(name), self.account(name)) for name in to
+            LocalRecipient(Address.parse(name), self.account(name), notify=notify)
+            for name in to
         )
         envelope = Envelope("m1", "s1", sender, recipients, TRACE, **more)
         sink = self.delivery.begin(envelope)
@@ -275,6 +284,28 @@ class SieveDeliveryTests(TestCase):
         self.assertEqual(verdicts[1].public, "no, \\xe9 thanks really")
         self.assertEqual(len(await self.held(name=BOB)), 1)
         self.assertEqual(await self.held(), [])
+
+    async def test_a_refusal_of_the_null_path_is_told_to_nobody(self):
+        await self.script('reject "no";')
+        self.assertEqual(await self.deliver(sender=None), [None])
+        self.assertEqual((await self.held(), await self.queued()), ([], []))
+
+    async def test_success_is_reported_once_by_whoever_took_the_message(self):
+        await self.script('redirect :copy "dora@example.net"; keep;')
+        for asked, left in [
+            ({"SUCCESS"}, {"NEVER"}),
+            ({"SUCCESS", "FAILURE"}, {"FAILURE"}),
+            ({"DELAY"}, {"DELAY"}),
+            (None, None),
+        ]:
+            when = None if asked is None else frozenset(asked)
+            self.assertEqual(await self.deliver(notify=Notify(when)), [None])
+            waiting = await self.spool.due(self.now_s + 1, 100)
+            for message, recipients in waiting:
+                for one in recipients:
+                    self.assertEqual(one.notify.when, left)
+                numbers = [one.number for one in recipients]
+                await self.spool.settle(message.queue_id, numbers, ())
 
     async def test_an_address_of_nobody_bounces_and_loses_nothing(self):
         await self.script('redirect "nobody@example.test";')
