@@ -258,10 +258,10 @@ class MailtwistServer:
 
     def start(self) -> tuple[int, int, int]:
         self.daemon.start()
-        if self.daemon.process is None:
+        process = self.daemon.process
+        if process is None:
             raise SystemExit("benchmark failed: no daemon")
-        daemon = self.daemon
-        return daemon.process.pid, daemon.port("imap"), daemon.port("pop3")
+        return process.pid, self.daemon.port("imap"), self.daemon.port("pop3")
 
     def stop(self) -> None:
         self.daemon.stop()
