@@ -73,6 +73,8 @@ def _roots(
     wanted = {data, *map(os.path.abspath, others)}
     for account in accounts:
         wanted |= {os.path.abspath(account.home), os.path.abspath(account.mailbox_path)}
+        if account.is_mbox:
+            wanted.add(os.path.abspath(account.folders_path))
     return sorted(
         one
         for one in wanted

@@ -10,7 +10,7 @@ from mailtwist.config.model import Config
 from mailtwist.config.reading import Imap4
 from mailtwist.imap4.capability import CAPABILITIES
 from mailtwist.mailbox.special_uses import STANDARD
-from mailtwist.store.maildir.store import MaildirStore
+from mailtwist.store.local import LocalStore
 from tests.transcript import FOLDER, play, read
 from tests.transcript_socket import play_on, self_signed
 
@@ -86,16 +86,18 @@ class ShownTests(SynchronousTestCase):
 class Homes:
     """A store whose accounts live in one folder."""
 
-    store: MaildirStore
+    store: LocalStore
     folder: str
+    mailbox: str
 
     def mailboxes(self, account):
         home = f"{self.folder}/{account.name}"
-        return self.store.mailboxes(evolve(account, home=home))
+        account = evolve(account, home=home, mailbox=self.mailbox)
+        return self.store.mailboxes(account)
 
 
 class SocketTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self):
         self.tls = self_signed(self.mktemp())
@@ -124,14 +126,21 @@ class SocketTests(TestCase):
                 await self.played(name, self.tls)
 
     async def test_every_transcript_over_a_maildir(self):
+        await self.on_disk("Maildir/")
+
+    async def test_every_transcript_over_mbox_files(self):
+        await self.on_disk("mbox:mail:INBOX=inbox")
+
+    async def on_disk(self, mailbox):
         for name in FILES:
             settings = read(name).settings
             if "slow_copy" in settings:
                 continue  # of the store in memory
             uses = STANDARD if "uses" in settings else ()
             config = Config(imap4=Imap4(special_uses=uses))
-            store = MaildirStore(reactor=reactor, config=config, hostname="mx.test")
+            store = LocalStore(reactor=reactor, config=config, hostname="mx.test")
             try:
-                await self.played(name, store=Homes(store, abspath(self.mktemp())))
+                homes = Homes(store, abspath(self.mktemp()), mailbox)
+                await self.played(name, store=homes)
             finally:
                 await store.close()

@@ -61,7 +61,7 @@ class MboxFiles(AccountFiles):
         super().__init__(*arguments, **more)
         account = self.account
         self.config, self._lock_files = config, lock_files
-        self.place = MboxPlace(
+        self.place = self._place = MboxPlace(
             account.home, account.mailbox_path, account.folders_path, lock_files
         )
 
@@ -200,6 +200,11 @@ class MboxFiles(AccountFiles):
             if result is not None:
                 return result
         raise SystemBusy("Others change the mailbox all the time")
+
+    def applied(self, live: Live, delta: Delta) -> None:
+        super().applied(live, delta)
+        if live.stamp is not None:
+            self._place.looked_at[live.folder] = live.stamp
 
     def done(self, live: MboxLive, delta: Delta, layout: Any) -> None:
         """A rewrite becomes visible to every session."""

@@ -51,6 +51,7 @@ class MboxPlace:
         """`home` holds the state; all paths are absolute."""
         self.home, self.inbox, self.root = home, inbox_path, root
         self._lock_files = lock_files
+        self.looked_at: dict[str, Stamp] = {}  # by folder
 
     def prepare(self) -> None:
         durable.make_directories([self.home, self.root])
@@ -257,11 +258,15 @@ class MboxPlace:
         return found
 
     def marked(self, folder: str) -> bool:
-        """As mail programs see it: written since it was read."""
+        """Changed since we looked at it, or else as mail programs see it: written since
+        it was read."""
         try:
             seen = os.stat(folder)
         except OSError:
             return False
+        known = self.looked_at.get(folder)
+        if known is not None:
+            return seen.st_size > 0 and (seen.st_ctime_ns, seen.st_size) != known
         return seen.st_size > 0 and seen.st_mtime > seen.st_atime
 
     def stamps(self) -> dict[str, Stamp]:
