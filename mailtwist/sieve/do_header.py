@@ -48,6 +48,7 @@ def addheader(run: Run, call: Call) -> None:
         raise run.budget.fail(f'"{name[:80]}" is not the name of a header field')
     if name.lower().encode() in PROTECTED:
         raise run.budget.fail(f"{name} may not be added")
+    run.need_whole_header()
     run.added_fields += 1
     if run.added_fields > run.limits.fields:
         raise run.budget.fail("it adds too many fields")
@@ -60,8 +61,9 @@ def addheader(run: Run, call: Call) -> None:
 
 def deleteheader(run: Run, call: Call) -> None:
     name = run.one(call, "field").lower().encode("utf-8", "replace")
-    if name in PROTECTED:
+    if not name or name in PROTECTED:
         return
+    run.need_whole_header()
     fields = run.message.header.fields
     places = [at for at, field in enumerate(fields) if field[0] == name]
     index = call.numbers.get("index")

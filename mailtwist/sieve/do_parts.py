@@ -40,6 +40,7 @@ def _fits(run: Run, octets: bytes) -> bytes:
 
 
 def replace(run: Run, call: Call) -> None:
+    run.need_whole_header()
     text = run.one(call, "text")
     part = run.parts[-1] if run.parts else run.message.root
     if "mime" in call.tags:
@@ -47,7 +48,7 @@ def replace(run: Run, call: Call) -> None:
         head, blank, body = octets.partition(b"\r\n\r\n")
         if not blank and octets.startswith(b"\r\n"):
             head, body = b"", octets[2:]
-        names = [name for name, _ in fields(head + b"\r\n\r\n")]
+        names = [name for name, _ in fields(head)]
         if any(not name.lower().startswith(b"content-") for name in names):
             raise run.budget.fail("a replacement may have only fields of MIME")
         octets = (head + b"\r\n" if head else b"") + b"\r\n" + body
@@ -69,6 +70,7 @@ def enclose(run: Run, call: Call) -> None:
     """The message becomes a part of another with the same fields (RFC 5703 §6).
 
     In a foreverypart that waits until its parts are through."""
+    run.need_whole_header()
     fields_said = []
     if "subject" in call.tags:
         fields_said.append(("Subject", run.one(call, "subject")))

@@ -10,11 +10,12 @@ from ..mime.slices import Buffer
 from ..mime.text import decoded_words
 from .actions import Draft, Piece
 
-Field = tuple[bytes, bytes]  # the name in lower case, and the raw field
+# The name in lower case, and the raw field; a line that is no field has the name b"".
+Field = tuple[bytes, bytes]
 
 
 def parsed(header: bytes) -> list[Field]:
-    return [(name.lower(), raw) for name, raw in fields(header) if name]
+    return [(name.lower(), raw) for name, raw in fields(header)]
 
 
 class Header:
@@ -26,6 +27,8 @@ class Header:
 
     def raw(self, name: bytes) -> list[bytes]:
         """The raw values of a field by its name in lower case."""
+        if not name:
+            return []
         return [
             raw[raw.find(b":") + 1 :] for other, raw in self.fields if other == name
         ]
@@ -59,6 +62,10 @@ class Message:
         self.octets = octets
         self.size = len(octets) if size is None else size
         self.header = Header(parsed(bytes(octets[:MOST_HEADER])))
+        # False for a header that was not seen to its end, and so cannot be edited.
+        self.whole_header = len(octets) <= MOST_HEADER or (
+            octets.find(b"\r\n\r\n", 0, MOST_HEADER) >= 0
+        )
         # Other octets for parts (RFC 5703 §5): their end by where they began, and for
         # the body of the whole.
         self._replaced: dict[int, tuple[int, bytes]] = {}
@@ -93,6 +100,7 @@ class Message:
         self.header.changed(found)
 
     def edit(self, found: list[Field]) -> None:
+        """These are its fields now; the header must be whole."""
         self.header.changed(found)
         self._edited = True
 

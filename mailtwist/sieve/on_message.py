@@ -152,7 +152,8 @@ def _apart(local_part: str, separators: str) -> tuple[str, str | None]:
 
 def exists(run: Run, call: Call) -> bool:
     there = {name for each in headers(run, call) for name, _ in each.fields}
-    return all(name_of(name) in there for name in run.some(call, "headers"))
+    names = [name_of(name) for name in run.some(call, "headers")]
+    return all(name and name in there for name in names)
 
 
 def size(run: Run, call: Call) -> bool:

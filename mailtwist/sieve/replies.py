@@ -29,6 +29,7 @@ _RECIPIENT_FIELDS = (
     *(b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc"),
     *(b"apparently-to", b"x-original-to"),
 )
+_FORGED = re.compile(r"(?:^|[;\s])(?:dmarc|spf)\s*=\s*fail\b", re.I)
 _BULK = frozenset(("bulk", "list", "junk"))
 _IMPORTANCE = {1: "High", 2: "Normal", 3: "Low"}
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,300}>")
@@ -74,6 +75,8 @@ def silence(
     for value in header.texts(b"x-auto-response-suppress"):
         if suppressed & {word.strip().lower() for word in value.split(",")}:
             return "its sender wants no answer of a program"
+    if any(_FORGED.search(v) for v in header.texts(b"authentication-results")):
+        return "its sender may be forged"
     if any(v.lower().startswith("yes") for v in header.texts(b"x-spam-flag")):
         return "it is spam"
     named = [raw for field in _RECIPIENT_FIELDS for raw in header.raw(field)]

@@ -153,6 +153,11 @@ class Run:
 
     # -- actions --------------------------------------------------------------------
 
+    def need_whole_header(self) -> None:
+        """Raises ScriptFailed if the header cannot be edited."""
+        if not self.message.whole_header:
+            raise self.budget.fail("the header is too large to be edited")
+
     def act(self, action: Action) -> None:
         if len(self.actions) >= self.limits.actions:
             raise self.budget.fail("it has too many actions")

@@ -47,6 +47,18 @@ class SilenceTests(SynchronousTestCase):
             (TO + b"X-Auto-Response-Suppress: DR, OOF\r\n", "b@b.c", False, "no wish"),
             (TO + b"X-Auto-Response-Suppress: DR\r\n", "b@b.c", True, "of another"),
             (TO + b"X-Spam-Flag: YES\r\n", "bob@b.c", False, "spam"),
+            (
+                TO + b"Authentication-Results: mx;\r\n dmarc=fail header.from=b.c\r\n",
+                "bob@b.c",
+                False,
+                "perhaps forged",
+            ),
+            (
+                TO + b"Authentication-Results: mx; spf=pass; dmarc=pass\r\n",
+                "bob@b.c",
+                True,
+                "vouched for",
+            ),
         ]:
             path = None if sender is None else Address.parse(sender)
             why = silence(header(octets), path, [ANN])

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
 from mailtwist.delivery.model import DeliverBy, Notify, Wishes
+from mailtwist.mime.parse import MOST_HEADER
 from mailtwist.sieve.actions import FileInto, Redirect, Vacation
 from mailtwist.sieve.check import check
 from mailtwist.sieve.faults import ScriptError
@@ -390,6 +391,20 @@ class EditTests(SynchronousTestCase):
             if lacks:
                 self.assertNotIn(lacks, octets, script)
             self.assertTrue(octets.endswith(MESSAGE.partition(b"\r\n\r\n")[2]))
+
+    def test_lines_that_are_no_fields_stay_where_they_are(self):
+        message = b"Subject: a\r\nno field\r\nX-B: b\r\n\r\nbody\r\n"
+        octets = made('addheader "X-A" "a"; deleteheader "x-b"; keep;', message)
+        self.assertEqual(octets, b"X-A: a\r\nSubject: a\r\nno field\r\n\r\nbody\r\n")
+        self.assertFalse(is_true('exists ""', message=message))
+        self.assertFalse(is_true('header :contains "" ""', message=message))
+
+    def test_a_header_that_is_too_large_is_not_edited(self):
+        message = b"X-Long: " + b"x" * MOST_HEADER + b"\r\nX-B: b\r\n\r\nbody\r\n"
+        for script in ('addheader "a" "b";', 'deleteheader "x-b";', 'enclose "a";'):
+            found = did(script, message=message)
+            told = "script 0: the header is too large to be edited"
+            self.assertEqual(found, [told, "implicit keep"])
 
     def test_long_fields_are_folded(self):
         octets = made(f'addheader "X-A" "{"word " * 40}"; keep;')
