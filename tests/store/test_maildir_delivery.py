@@ -102,6 +102,9 @@ class Store:
     def arrived(self, account, path):
         self.told.append((account.name, path))
 
+    def expects(self, account, octets):
+        return None
+
     def mailboxes(self, account):
         return Counted(account, *self.usage[account.name])
 

@@ -140,6 +140,22 @@ class UsageTests(QuotaWords, TestCase):
         await self.tree.status(INBOX)
         await self.exact()
 
+    async def test_what_clients_are_sending_counts_at_RCPT(self):
+        self.limited(1000)
+        to = LocalRecipient(Address.parse(self.name), self.account)
+        self.assertTrue(await self.tree.fits(INBOX, 600))
+        envelope = Envelope("m", "s", None, (to,), size_octets=500)
+        sink = self.store.delivery().begin(envelope)
+        self.assertFalse(await self.tree.fits(INBOX, 600))
+        self.assertTrue(await self.tree.fits(INBOX, 500))
+        sink.abort()
+        sink.abort()
+        self.assertTrue(await self.tree.fits(INBOX, 600))
+        sink = self.store.delivery().begin(envelope)
+        sink.write(b"x" * 700)
+        self.assertEqual(await sink.commit(), [None], "its own does not hinder it")
+        self.assertEqual(self.tree.files.coming, (0, 0))
+
     async def test_an_account_without_limits_has_no_ledger(self):
         await self.put()
         await self.deliver(self.account)

@@ -106,6 +106,7 @@ class AccountFiles:
             lambda: self.account, self.state, lambda: self.place, names, thresholds
         )
         self._crossed = crossed
+        self.coming = (0, 0)  # octets and messages that clients are just now sending
         self.watches = Watches(
             reactor,
             poll_s,

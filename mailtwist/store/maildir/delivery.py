@@ -45,6 +45,10 @@ class Folders(Protocol):
     def arrived(self, account: Account, path: Path) -> None:
         """Files were renamed into new/ of the mailbox."""
 
+    def expects(self, account: Account, octets: int) -> Callable[[], None] | None:
+        """A message is begun that may have so many octets: RCPT counts it until what
+        is returned is called; None if nobody counts for that account."""
+
     def mailboxes(self, account: Account) -> Any: ...
 
 
@@ -144,6 +148,9 @@ class MaildirSink:
         self._fault: MailError | None = None
         self._spent = False
         self.octets = 0
+        size = envelope.size_octets or 0
+        expected = [delivery.store.expects(c.recipient.account, size) for c in copies]
+        self._expected = [ended for ended in expected if ended is not None]
 
     # -- octets come --------------------------------------------------------------
 
@@ -215,6 +222,8 @@ class MaildirSink:
     def abort(self) -> None:
         self._spent = True
         self._parts.clear()
+        while self._expected:
+            self._expected.pop()()
         if self._spool is not None:
             self._spool.abort()
 

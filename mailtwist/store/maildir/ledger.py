@@ -43,6 +43,7 @@ MOST_READ = 16 * 1024 * 1024
 MUTEX, IN_FLIGHT = 0, 1  # octets that are locked
 _FLOCK = "@hhqqi"
 _EMPTY = [0, 0]
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 Amount = tuple[int, int]  # octets and messages
 
@@ -131,7 +132,7 @@ class Page:
 
     def written(self) -> bytes:
         values = {name: getattr(self, name) for name in _FIELDS}
-        return json.dumps(values, separators=(",", ":")).encode() + b"\n"
+        return _ENCODER.encode(values).encode() + b"\n"
 
     # -- figures ------------------------------------------------------------------
 

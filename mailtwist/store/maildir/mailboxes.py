@@ -391,7 +391,9 @@ class MaildirMailboxes(KeptRights):
 
     async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
         page = await self._page(make=self.files.account.is_limited)
-        return page is None or await self._fits(page, [(path, (octets, messages))])
+        coming = self.files.coming
+        more = octets + coming[0], messages + coming[1]
+        return page is None or await self._fits(page, [(path, more)])
 
     async def recount(self) -> Usage:
         await self.files.turn(self._count)

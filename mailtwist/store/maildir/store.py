@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 from weakref import WeakValueDictionary, proxy
 
@@ -204,6 +204,19 @@ class MaildirStore:
             self._folders.clear()
         self._folders[account.home, path] = folder
         return folder
+
+    def expects(self, account: Account, octets: int) -> Callable[[], None] | None:
+        """See delivery.Folders."""
+        tree = self._trees.get(account.home)
+        if tree is None or not account.is_limited:
+            return None
+        files = tree.files
+        files.coming = files.coming[0] + octets, files.coming[1] + 1
+
+        def ended() -> None:
+            files.coming = files.coming[0] - octets, files.coming[1] - 1
+
+        return ended
 
     def arrived(self, account: Account, path: Path) -> None:
         """Files were renamed into new/: sessions that watch are told soon."""

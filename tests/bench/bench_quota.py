@@ -1,0 +1,67 @@
+"""What limits cost a delivery: `python -m tests.bench.bench_quota [FOLDER]`.
+
+Prints microseconds of wall and CPU time for each 2 KB message, one after the other and
+32 to one account at once, without limits and with them, into an empty mailbox and
+beside many messages that nobody has looked at: the last two are to be the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from mailtwist.address import Address
+from mailtwist.delivery.model import Envelope, LocalRecipient
+from mailtwist.directory.model import Account
+from tests.bench.bench_writer import BODY, Measure
+from tests.store.inline import InlineStore
+
+MANY = 50_000
+COUNT = 400
+
+
+def filled(account: Account, count: int) -> None:
+    new = Path(account.mailbox_path, "new")
+    new.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (new / f"1700000000.M{number:06}.bench,S=0,W=0").touch()
+
+
+def deliver(store: InlineStore, account: Account, at_once: int) -> None:
+    address = Address.parse(account.name)
+    to = tuple(LocalRecipient(address, account) for _ in range(at_once))
+    sink = store.delivery().begin(Envelope("m", "s", None, to))
+    sink.write(BODY)
+    for verdict in store.now(sink.commit()):
+        if verdict is not None:
+            raise SystemExit(f"benchmark failed: {verdict!r}")
+
+
+def measured(folder: str, what: str, many: int, **limits: int) -> None:
+    for at_once in (1, 32):
+        home = tempfile.mkdtemp(dir=folder)
+        account = Account("ann@example.test", home, **limits)
+        filled(account, many)
+        store = InlineStore()
+        store.now(store.mailboxes(account).quotas())  # counted, as RCPT does
+        deliver(store, account, 1)
+        with Measure(f"{what}, {at_once} at once", COUNT // at_once * at_once):
+            for _ in range(COUNT // at_once):
+                deliver(store, account, at_once)
+        store.now(store.close())
+
+
+def main(make: Callable[[], str]) -> None:
+    folder = make()
+    limits = {"storage_limit_octets": 10**12, "message_limit": 10**9}
+    for _ in range(3):
+        measured(folder, "without limits", 0)
+        measured(folder, "with limits", 0, **limits)
+        measured(folder, f"with limits, beside {MANY}", MANY, **limits)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if sys.argv[1:] else None) as made:
+        main(lambda: made)
