@@ -322,13 +322,3 @@ class Usage:
     messages: int
     limit_octets: int | None
     limit_messages: int | None = None
-
-    def has_room(self, octets: int, messages: int = 1) -> bool:
-        """True if so many more fit; none at all do in a full account too."""
-        return all(
-            limit is None or not more or held + more <= limit
-            for held, more, limit in (
-                (self.octets, octets, self.limit_octets),
-                (self.messages, messages, self.limit_messages),
-            )
-        )

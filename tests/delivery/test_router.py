@@ -20,7 +20,6 @@ from mailtwist.errors import (
     RelayDenied,
 )
 from mailtwist.interfaces import IDirectory, IRouter
-from mailtwist.mailbox.model import Usage
 
 DOMAINS = ("example.test", "b\u00fccher.test", "[127.0.0.1]", "[IPv6:::1]")
 
@@ -65,7 +64,9 @@ class Store:
         return self
 
     async def fits(self, path, octets):
-        return Usage(self.used, self.messages, *self.limits).has_room(octets)
+        held = self.used + octets, self.messages + 1
+        pairs = zip(held, self.limits, strict=True)
+        return all(limit is None or there <= limit for there, limit in pairs)
 
 
 class RouterTests(SynchronousTestCase):

@@ -20,7 +20,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path as FilePath
@@ -340,12 +340,6 @@ class Book:
 def token() -> str:
     """Names a flight; no other one of any process."""
     return f"{os.getpid()}.{next(_tokens)}.{time.time_ns()}"
-
-
-def forget(path: str) -> None:
-    """The account is not counted from now on."""
-    with suppress(FileNotFoundError):
-        os.unlink(path)
 
 
 def as_told(limits: Sequence[tuple[Path, int | None, int | None]]) -> list[Any]:

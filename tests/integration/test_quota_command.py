@@ -1,0 +1,71 @@
+"""`mailtwist quota` beside a running server, and what clients and senders see of it."""
+
+import smtplib
+
+from tests.integration import ways_in
+from tests.integration.daemon import DaemonTestCase
+
+MORE = """
+[quota]
+mailbox_limits = ["Lists: 10 KiB"]
+"""
+LETTER = b"Subject: hello\r\n\r\n" + (b"x" * 70 + b"\r\n") * 40
+
+
+class QuotaCommandTests(DaemonTestCase):
+    extra = MORE
+
+    def setUp(self):
+        super().setUp()
+        self.name = self.user()
+
+    def client(self):
+        client, other = ways_in.imap(self.daemon, self.name)
+        other.logout()
+        self.addCleanup(client.logout)
+        return client
+
+    def send(self):
+        port = self.daemon.port("smtp")
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            client.sendmail("bob@client.test", [self.name], LETTER)
+
+    def test_limits_are_set_and_seen_at_once(self):
+        client = self.client()
+        client.create("Lists/py")
+        _, (roots, quotas) = client.getquotaroot("Lists/py")
+        self.assertEqual(roots, [b"Lists/py Lists"])
+        self.assertEqual(quotas, [b"Lists (STORAGE 0 10)"])
+
+        limits = ["--mailbox", "Lists/py", "--messages", "1"]
+        told = self.daemon.command("quota", "set", self.name, *limits)
+        self.assertIn("  Lists/py: 0 octets, 0 of 1 messages (0%)", told)
+        self.assertEqual(client.append("Lists/py", "", None, LETTER)[0], "OK")
+        status, (text,) = client.append("Lists/py", "", None, LETTER)
+        self.assertEqual((status, text[:11]), ("NO", b"[OVERQUOTA]"))
+
+        self.daemon.command("quota", "set", self.name, "--storage", "8 KiB")
+        self.send()
+        with self.assertRaises(smtplib.SMTPRecipientsRefused) as caught:
+            for _ in range(9):
+                self.send()
+        ((code, text),) = caught.exception.recipients.values()
+        self.assertEqual((code, text.split()[0]), (452, b"4.2.2"))
+        told = self.daemon.command("quota", "list", self.name)
+        self.assertIn("of 8192 octets", told)
+        self.assertEqual(told, self.daemon.command("quota", "recount", self.name))
+        _, (line,) = client.getquota('"User quota"')
+        held = int(line.split()[3])
+        self.assertEqual(held, -(-int(told.split()[1]) // 1024))
+
+    def test_what_cannot_be_is_told(self):
+        for words, wanted in [
+            ([], "give --storage"),
+            (["--storage", "much"], "give a size"),
+            (["--messages", "x"], "--messages x"),
+            (["--mailboxes", "5"], "stands in the configuration"),
+            (["--mailbox", "a//b", "--messages", "5"], "a part of the name is empty"),
+        ]:
+            with self.assertRaises(AssertionError, msg=words) as caught:
+                self.daemon.command("quota", "set", self.name, *words)
+            self.assertIn(wanted, str(caught.exception), words)
