@@ -45,8 +45,12 @@ class Sieve:
     scripts: int = option(32, "Scripts of one account, at most.", ge(1))
     session_idle_s: float = option(
         30 * MINUTE_S,
-        "Time after which a silent ManageSieve client is logged out.",
+        "Time after which a silent ManageSieve client is logged out; RFC 5804 §1.1 "
+        "asks for 30 min.",
         ge(1),
+    )
+    session_login_s: float = option(
+        3 * MINUTE_S, "Time that a ManageSieve client has to log in.", ge(1)
     )
     session_errors: int = option(
         10, "Wrong commands of a ManageSieve client before it is cut off.", ge(1)

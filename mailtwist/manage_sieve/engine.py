@@ -5,14 +5,22 @@ from __future__ import annotations
 import binascii
 from enum import Enum
 
-from ..errors import BadSequence, MailError, SaslCancelled, SyntaxFault
+from ..errors import (
+    BadSequence,
+    LineTooLong,
+    MailError,
+    SaslCancelled,
+    SyntaxFault,
+)
 from .grammar import (
+    MOST_LINE,
     Authenticate,
     Capability,
     Command,
     Framer,
     Logout,
     Noop,
+    ScriptTooLarge,
     StartTls,
     Unauthenticate,
     parse,
@@ -36,11 +44,15 @@ _ALWAYS = (Capability, Logout, Noop)
 
 
 class ManageSieveEngine:
-    """Octets to events, replies to octets; order is right by construction."""
+    """Octets to events, replies to octets; order is right by construction.
+
+    Strangers may send literals as long as lines; the names in a command count beside
+    a script of `most_script` octets.
+    """
 
     def __init__(self, most_script: int) -> None:
         self.state = State.BEFORE
-        self._framer = Framer(most_script)
+        self._framer, self._most_script = Framer(), most_script
         self._asked: Event | None = None
 
     @property
@@ -83,8 +95,10 @@ class ManageSieveEngine:
             self.state = State.OVER
         elif isinstance(asked, Authenticate) and reply.ok:
             self.state = State.AFTER
+            self._framer.allow(self._most_script + MOST_LINE, ScriptTooLarge)
         elif isinstance(asked, Unauthenticate) and reply.ok:
             self.state = State.BEFORE
+            self._framer.allow(MOST_LINE, LineTooLong)
         return reply.encode()
 
     def challenge(self, octets: bytes) -> bytes:

@@ -21,12 +21,15 @@ MOST_LINE = 16 * 1024  # octets of a command without what literals hold
 MOST_QUOTED = 8 * 1024  # §4 has 1024; tokens of single sign-on are longer
 MOST_NAME = 128  # characters of a script's name (§1.6 asks for as many)
 
-_LITERAL = re.compile(rb"\{([0-9]{1,10})\+?\}\Z")
+_LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
+_TAIL = 32  # octets that may be the end of a line with such a literal
+_DIGITS = 10  # of a number below 4,294,967,296
 _ATOM = re.compile(rb"[!#-'*-\[\]-z|}~]+")
 _QUOTED = re.compile(rb'"([^"\\\r\n\0]*(?:\\["\\][^"\\\r\n\0]*)*)"')
-_LITERAL_HERE = re.compile(rb"\{([0-9]{1,10})\+?\}\r\n")
+_LITERAL_HERE = re.compile(rb"\{([0-9]{1,10})\+\}\r\n")
 _ESCAPE = re.compile(rb"\\(.)", re.S)
 _NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,9})(?![0-9])")
+_MOST_NUMBER = 2**32 - 1
 _REFUSED = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")  # §1.6
 _BASE64 = re.compile(
     rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?"
@@ -39,16 +42,24 @@ class ScriptTooLarge(MailError):
     status, public = "5.2.3", "The script is too large"
 
 
+class BadLiteral(SyntaxFault):
+    """A literal as only servers send it, or of a size that is none: where the next
+    command begins is not known."""
+
+    def __init__(self) -> None:
+        super().__init__("a literal {number+}", 0)
+
+
 class Framer:
     """Octets in, whole commands out, literals included; without the last line end.
 
-    Any split of the input gives the same commands.  A literal over `most_literal`
-    octets is skipped with its command and costs one ScriptTooLarge, a longer line one
-    LineTooLong.
+    Any split of the input gives the same commands.  Literals that are too large are
+    skipped with their command, as are lines that are too long; each costs one fault.
     """
 
-    def __init__(self, most_literal: int) -> None:
-        self._most = most_literal
+    def __init__(self) -> None:
+        self._most = MOST_LINE
+        self._excess: type[MailError] = LineTooLong
         self._rest = bytearray()
         self._scanned = 0  # octets of `_rest` that belong to the command for sure
         self._searched = 0  # that hold no further line end
@@ -61,6 +72,11 @@ class Framer:
         """Octets received and not yet handed out."""
         return len(self._rest)
 
+    def allow(self, most: int, excess: type[MailError]) -> None:
+        """Octets that the literals of a command may have together, and the fault of
+        one with more; for the commands from the next on."""
+        self._most, self._excess = most, excess
+
     def feed(self, data: bytes) -> None:
         self._rest += data
 
@@ -71,12 +87,12 @@ class Framer:
         self._fault = None
 
     def next_command(self) -> bytes | None:
-        """The next command, None until it is there; raises LineTooLong,
-        ScriptTooLarge."""
+        """The next command, None until it is there; raises LineTooLong, BadLiteral, and
+        the fault of a literal that is too large."""
         while True:
             if self._skip:
-                gone = min(self._skip, len(self._rest) - self._scanned)
-                del self._rest[self._scanned : self._scanned + gone]
+                gone = min(self._skip, len(self._rest))
+                del self._rest[:gone]
                 self._skip -= gone
                 if self._skip:
                     return None
@@ -87,13 +103,17 @@ class Framer:
             literal = _LITERAL.search(self._rest, self._scanned, end)
             if literal is None:
                 return self._whole(end)
+            if not literal[2] or len(literal[1]) > _DIGITS:
+                self._fault = BadLiteral()
+                return self._whole(end)
             count = int(literal[1])
+            if self._fault is None and end + 2 - self._literals > MOST_LINE:
+                self._fault = LineTooLong()
             if self._fault is None and self._literals + count > self._most:
-                self._fault = ScriptTooLarge()
+                self._fault = self._excess()
             if self._fault is not None:
-                self._skip, self._literals = count, 0
-                del self._rest[self._scanned : end + 2]
-                self._searched = self._scanned
+                self._forget(end + 2)
+                self._skip = count
                 continue
             if len(self._rest) < end + 2 + count:
                 self._searched = end
@@ -103,18 +123,22 @@ class Framer:
 
     def _wait(self) -> None:
         """No line end yet: keep what may begin one, drop what is over the limit."""
+        # A last CR may belong to the line end.
+        if self._fault is None and len(self._rest) - self._literals > MOST_LINE + 1:
+            self._fault = LineTooLong()
+        if self._fault is not None:
+            self._forget(max(0, len(self._rest) - _TAIL))
         self._searched = max(self._scanned, len(self._rest) - 1)
-        if len(self._rest) - self._scanned > MOST_LINE:
-            self._fault = self._fault or LineTooLong()
-            last = b"\r" if self._rest.endswith(b"\r") else b""
-            self._rest[:] = last
-            self._scanned = self._searched = 0
+
+    def _forget(self, octets: int) -> None:
+        """The first octets of a command that is refused."""
+        del self._rest[:octets]
+        self._scanned = self._searched = self._literals = 0
 
     def _whole(self, end: int) -> bytes:
         command, fault = bytes(self._rest[:end]), self._fault
         too_long = len(command) - self._literals > MOST_LINE
-        del self._rest[: end + 2]
-        self._scanned = self._searched = self._literals = 0
+        self._forget(end + 2)
         self._fault = None
         if fault is None and too_long:
             fault = LineTooLong()
@@ -279,7 +303,10 @@ def _authenticate(s: Scanner) -> Authenticate:
 def _have_space(s: Scanner) -> HaveSpace:
     name = _name(s)
     s.expect(b" ", "a size")
-    return HaveSpace(name, int(s.match(_NUMBER, "a size")[0]))
+    octets = int(s.match(_NUMBER, "a size")[0])
+    if octets > _MOST_NUMBER:
+        raise SyntaxFault("a size of 32 bits", s.at)
+    return HaveSpace(name, octets)
 
 
 def _noop(s: Scanner) -> Noop:

@@ -25,16 +25,19 @@ from ..errors import (
     UnknownMechanism,
 )
 from ..sieve.faults import ScriptError
-from .grammar import ScriptTooLarge
+from .grammar import BadLiteral, ScriptTooLarge
 
-_QUOTABLE = re.compile(rb"[^\r\n\0]{0,1000}")
+_UNQUOTABLE = re.compile(rb"[\r\n\0]")
+_MOST_QUOTED = 1024  # octets between the quotes (RFC 5804 §4)
 _SPECIAL = re.compile(rb'(["\\])')
 
 
 def string(octets: bytes) -> bytes:
     """A string for the client: quoted, or a literal."""
-    if _QUOTABLE.fullmatch(octets):
-        return b'"%b"' % _SPECIAL.sub(rb"\\\1", octets)
+    if len(octets) <= _MOST_QUOTED and not _UNQUOTABLE.search(octets):
+        quoted = _SPECIAL.sub(rb"\\\1", octets)
+        if len(quoted) <= _MOST_QUOTED:
+            return b'"%b"' % quoted
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
@@ -88,7 +91,10 @@ WRONG = (
 
 
 def no_for(fault: MailError) -> Reply:
-    """The NO for a fault; its cause never reaches the wire."""
+    """The NO for a fault, BYE for one that ends the conversation; its cause never
+    reaches the wire."""
+    if isinstance(fault, BadLiteral):
+        return Reply("BYE", fault.public)
     if isinstance(fault, ScriptError):
         return Reply("NO", "\r\n".join(map(str, fault.faults)))
     for kind, code in CODES:

@@ -35,6 +35,7 @@ STREAM = st.lists(
                     b"CHECKSCRIPT ",
                     b'"',
                     b"{0+}\r\n",
+                    b"{3}\r\n",
                 ),
             ]
         ),
@@ -45,7 +46,8 @@ STREAM = st.lists(
 
 def read(pieces, most=20):
     """The commands and faults of octets in pieces."""
-    framer, found = g.Framer(most), []
+    framer, found = g.Framer(), []
+    framer.allow(most, g.ScriptTooLarge)
     for piece in pieces:
         framer.feed(piece)
         while True:
@@ -68,7 +70,10 @@ class FramerTests(SynchronousTestCase):
                 b'PUTSCRIPT "a" {6+}\r\nkeep\r\n\r\nNOOP\r\n',
                 [b'PUTSCRIPT "a" {6+}\r\nkeep\r\n', b"NOOP"],
             ),
-            (b"X {1+}\r\na {1}\r\nb c\r\n", [b"X {1+}\r\na {1}\r\nb c"]),
+            (b"X {1+}\r\na {1+}\r\nb c\r\n", [b"X {1+}\r\na {1+}\r\nb c"]),
+            (b"X {1}\r\nNOOP\r\n", [g.BadLiteral, b"NOOP"]),
+            (b"X {99999999999+}\r\nNOOP\r\n", [g.BadLiteral, b"NOOP"]),
+            (b'X "{1}"\r\n', [b'X "{1}"']),
             (b"X {0+}\r\n\r\n", [b"X {0+}\r\n"]),
             (b'PUTSCRIPT "a" {6+}\r\nke', []),
             (b"X {21+}\r\n" + b"a" * 21 + b"\r\nNOOP\r\n", [g.ScriptTooLarge, b"NOOP"]),
@@ -89,13 +94,31 @@ class FramerTests(SynchronousTestCase):
         self.assertEqual(read([long + b"\r\nNOOP\r\n"]), [LineTooLong, b"NOOP"])
 
     def test_what_is_skipped_is_not_held(self):
-        framer = g.Framer(10)
+        framer = g.Framer()
         framer.feed(b"X {1000000+}\r\n")
         for _ in range(999):
             self.assertIsNone(framer.next_command())
             framer.feed(b"y" * 1000)
             self.assertIsNone(framer.next_command())
             self.assertEqual(framer.pending, 0)
+
+    def test_any_split_at_the_limit_gives_the_same_commands(self):
+        for line in (
+            b"x" * g.MOST_LINE,
+            b"x" * (g.MOST_LINE + 1),
+            b"x" * (g.MOST_LINE + 2),
+            b"x" * 2 * g.MOST_LINE + b" {8+}\r\n\r\nNOOP\r\n",
+            b"x" * (g.MOST_LINE - 10) + b" {3+}\r\nabc defgh",
+            b"x" * (g.MOST_LINE + 10) + b" {3}",
+            b"X" + b" {0+}\r\n" * 4000,
+        ):
+            data = line + b"\r\nLOGOUT\r\n"
+            whole = read([data])
+            self.assertEqual(whole[-1], b"LOGOUT")
+            around = {0, 1, g.MOST_LINE - 1, *range(len(line) - 20, len(data))}
+            around.update(range(g.MOST_LINE - 12, min(len(data), g.MOST_LINE + 20)))
+            for cut in around:
+                self.assertEqual(read([data[:cut], data[cut:]]), whole, cut)
 
     @given(data=STREAM, cut=st.integers(0, 99))
     def test_any_split_gives_the_same_commands(self, data, cut):
@@ -116,7 +139,7 @@ class ParseTests(SynchronousTestCase):
             (b"UNAUTHENTICATE", g.Unauthenticate()),
             (b"NOOP", g.Noop()),
             (b'NOOP "x y"', g.Noop(b"x y")),
-            (b'HAVESPACE "a" 99999', g.HaveSpace("a", 99999)),
+            (b'HAVESPACE "a" 4294967295', g.HaveSpace("a", 4294967295)),
             (b'PUTSCRIPT "a" "keep;"', g.PutScript("a", b"keep;")),
             (b'PUTSCRIPT "a\\"b" {3+}\r\na\r\n', g.PutScript('a"b', b"a\r\n")),
             (b'CHECKSCRIPT ""', g.CheckScript(b"")),
@@ -143,6 +166,8 @@ class ParseTests(SynchronousTestCase):
             (b'GETSCRIPT "%b"' % (b"a" * 129), BadParameter),
             (b'HAVESPACE "a" x', SyntaxFault),
             (b'HAVESPACE "a" 01', SyntaxFault),
+            (b'HAVESPACE "a" 4294967296', SyntaxFault),
+            (b'PUTSCRIPT "a" {1}\r\na', SyntaxFault),
             (b'AUTHENTICATE "PLAIN" "%"', SyntaxFault),
         ]:
             self.assertRaises(fault, g.parse, octets)
@@ -157,7 +182,7 @@ class ParseTests(SynchronousTestCase):
 
     @given(octets=st.binary(max_size=60))
     def test_strings_come_back_as_they_were(self, octets):
-        command = b'PUTSCRIPT "a" ' + string(octets)
+        command = b'PUTSCRIPT "a" ' + string(octets).replace(b"}\r\n", b"+}\r\n", 1)
         self.assertEqual(g.parse(command), g.PutScript("a", octets))
 
 
