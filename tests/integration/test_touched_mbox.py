@@ -7,6 +7,9 @@ import mailbox
 from tests.integration.programs import message, run
 from tests.integration.screen import Terminal
 from tests.integration.test_touched_maildir import MUTT, TouchedMaildirTestCase
+from tests.integration.ways_in import deliver, imapclient, messages, pop3_login
+
+MESSAGE = b"Subject: hello\r\n\r\nfirst line\r\n"
 
 
 class TouchedMboxTests(TouchedMaildirTestCase):
@@ -63,3 +66,21 @@ class TouchedMboxTests(TouchedMaildirTestCase):
         box = mailbox.mbox(self.box, create=False)
         self.assertEqual([one["Subject"] for one in box], ["m1", "m3", "m4"])
         box.close()
+
+    def test_what_smtp_brought_pop3_and_imap_read_octet_by_octet(self) -> None:
+        odd = b"Subject: odd\r\nStatus: RO\r\n\r\nFrom here\r\n>From there\r\n"
+        deliver(self.daemon, self.name, MESSAGE, odd, odd)
+        found = messages(self.daemon, self.name)
+        for octets, letter in zip(found, [MESSAGE, odd, odd], strict=True):
+            self.assertTrue(octets.endswith(letter), octets)
+        client = pop3_login(self.daemon, self.name)
+        client.dele(1)
+        client.quit()
+        self.assertEqual(len(messages(self.daemon, self.name)), 2)
+        for client in imapclient(self.daemon, self.name):
+            client.select_folder("INBOX")
+            fetched = client.fetch([1, 2], ["BODY[]", "RFC822.SIZE"])
+            for row in fetched.values():
+                self.assertTrue(row[b"BODY[]"].endswith(odd))
+                self.assertEqual(row[b"RFC822.SIZE"], len(row[b"BODY[]"]))
+            client.logout()

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailtwist.directory.model import Account
 from mailtwist.errors import MailboxFault, SystemBusy
 from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange, Range
-from mailtwist.store.mbox import dotlock
+from mailtwist.store.mbox import dotlock, scan
 from mailtwist.store.mbox.files import MboxFiles
 
 from . import traced
@@ -158,6 +158,62 @@ class FromOthersTests(InFiles, StoreWords, TestCase):
         for start in (0, 3_000_000, 1_048_570, 5, len(octets) - 3, len(octets) + 1):
             (part,) = await box.octets([Range(uid, start, 70_000)])
             self.assertEqual(part, octets[start : start + 70_000], start)
+
+
+class KeptLayoutTests(InFiles, StoreWords, TestCase):
+    async def begin(self):
+        """A mailbox of 300 messages; how many are read from now on."""
+        letters = [(b"Subject: %d\r\n\r\n" % n, frozenset(), n) for n in range(300)]
+        await self.put_all(INBOX, letters)
+        box = await self.open()
+        await box.store_flags([7], add("\\Seen", "work"))
+        before = await box.rows(), await box.octets([Range(1), Range(300)])
+        await box.close()
+        await deferLater(reactor, 1.3)  # later changes have later times
+        await self.tree.status(INBOX)
+        self.read, entry_of = 0, scan.entry_of
+
+        def counted(*arguments):
+            self.read += 1
+            return entry_of(*arguments)
+
+        self.patch(scan, "entry_of", counted)
+        return before
+
+    async def again(self):
+        await self.store.close()
+        self.store = self.another_store()
+        self.tree = self.mailboxes(self.account)
+        box = await self.open()
+        rows = await box.rows()
+        return rows, await box.octets([Range(1), Range(300)])
+
+    async def test_a_large_file_is_not_read_to_be_opened_again(self):
+        before = await self.begin()
+        self.assertEqual(await self.again(), before)
+        self.assertEqual(self.read, 0)
+
+    async def test_of_one_that_grew_only_what_is_new_is_read(self):
+        before = await self.begin()
+        await self.store.close()
+        with open(self.inbox, "ab") as file:
+            file.write(THEIRS)
+        rows, octets = await self.again()
+        self.assertEqual(rows.uids, [*range(1, 302)])
+        self.assertEqual((rows.flags[:300], octets), (before[0].flags, before[1]))
+        self.assertEqual(self.read, 1)
+
+    async def test_a_damaged_or_older_one_does_not_count(self):
+        before = await self.begin()
+        folder = f"{self.home(self.name)}/layouts"
+        for text in ("", "{}", '{"version": 1, "entries": [[]]}'):
+            await self.store.close()
+            (name,) = os.listdir(folder)
+            with open(f"{folder}/{name}", "w") as file:
+                file.write(text)
+            self.assertEqual(await self.again(), before)
+            self.assertGreaterEqual(self.read, 300)
+            self.read = 0
 
 
 class LockTests(InFiles, StoreWords, TestCase):

@@ -248,7 +248,9 @@ class MaildirSink:
                 for copy in self._copies
                 if copy.fault is None and _in_mbox(copy)
             ]
-            all_done = gatherResults([written.addCallback(self._committed), *appended])
+            all_done: Deferred[Any] = written.addCallback(self._committed)
+            if appended:
+                all_done = gatherResults([all_done, *appended])
             # The recipients learn of it even if the sender is gone by then.
             await shielded(all_done.addCallback(self._told))
         finally:

@@ -27,6 +27,7 @@ from ..maildir.account import AccountFiles
 from ..maildir.live import Delta, Live
 from ..maildir.rested import Looked
 from ..state import MailboxRow
+from . import kept_layout
 from .intake import MboxLive, intake, mine, stamp_of
 from .journal import journal_of, repair
 from .lock import PAUSES_S, Lock, LockFiles, attempt
@@ -212,6 +213,21 @@ class MboxFiles(AccountFiles):
         live.layout = layout
 
     # -- the state ------------------------------------------------------------
+
+    def _load(self, path: Path) -> Live:
+        live = super()._load(path)
+        kept_layout.fill(self.account.home, mine(live))
+        return live
+
+    async def rest(self) -> None:
+        """See AccountFiles.rest; layouts of large files are kept."""
+
+        def keep() -> None:
+            for live in self.live.values():
+                kept_layout.save(self.account.home, mine(live))
+
+        await self.turn(lambda: self.plain_thread(keep))
+        await super().rest()
 
     def adopt(self, path: Path, folder: str) -> MailboxRow:
         """A row for a file that has none: UIDs come from our list beside the state, or
