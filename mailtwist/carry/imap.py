@@ -141,10 +141,15 @@ def _string(octets: bytes) -> bytes | Literal:
 
 @implementer(IEnd)
 class ImapEnd:
-    """`remote` is connected to when something is asked first."""
+    """`remote` is connected to when something is asked first, and again after the
+    connection was lost.  `read_only`: its mailboxes are opened by EXAMINE, so that
+    nobody sees that we were there."""
 
-    def __init__(self, remote: Remote, reactor: Any) -> None:
+    def __init__(
+        self, remote: Remote, reactor: Any, *, read_only: bool = False
+    ) -> None:
         self.name, self._remote, self._reactor = remote.name, remote, reactor
+        self._open = b"EXAMINE " if read_only else b"SELECT "
         self._connected: IMAPClient | None = None
         self._delimiter, self._prefix = "/", ""
         self._wire: dict[Path, bytes] = {}  # names as the server writes them
@@ -153,7 +158,8 @@ class ImapEnd:
         self._sizes: dict[str, int] = {}  # of the selected mailbox's messages
 
     async def _client(self) -> IMAPClient:
-        if self._connected is None:
+        if self._connected is None or self._connected.lost:
+            self._selected = None
             self._connected = await logged_in(self._remote, self._reactor)
             await self._learn_names(self._connected)
         return self._connected
@@ -246,7 +252,7 @@ class ImapEnd:
     async def _select_anew(self, client: IMAPClient, path: Path) -> tuple[str, int]:
         """(UIDVALIDITY, messages)"""
         self._selected, self._sizes = None, {}
-        done = await client.command(b"SELECT ", _string(self._wire_of(path)))
+        done = await client.command(self._open, _string(self._wire_of(path)))
         self._selected = path
         validity, exists = b"", 0
         for line in (*done.untagged, b"OK " + done.text):

@@ -18,15 +18,17 @@ from twisted.internet.defer import Deferred
 
 from ..errors import MailError, OverQuota, StorageFull, SystemBusy
 from ..flags import Flags
+from ..imap4.client import ServerGone
 from ..mailbox.model import Path
 from .journal import Journal, Known
 from .model import Folder, IEnd, Item, Letter, Listed
 
 BATCH_OCTETS = 8 * 1024 * 1024  # of messages carried at a time, but for a larger one
 BATCH = 100  # messages
+MOST_TRIES = 20  # over connections that get lost
 UNKNOWN_OCTETS = 64 * 1024  # what a message counts for whose size is not known
 
-_ENDS_ALL = (OverQuota, StorageFull, SystemBusy)
+_ENDS_ALL = (OverQuota, StorageFull, SystemBusy, ServerGone)
 
 Threads = Callable[..., Deferred[Any]]
 
@@ -70,6 +72,34 @@ class Figures:
     flags: int = 0  # messages with changed flags
     expunged: int = 0
     failed: list[str] = field(factory=list)
+
+    def add(self, other: Figures) -> None:
+        """What was done by another run too."""
+        self.carried += other.carried
+        self.octets += other.octets
+        self.flags += other.flags
+        self.expunged += other.expunged
+
+
+async def carried(begin: Callable[[], Carrier], most: int = MOST_TRIES) -> Figures:
+    """Run carriers until one comes through: a connection that is lost after something
+    was carried is no end, as the next goes on there.  The figures of the last, with
+    what those before it carried."""
+    before = Figures()
+    for tries in range(1, most + 1):
+        carrier = begin()
+        try:
+            figures = await carrier.run()
+        except ServerGone:
+            figures = carrier.figures
+            if tries == most or not (figures.carried or figures.flags):
+                raise
+            before.add(figures)
+            continue
+        figures.there -= before.carried
+        figures.add(before)
+        return figures
+    raise ServerGone()
 
 
 class Carrier:
@@ -244,6 +274,8 @@ class _OneFolder:
         """What cannot be read holds up nothing else; all of them is a fault."""
         try:
             return await self._source.read(self._path, [item.key for item in items])
+        except _ENDS_ALL:
+            raise
         except MailError:
             if len(items) == 1:
                 raise
@@ -252,6 +284,8 @@ class _OneFolder:
         for item in items:
             try:
                 found += await self._source.read(self._path, [item.key])
+            except _ENDS_ALL:
+                raise
             except MailError as fault:
                 failed.append((item, fault))
                 found.append(None)

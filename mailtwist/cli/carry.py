@@ -16,7 +16,7 @@ from ..carry.files import Apart
 from ..carry.imap import ImapEnd
 from ..carry.journal import Journal
 from ..carry.model import IEnd
-from ..carry.run import Carrier, Figures, Wishes
+from ..carry.run import Carrier, Figures, Wishes, carried
 from ..config.load import load
 from ..config.model import Config
 from ..errors import MailError
@@ -86,7 +86,8 @@ class Direction:
         if "://" in options.place:
             from twisted.internet import reactor
 
-            there = ImapEnd(remote_login.remote(options.place, options), reactor)
+            remote = remote_login.remote(options.place, options)
+            there = ImapEnd(remote, reactor, read_only=self.name == "import")
         else:
             choose = opened.source if self.name == "import" else opened.target
             path = os.path.abspath(options.place)
@@ -130,10 +131,13 @@ class Direction:
             expunge=options.expunge,
             dry_run=options.dry_run,
         )
-        journal = Journal(config.server.data, ends[0].name, ends[1].name)
-        carrier = Carrier(*ends, journal, wishes, deferToThread, progress.show)
+
+        def begin() -> Carrier:
+            journal = Journal(config.server.data, ends[0].name, ends[1].name)
+            return Carrier(*ends, journal, wishes, deferToThread, progress.show)
+
         try:
-            return await carrier.run()
+            return await carried(begin)
         finally:
             await here.close()
             await there.close()

@@ -83,6 +83,11 @@ class IMAPClient(Protocol):
         self.greeted: Deferred[bytes] = Deferred()
         self.capabilities: frozenset[str] = frozenset()
 
+    @property
+    def lost(self) -> bool:
+        """True if nothing can be asked any more."""
+        return self._lost is not None
+
     # -- asking ---------------------------------------------------------------
 
     def command(self, *parts: bytes | Literal) -> Deferred[Done]:

@@ -5,15 +5,18 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.carry import run
 from mailtwist.carry.eml import EmlEnd
 from mailtwist.carry.files import FileEnd
+from mailtwist.carry.journal import Journal
 from mailtwist.carry.maildir import MaildirEnd
 from mailtwist.carry.mbox import MboxEnd
 from mailtwist.carry.model import Folder, Item, Letter
 from mailtwist.errors import MailError
+from mailtwist.imap4.client import ServerGone
 from mailtwist.mailbox.model import INBOX
 
 from .ends import Direct, account_end, carry, fill, held, now
@@ -237,6 +240,40 @@ class _Broken:
             return result
 
         return ask
+
+
+class LostTests(World):
+    """Connections that are lost on the way."""
+
+    def carried(self, losses):
+        """Carry 250 messages, with a loss in each of `losses` reads."""
+        data, here = self.folder(), account_end()
+        files = Direct(MaildirEnd(str(data / "mail")))
+        fill(files, *[(INBOX, b"%d\r\n" % n, (), n) for n in range(250)])
+        reads = []
+
+        def before(method):
+            if method == "read":
+                reads.append(method)
+                if len(reads) in losses:
+                    raise ServerGone()
+
+        files.before = before
+
+        def begin():
+            journal = Journal(str(data), files.name, here.name)
+            return run.Carrier(files, here, journal, run.Wishes(), execute)
+
+        figures = now(run.carried(begin, most=4))
+        return figures, held(here)
+
+    def test_the_work_goes_on(self):
+        figures, there = self.carried({2, 4})
+        self.assertEqual((figures.carried, figures.there), (250, 0))
+        self.assertEqual(len(there[INBOX]), 250)
+
+    def test_one_that_gives_nothing_is_given_up(self):
+        self.assertRaises(ServerGone, self.carried, {1})
 
 
 class RefusedTests(World):

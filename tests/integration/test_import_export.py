@@ -1,6 +1,7 @@
 """Mail goes into accounts and out of them while the daemon runs, as it is."""
 
 import imaplib
+import json
 import re
 import shutil
 import subprocess
@@ -89,7 +90,10 @@ class Peer:
             check=True,
             capture_output=True,
         )
-        return done.stdout
+        return [
+            (one["text"], set(one["flags"].split()) - {"\\Recent"})
+            for one in json.loads(done.stdout)
+        ]
 
 
 class DovecotTests(DaemonTestCase):
