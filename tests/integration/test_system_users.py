@@ -1,11 +1,14 @@
 """A daemon whose accounts are real users of this machine, over SMTP, POP3 and IMAP."""
 
 import atexit
+import contextlib
+import grp
 import os
 import random
 import shutil
 import signal
 import smtplib
+import socket
 import stat
 import threading
 from collections import Counter
@@ -13,6 +16,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.keeper import spool
 from tests.integration.daemon import DOMAIN
 from tests.integration.system_daemon import SystemDaemon
 from tests.integration.users import Users
@@ -392,6 +396,67 @@ class SpoolTests(SystemUsersTestCase):
         self.assertEqual((seen.st_uid, box.group()), (user.uid, "mail"))
         self.assertEqual(stat.S_IMODE(seen.st_mode), 0o600)
         self.assertEqual(os.listdir(self.spool), [box.name])
+
+    def test_the_agent_has_not_the_group_that_could_read_all_mail(self):
+        user, name, box = self.box()
+        self.deliver(to=name)
+        until(box.exists, self.daemon.logged)
+        mail = grp.getgrnam("mail").gr_gid
+        groups = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{pid}/status").read_text()
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                fields = dict(line.split(":\t", 1) for line in status.splitlines())
+                if set(fields["Uid"].split()) == {str(user.uid)}:
+                    ids = {*fields["Gid"].split(), *fields["Groups"].split()}
+                    groups[b"agent" in command] = str(mail) in ids
+        self.assertEqual(groups, {True: False, False: True})
+
+    def test_that_group_is_used_for_one_file_alone(self):
+        _, _, box = self.box()
+        other, _ = self.daemon.add()
+        others = self.spool / "other"
+        for path, owner in ((box, self.user.uid), (others, other.uid)):
+            path.write_text("")
+            os.chown(path, owner, -1)
+        mail = grp.getgrnam("mail").gr_gid
+        lock = spool.Lock(str(box), self.user.uid, mail)
+        self.assertEqual(lock.done(b"take"), spool.YES)
+        self.assertTrue((self.spool / f"{box.name}.lock").exists())
+        self.assertEqual(lock.done(b"release"), spool.YES)
+        for path, word in (
+            (others, b"take"),
+            (self.user.home / "mbox", b"make"),
+            (self.user.home / "mbox", b"take"),
+            (Path("/etc/passwd"), b"take"),
+            (box, b"unlink"),
+            (box, b""),
+        ):
+            lock = spool.Lock(str(path), self.user.uid, mail)
+            self.assertRaises(OSError, lock.done, word)
+        self.assertEqual(
+            sorted(os.listdir(self.spool)), sorted([box.name, others.name])
+        )
+
+    def test_the_lock_of_an_agent_that_was_killed_goes_with_it(self):
+        _, _, box = self.box()
+        box.write_text("")
+        os.chown(box, self.user.uid, -1)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        mail = grp.getgrnam("mail").gr_gid
+        serving = threading.Thread(
+            target=spool.serve, args=(theirs, str(box), self.user.uid, mail)
+        )
+        serving.start()
+        ours.send(spool.TAKE)
+        self.assertEqual(ours.recv(64), spool.YES)
+        lock = self.spool / f"{box.name}.lock"
+        self.assertTrue(lock.exists())
+        ours.close()
+        serving.join(10)
+        self.assertFalse(lock.exists())
+        theirs.close()
 
     def test_a_user_s_own_list_has_no_such_group(self):
         _, _, box = self.box()
