@@ -91,6 +91,9 @@ class IMailAccount(Interface):
 
     account: Account = Attribute("Whose mail this is.")
     mailboxes: object = Attribute("IMailboxes of the account.")
+    identifiers: frozenset[str] = Attribute(
+        "What lists of rights know the login by: its name, and its groups as $GROUP."
+    )
 
     async def may_send_as(address: Address) -> bool:
         """True if `address` may be the reverse-path or From of this login."""
@@ -109,9 +112,11 @@ class IRouter(Interface):
         size_octets: int | None = None,
         sender: Address | None = None,
         behind: str = "",
+        poster: Collection[str] = (),
     ) -> Recipient:
         """The recipient's destination; `sender` is the reverse-path, which is rewritten
         where it must be if something (`behind`, in a few words) sends the mail on.
+        `poster` are the identifiers of a login that sends it, for the right to post.
 
         "postmaster" without a domain is a local address (RFC 5321 §4.5.1).  Raises
         NoSuchUser, OverQuota (usage plus `size_octets` over the limit), RelayDenied for

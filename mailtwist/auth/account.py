@@ -60,6 +60,11 @@ class MailAccount:
         name, groups = self.account.name, self.account.groups
         return Reader.of(login_key(name), groups, anonymous=self.read_only)
 
+    @property
+    def identifiers(self) -> frozenset[str]:
+        """See IMailAccount."""
+        return self._reader.identifiers
+
     async def may_send_as(self, address: Address) -> bool:
         """The account's own address, a subaddress of it, one of `send_as`, or one that
         it was let send from.
@@ -87,8 +92,7 @@ class MailAccount:
         """True if the address is shared with this account."""
         if self.sharing is None:
             return False
-        identifiers = self._reader.identifiers
-        return await self.sharing.shares.may_send_as(identifiers, address)
+        return await self.sharing.shares.may_send_as(self.identifiers, address)
 
     def _is_own(self, address: Address) -> bool:
         return account_key(address) == account_key(Address.parse(self.account.name))

@@ -50,6 +50,8 @@ def adapted(portal: Portal, protocol: str, hostname: str) -> Portal:
 class ForeignAccount:
     """One login; `name` is the avatar ID, which the log and the locks know it by."""
 
+    identifiers: frozenset[str] = frozenset()  # its store has lists of its own, if any
+
     def __init__(
         self, name: str, mailboxes: Any = None, missing: frozenset[str] = NOTHING
     ) -> None:

@@ -7,7 +7,7 @@ in; one that does not exist bounces.
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,7 @@ class Anywhere:
         size_octets: int | None = None,
         sender: Address | None = None,
         behind: str = "",
+        poster: Collection[str] = (),
     ) -> Recipient:
         return RemoteRecipient(address)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from attrs import evolve
 from zope.interface import implementer
@@ -81,12 +81,15 @@ class Router:
         size_octets: int | None = None,
         sender: Address | None = None,
         behind: str = "",
+        poster: Collection[str] = (),
     ) -> Recipient:
         """See IRouter.
 
         A sender that may relay may also leave the domain out, as people type it."""
         walk = Walk(self._rooms, sender=sender, may_relay=may_relay)
-        return await self._decided(address, walk, may_relay, size_octets, behind)
+        return await self._decided(
+            address, walk, may_relay, size_octets, behind, poster
+        )
 
     async def explain(
         self, address: Address, *, may_relay: bool, sender: Address | None = None
@@ -107,6 +110,7 @@ class Router:
         may_relay: bool,
         size_octets: int | None,
         behind: str = "",
+        poster: Collection[str] = (),
     ) -> Recipient:
         address = self._whole(address, may_relay=may_relay)
         await walk.go(Branch(address, (behind,) if behind else ()))
@@ -117,7 +121,7 @@ class Router:
             found = await self.mailbox(address, size_octets=size_octets)
             walk.told(address, "postmaster", found.account.name)
             return found
-        return await self._recipient(address, leaves, size_octets)
+        return await self._recipient(address, leaves, size_octets, poster)
 
     async def mailbox(
         self, address: Address, *, size_octets: int | None = None
@@ -138,11 +142,13 @@ class Router:
         await self._check_room(account, size_octets)
         return await self._placed(LocalRecipient(said, account, detail))
 
-    async def _placed(self, recipient: LocalRecipient) -> LocalRecipient:
+    async def _placed(
+        self, recipient: LocalRecipient, poster: Collection[str] = ()
+    ) -> LocalRecipient:
         """With the mailbox that its subaddress posts into."""
         if self._posting is None or not recipient.detail:
             return recipient
-        path = await self._posting.place(recipient.account, recipient.detail)
+        path = await self._posting.place(recipient.account, recipient.detail, poster)
         return recipient if path is None else evolve(recipient, path=path)
 
     def _whole(self, address: Address, *, may_relay: bool) -> Address:
@@ -153,7 +159,11 @@ class Router:
         return Address(address.local_part, self._rooms.default_domain)
 
     async def _recipient(
-        self, address: Address, leaves: Sequence[Leaf], size_octets: int | None
+        self,
+        address: Address,
+        leaves: Sequence[Leaf],
+        size_octets: int | None,
+        poster: Collection[str],
     ) -> Recipient:
         """One mailbox here needs no queue; faults alone are one fault."""
         faults = [leaf.fault for leaf in leaves if leaf.fault is not None]
@@ -165,7 +175,7 @@ class Router:
             await self._check_room(account, size_octets)
             if leaf.target.sender is None or not self._rooms.may_queue:
                 found = LocalRecipient(address, account, leaf.detail)
-                return await self._placed(found)
+                return await self._placed(found, poster)
         targets = tuple(leaf.target for leaf in leaves)
         if targets == (Target(address),):  # to the MX of its domain
             return RemoteRecipient(address)

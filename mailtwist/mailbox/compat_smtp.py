@@ -86,6 +86,7 @@ class CompatDelivery:
                 _address(text),
                 may_relay=self._account is not None,
                 sender=_address(sender) if sender else None,
+                poster=self._account.identifiers if self._account else (),
             )
         except MailError as fault:
             raise SMTPBadRcpt(text, code_for(fault), fault.public) from fault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from attrs import frozen
@@ -40,6 +40,7 @@ class NoWayIn:
         size_octets: int | None = None,
         sender: Address | None = None,
         behind: str = "",
+        poster: Collection[str] = (),
     ) -> RemoteRecipient:
         raise RelayDenied()
 
@@ -77,6 +78,7 @@ class ForeignWayIn(NoWayIn):
         size_octets: int | None = None,
         sender: Address | None = None,
         behind: str = "",
+        poster: Collection[str] = (),
     ) -> ForeignRecipient:
         origin = TheirAddress(b"") if sender is None else _theirs(sender)
         user = User(_theirs(address), self._helo, None, origin)

@@ -1,12 +1,13 @@
 """Which mailbox a subaddress posts into (RFC 4314 §2.1, the right "p").
 
 `ops+lists/python@example.org` goes into Lists/python of ops if anybody may post there,
-and into its INBOX if not: whoever writes to an address has not said who he is.
+and into its INBOX if not: whoever writes to an address has not said who he is.  A login
+that submits has, and is judged as its account and its groups are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from twisted.logger import Logger
 
@@ -14,7 +15,7 @@ from ..directory.model import Account
 from ..errors import MailboxFault, MailError
 from .interfaces import IRights, IStore
 from .model import INBOX, Path
-from .rights import Entries, granted
+from .rights import NEGATIVE, Entries, default_list, granted
 from .sharing import ANONYMOUS
 
 log = Logger("mailtwist")
@@ -28,15 +29,18 @@ class Posting:
     def __init__(self, store: IStore, defaults: Mapping[str, Entries]) -> None:
         self._store, self._defaults = store, defaults
 
-    async def place(self, account: Account, detail: str) -> Path | None:
-        """None for the INBOX: also if the account cannot be asked now."""
+    async def place(
+        self, account: Account, detail: str, poster: Collection[str] = ()
+    ) -> Path | None:
+        """None for the INBOX: also if the account cannot be asked now.  `poster` are
+        the identifiers of the login that sends, if one does."""
         mailboxes = self._store.mailboxes(account)
         if not detail or not IRights.providedBy(mailboxes):
             return None
         tree: IRights = mailboxes
         wanted = _folded(tuple(detail.split("/")))
         try:
-            for path in await self._open_to_all(tree, account):
+            for path in await self._open(tree, account, poster):
                 if _folded(path) == wanted:
                     await tree.rights(path)  # raises if it is not there any more
                     return path
@@ -48,19 +52,29 @@ class Posting:
             )
         return None
 
-    async def _open_to_all(self, tree: IRights, account: Account) -> list[Path]:
+    async def _open(
+        self, tree: IRights, account: Account, poster: Collection[str]
+    ) -> list[Path]:
         lists = await tree.known_lists()
-        default = self._defaults.get(account.name, {})
+        default = self._defaults.get(account.name)
+        if default is None:
+            default = default_list(account.name)
         names = set(lists)
-        if _lets(default):
+        if _lets(default, poster):
             names.update(info.path for info in await tree.listed() if info.selectable)
         return sorted(
-            path for path in names if path != INBOX and _lets(lists.get(path, default))
+            path
+            for path in names
+            if path != INBOX and _lets(lists.get(path, default), poster)
         )
 
 
-def _lets(entries: Entries) -> bool:
-    return POST in granted(entries, {ANONYMOUS})
+def _lets(entries: Entries, poster: Collection[str]) -> bool:
+    """What is taken from the anonymous alone, a login still has."""
+    if not poster:
+        return POST in granted(entries, {ANONYMOUS})
+    named = {who: held for who, held in entries.items() if who != NEGATIVE + ANONYMOUS}
+    return POST in granted(named, {ANONYMOUS, *poster})
 
 
 def _folded(path: Path) -> Path:

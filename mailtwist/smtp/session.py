@@ -317,6 +317,7 @@ class Session:
             most_domains=config.recipient_domains,
             each_told=self.lmtp,
             queued=self._queued,
+            poster=login.account.identifiers if login is not None else (),
         )
         if login is not None and event.reverse_path is not None:
             asked = Deferred.fromCoroutine(

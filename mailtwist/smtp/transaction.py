@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, cast
 
 from attrs import evolve
@@ -55,13 +55,14 @@ class Transaction:
         most_domains: int,
         each_told: bool,
         queued: Callable[[], list[Address]],
+        poster: Collection[str] = (),
     ) -> None:
         self.mail, self.wishes, self.message_id = mail, wishes, message_id
         self.committing = False  # nothing can stop a delivery that was begun
         self.committed = False  # somebody has the message
         self._router, self._may_relay, self._queued = router, may_relay, queued
         self._most_recipients, self._most_domains = most_recipients, most_domains
-        self._each_told = each_told
+        self._each_told, self._poster = each_told, poster
         self._recipients: dict[Address, Recipient] = {}
         self._said: list[Address] = []  # in every RCPT that was accepted
         self._domains: set[str] = set()
@@ -117,6 +118,7 @@ class Transaction:
             may_relay=self._may_relay,
             size_octets=self.mail.size_octets,
             sender=self.mail.reverse_path,
+            poster=self._poster,
         )
 
     def look_ahead(self) -> None:

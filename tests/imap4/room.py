@@ -27,6 +27,7 @@ HELLO = (
 class Avatar:
     account: Account
     mailboxes: object
+    identifiers: frozenset = frozenset()
 
     async def may_send_as(self, address):
         return False

@@ -17,6 +17,8 @@ ANN = Account("ann@example.test", "/nowhere/ann")
 class Avatar:
     """What our realm gives, as far as the adapters look."""
 
+    identifiers = frozenset({"ann@example.test"})
+
     def __init__(self, store, account=ANN):
         self.account, self.mailboxes = account, store.mailboxes(account)
 
@@ -28,7 +30,14 @@ class Router:
     """Ann is here; everybody else at example.test is unknown."""
 
     async def resolve(
-        self, address, *, may_relay, size_octets=None, sender=None, behind=""
+        self,
+        address,
+        *,
+        may_relay,
+        size_octets=None,
+        sender=None,
+        behind="",
+        poster=(),
     ):
         if address.domain != "example.test":
             raise RelayDenied()

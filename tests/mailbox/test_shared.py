@@ -496,6 +496,28 @@ class SharedCases:
         self.assertEqual(await place(news, "talk"), ("Talk",))
         self.assertIsNone(await place(news, "none"))
 
+    async def test_a_login_posts_by_what_it_was_given(self):
+        await self.shared("lrsp", ("Lists",))
+        await self.ann.create(("Work",))
+        await self.give(("Lists",), "$team", "p")
+        posting, ann = Posting(self.store, {}), self.account_of(ANN)
+
+        async def place(detail, name, *groups):
+            poster = self.sharing.reader(name, groups).identifiers
+            return await posting.place(ann, detail, poster)
+
+        self.assertEqual(await place("lists", BOB), ("Lists",))
+        self.assertEqual(await place("lists", EVE, "team"), ("Lists",))
+        self.assertIsNone(await place("lists", EVE, "other"))
+        self.assertIsNone(await place("work", BOB))
+        self.assertEqual(await place("work", ANN), ("Work",), "the owner may all")
+        await self.give(("Lists",), f"-{BOB}", "p")
+        self.assertIsNone(await place("lists", BOB))
+        await self.give(("Lists",), "anyone", "p")
+        await self.give(("Lists",), "-anonymous", "p")
+        self.assertIsNone(await posting.place(ann, "lists"))
+        self.assertEqual(await place("lists", EVE), ("Lists",), "who logged in")
+
     # -- watching -----------------------------------------------------------------
 
     async def test_what_happens_in_mailboxes_of_others_is_told(self):

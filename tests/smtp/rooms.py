@@ -31,6 +31,8 @@ PLAIN = "AGFubkBleGFtcGxlLnRlc3QAczNjcmV0LW9mLWFubg=="  # ann with PASSWORD
 
 
 class MailAccount:
+    identifiers = frozenset({"ann@example.test"})
+
     def __init__(self, account):
         self.account, self.mailboxes = account, None
 
@@ -80,7 +82,14 @@ class MemoryRouter:
         self.asked, self.slow = [], {}
 
     async def resolve(
-        self, address, *, may_relay, size_octets=None, sender=None, behind=""
+        self,
+        address,
+        *,
+        may_relay,
+        size_octets=None,
+        sender=None,
+        behind="",
+        poster=(),
     ):
         self.asked.append(str(address))
         if address.domain not in ("example.test", ""):

@@ -215,7 +215,7 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_a_directory_that_is_down_is_never_an_unknown_user(self):
-        async def down(address, *, may_relay, sender=None, size_octets=None):
+        async def down(address, *, may_relay, sender=None, size_octets=None, poster=()):
             raise AuthUnavailable()
 
         self.house.router.resolve = down
