@@ -5,12 +5,18 @@ and counts once.
 """
 
 import os
+import signal
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
 from mailtwist.delivery.model import Envelope, LocalRecipient
+from mailtwist.directory.model import Account
+from mailtwist.errors import OverQuota
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.maildir import ledger
 from tests.integration.test_store_crash import CrashCase, letter
+from tests.store.inline import InlineStore
 
 
 def held(maildir):
@@ -83,3 +89,53 @@ class FigureTests(CrashCase):
             await (await tree.open(INBOX)).close()
 
         self.assertIn(True, self.right_after(work))
+
+
+class ProcessesTests(SynchronousTestCase):
+    """Processes deliver to one account at once, and one of them is killed."""
+
+    MESSAGES = 60
+
+    def account(self):
+        return Account("ann@example.test", self.home, message_limit=self.MESSAGES)
+
+    def child(self):
+        """Delivers until the account is full."""
+        store = InlineStore()
+        store.now(store.mailboxes(self.account()).usage())
+        to = LocalRecipient(Address.parse("ann@example.test"), self.account())
+        for number in range(self.MESSAGES + 5):
+            sink = store.delivery().begin(Envelope("m", "s", None, (to,)))
+            sink.write(letter(number))
+            (verdict,) = store.now(sink.commit())
+            if isinstance(verdict, OverQuota):
+                return
+            if number == 2:
+                os.write(self.begun, b".")
+
+    def forked(self):
+        pid = os.fork()
+        if not pid:
+            try:
+                self.child()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        return pid
+
+    def test_the_limit_is_not_passed_and_the_figure_is_right(self):
+        self.home = os.path.abspath(self.mktemp())
+        listens, self.begun = os.pipe()
+        pids = [self.forked() for _ in range(4)]
+        os.read(listens, 1)  # somebody is in the middle of it
+        os.kill(pids[0], signal.SIGKILL)
+        ended = [os.waitpid(pid, 0)[1] for pid in pids]
+        for descriptor in (listens, self.begun):
+            os.close(descriptor)
+        self.assertEqual(ended[1:], [0, 0, 0])
+        there = held(os.path.join(self.home, "Maildir"))
+        self.assertEqual(there[1], self.MESSAGES)
+        store = InlineStore()
+        usage = store.now(store.mailboxes(self.account()).usage())
+        store.now(store.close())
+        self.assertEqual((usage.octets, usage.messages), there)
