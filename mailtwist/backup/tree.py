@@ -22,6 +22,7 @@ from ..errors import MailError, SystemBusy
 from .objects import Objects
 
 OWNERS = ("state.sqlite", "queue.sqlite")  # of the files around them
+RESTORING = "mailtwist-restore-"  # folders in which something waits to be restored
 TRIES = 5
 BUSY_S = 10.0
 _WORDS = ("-wal", "-shm", "-journal", ".lock", ".damaged", "-wal.damaged")
@@ -110,6 +111,7 @@ class Lister:
         names = set(os.listdir(folder)) - _made_anew(folder)
         if not path:
             names -= self._secret
+            names = {name for name in names if not name.startswith(RESTORING)}
         if "cur" in names:
             names.discard("tmp")  # nothing in it is a message yet
         found = []

@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThread
 
 from ..backup import restore, snapshot
 from ..backup.objects import Objects
+from ..backup.tree import RESTORING
 from ..carry.account import AccountEnd
 from ..carry.chosen import Chosen, has_message_id
 from ..carry.journal import Journal
@@ -25,8 +26,11 @@ from ..directory.model import Account
 from ..errors import MailError
 from ..service.build import MailService
 from ..service.privileges import identity
+from ..store.maildir import scan
 from .carry import told
 from .progress import Progress
+
+ABANDONED_S = 24 * 3600.0
 
 
 def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -81,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         raise MailError("Name accounts, or say --all")
     config = load(options.config)
     os.umask(0o077)
-    places = tempfile.mkdtemp(prefix="mailtwist-restore-", dir=_room(config))
+    places = tempfile.mkdtemp(prefix=RESTORING, dir=_room(config))
     try:
         homes = {
             name: _beside(config, objects, held, name, f"{places}/{number}")
@@ -108,8 +112,14 @@ def _everything(
 
 
 def _room(config: Config) -> str:
-    """Where what comes back waits: the data folder has room for it."""
-    return os.path.abspath(config.server.data)
+    """Where what comes back waits: the data folder has room for it.  What a killed
+    restore left there goes."""
+    data = os.path.abspath(config.server.data)
+    for name in os.listdir(data):
+        folder = os.path.join(data, name)
+        if name.startswith(RESTORING) and scan.older(folder, ABANDONED_S):
+            shutil.rmtree(folder, ignore_errors=True)
+    return data
 
 
 def _beside(

@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.config.deleting import Deleted
 from mailtwist.config.model import Config
 from mailtwist.config.reading import Imap4
-from mailtwist.errors import NoSuchMailbox
+from mailtwist.errors import NoSuchMailbox, StorageFull
 from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange, Range
 from mailtwist.store.local import LocalStore
 
@@ -121,6 +121,19 @@ class KeepingTests(KeptMail, TestCase):
         await self.put(octets=ONE + b"x" * 800)
         usage = await self.tree.usage()
         self.assertEqual(usage.messages, 1)
+
+    async def test_on_a_full_disk_users_can_make_room(self):
+        await self.prepare()
+        inbox = await self.tree.open(INBOX)
+
+        async def full(*arguments):
+            raise StorageFull()
+
+        self.patch(self.tree.keeping, "_place", full)
+        await inbox.expunge([1])
+        self.assertEqual((await inbox.rows()).uids, [2])
+        self.assertEqual(await self.held(self.kept), {})
+        await inbox.close()
 
     async def test_both_agree_with_themselves(self):
         await self.prepare()

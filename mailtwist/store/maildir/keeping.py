@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import evolve
+from twisted.logger import Logger
 
 from ...directory.model import Account
-from ...errors import BadMailboxName, MailboxExists
+from ...errors import BadMailboxName, MailboxExists, StorageFull
 from ...flags import DELETED
 from ...mailbox.interfaces import IUpload
 from ...mailbox.model import INBOX, Path, Range
@@ -29,6 +30,8 @@ from .live import Live
 if TYPE_CHECKING:
     from .mailbox import MaildirMailbox
     from .mailboxes import MaildirMailboxes
+
+log = Logger("mailtwist")
 
 FOLDER = "deleted"
 PURGE_EVERY_S = 3600.0
@@ -78,13 +81,24 @@ class Keeping:
         messages = [m for m in live.messages(uids) if m.uid not in taken]
         if messages:
             kept = self._kept()
-            path = await self._place(kept, live.path)
-            await kept.files.turn(
-                lambda: transfer.kept(tree, live, messages, kept, path)
-            )
+
+            async def keep() -> None:
+                path = await self._place(kept, live.path)
+                await kept.files.turn(
+                    lambda: transfer.kept(tree, live, messages, kept, path)
+                )
+
+            await self._if_there_is_room(keep)
             taken.update(message.uid for message in messages)
-            await self._purge_now_and_then()
         return list(uids)
+
+    async def _if_there_is_room(self, keep: Callable[[], Awaitable[None]]) -> None:
+        """Users make room by deleting: on a full disk nothing more is kept."""
+        try:
+            await keep()
+            await self._purge_now_and_then()
+        except StorageFull:
+            log.error("deleted mail is not kept, as the disk is full")
 
     async def take_octets(
         self, mailbox: MaildirMailbox, uids: Sequence[int] | None
@@ -95,19 +109,22 @@ class Keeping:
             uids = marked(mailbox.readable())
         rows = await mailbox.rows(uids)
         columns = rows.uids, rows.flags, rows.internal_dates, rows.octets
-        waiting: list[tuple[int, frozenset[str], int]] = []
-        held = 0
         kept = self._kept()
-        path = await self._place(kept, mailbox.path) if rows.uids else INBOX
-        for uid, flags, date, octets in zip(*columns, strict=True):
-            if waiting and (held + octets > BATCH_OCTETS or len(waiting) >= BATCH):
-                await self._copied(mailbox, kept, path, waiting)
-                waiting, held = [], 0
-            waiting.append((uid, flags - {DELETED}, date))
-            held += octets
-        if waiting:
+
+        async def keep() -> None:
+            waiting: list[tuple[int, frozenset[str], int]] = []
+            held = 0
+            path = await self._place(kept, mailbox.path)
+            for uid, flags, date, octets in zip(*columns, strict=True):
+                if waiting and (held + octets > BATCH_OCTETS or len(waiting) >= BATCH):
+                    await self._copied(mailbox, kept, path, waiting)
+                    waiting, held = [], 0
+                waiting.append((uid, flags - {DELETED}, date))
+                held += octets
             await self._copied(mailbox, kept, path, waiting)
-            await self._purge_now_and_then()
+
+        if rows.uids:
+            await self._if_there_is_room(keep)
         return list(uids)
 
     @staticmethod
