@@ -17,6 +17,7 @@ bob@example.test, password "demo".  The certificate is self-signed.
 
   SMTP 2525 · submission 2587 (STARTTLS) and 2465 (TLS)
   POP3 2110 (STLS) and 2995 (TLS) · IMAP 2143 (STARTTLS) and 2993 (TLS)
+  ManageSieve 4190 (STARTTLS)
 
 Send a mail to ann:
   swaks -s 127.0.0.1:2525 --to ann@example.test --from someone@example.org
@@ -27,6 +28,9 @@ Read it:
   curl -k imaps://127.0.0.1:2993/INBOX -u ann@example.test:demo -X 'FETCH 1:* ENVELOPE'
   curl -k pop3s://127.0.0.1:2995/1 -u ann@example.test:demo
   mutt -f imaps://ann@example.test@127.0.0.1:2993/
+Filter it, by the script that files junk:
+  sieve-connect -s 127.0.0.1 -p 4190 -u ann@example.test --notlsverify \\
+        --upload --localsieve etc/sieve/junk.sieve --remotesieve junk
 By hand:
   ncat -C 127.0.0.1 2525
   openssl s_client -quiet -starttls imap -connect 127.0.0.1:2143

@@ -21,6 +21,7 @@ from ..sieve.actions import Outcome
 from ..sieve.check import compiled
 from ..sieve.circumstances import Circumstances
 from ..sieve.compiled import Program
+from ..sieve.doubts import doubts
 from ..sieve.faults import ScriptError
 from ..sieve.message import Message, address_parts
 from ..sieve.run import Script, interpret
@@ -114,11 +115,14 @@ def _checked(path: str, config: Config) -> bool:
     """True if a script is good; what is wrong is printed as compilers do."""
     octets = _read(path, config.sieve.script_octets)
     try:
-        _compiled(octets, config)
+        program = _compiled(octets, config)
     except ScriptError as fault:
         for each in fault.faults:
             print(f"{path}:{each.place.line}:{each.place.column}: {each.text}")
         return False
+    for each in doubts(program, config.sieve.redirects):
+        place = f"{each.place.line}:{each.place.column}"
+        print(f"{path}:{place}: warning: {each.text}")
     return True
 
 

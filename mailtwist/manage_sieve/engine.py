@@ -102,7 +102,7 @@ class ManageSieveEngine:
         return reply.encode()
 
     def challenge(self, octets: bytes) -> bytes:
-        """A SASL challenge on its way to the client (§2.1)."""
+        """A SASL challenge on its way to the client (RFC 5804 §2.1)."""
         return string(binascii.b2a_base64(octets, newline=False)) + b"\r\n"
 
     def next_response(self) -> bytes | None:

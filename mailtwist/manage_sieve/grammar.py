@@ -18,8 +18,8 @@ from ..errors import (
 from ..wire import Scanner
 
 MOST_LINE = 16 * 1024  # octets of a command without what literals hold
-MOST_QUOTED = 8 * 1024  # §4 has 1024; tokens of single sign-on are longer
-MOST_NAME = 128  # characters of a script's name (§1.6 asks for as many)
+MOST_QUOTED = 8 * 1024  # RFC 5804 §4 has 1024; tokens of single sign-on are longer
+MOST_NAME = 128  # characters of a script's name (RFC 5804 §1.6)
 
 _LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
 _TAIL = 32  # octets that may be the end of a line with such a literal
@@ -30,7 +30,7 @@ _LITERAL_HERE = re.compile(rb"\{([0-9]{1,10})\+\}\r\n")
 _ESCAPE = re.compile(rb"\\(.)", re.S)
 _NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,9})(?![0-9])")
 _MOST_NUMBER = 2**32 - 1
-_REFUSED = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")  # §1.6
+_REFUSED = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")  # RFC 5804 §1.6
 _BASE64 = re.compile(
     rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?"
 )
@@ -247,7 +247,7 @@ def parse(octets: bytes) -> Command:
 
 
 def response(octets: bytes) -> bytes | None:
-    """A client's turn in a SASL exchange, decoded; None for "*" (§2.1)."""
+    """A client's turn in a SASL exchange, decoded; None for "*" (RFC 5804 §2.1)."""
     s = Scanner(octets)
     found = _string(s)
     s.end()

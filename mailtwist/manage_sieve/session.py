@@ -11,6 +11,9 @@ from ..auth.login import Authenticator, Login, Peer
 from ..directory.model import Account
 from ..errors import BadParameter, MailError, TooManyScripts, UnknownCommand
 from ..mailbox.interfaces import IScripts
+from ..sieve.compiled import Program
+from ..sieve.doubts import doubts
+from ..sieve.faults import Fault, Place, ScriptError
 from .engine import Event
 from .grammar import (
     Authenticate,
@@ -45,7 +48,7 @@ class Offer:
     redirects: int
     most_scripts: int
     most_octets: int
-    check: Callable[[bytes], Awaitable[object]]
+    check: Callable[[bytes], Awaitable[Program]]
     scripts: Callable[[Account], IScripts]
 
 
@@ -91,7 +94,7 @@ class Session:
     # -- before the login -------------------------------------------------------------
 
     def capabilities(self) -> Reply:
-        """§1.7."""
+        """RFC 5804 §1.7."""
         offer = self._offer
         mechanisms = " ".join(self._authenticator.mechanisms(self.peer))
         rows: list[tuple[bytes, bytes | None]] = [
@@ -158,12 +161,15 @@ class Session:
                 await self._room(scripts, name, octets_wanted)
             case PutScript(name, octets):
                 await self._room(scripts, name, len(octets))
-                await self._offer.check(octets)
+                if not octets:  # RFC 5804 §2.6
+                    raise ScriptError(Fault(Place(1, 1), "there is nothing in it"))
+                checked = await self._checked(octets)
                 await scripts.put_script(name, octets, self._offer.most_scripts)
+                return checked
             case CheckScript(octets):
                 if len(octets) > self._offer.most_octets:
                     raise ScriptTooLarge()
-                await self._offer.check(octets)
+                return await self._checked(octets)
             case SetActive(name):
                 if name is not None:  # an extension may be switched off meanwhile
                     await self._offer.check(await scripts.script(name))
@@ -176,8 +182,16 @@ class Session:
                 raise UnknownCommand()
         return Reply("OK", "done")
 
+    async def _checked(self, octets: bytes) -> Reply:
+        """What is told of a script that can be used; raises ScriptError."""
+        program = await self._offer.check(octets)
+        told = doubts(program, self._offer.redirects)
+        if told:
+            return Reply("OK", "\r\n".join(map(str, told)), b"WARNINGS")
+        return Reply("OK", "done")
+
     async def _room(self, scripts: IScripts, name: str, octets: int) -> None:
-        """§2.5; raises ScriptTooLarge, TooManyScripts."""
+        """RFC 5804 §2.5; raises ScriptTooLarge, TooManyScripts."""
         if octets > self._offer.most_octets:
             raise ScriptTooLarge()
         names = {one.name for one in await scripts.scripts()}

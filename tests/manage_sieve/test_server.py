@@ -209,6 +209,23 @@ class ScriptTests(SynchronousTestCase):
             )
         self.assertEqual(self.wire.ask(b'GETSCRIPT "a"'), b"{5}\r\nstop;\r\nOK\r\n")
 
+    def test_nothing_is_no_script(self):
+        answer = self.wire.ask(b'PUTSCRIPT "a" ""')
+        self.assertEqual(answer, b'NO "line 1, column 1: there is nothing in it"\r\n')
+        self.assertEqual(self.world.names(), [])
+
+    def test_what_is_hardly_meant_is_told_and_kept(self):
+        told = b'OK (WARNINGS) "line 2, column 1: this is never reached"\r\n'
+        for command in (b"CHECKSCRIPT", b'PUTSCRIPT "a"'):
+            self.assertEqual(self.wire.ask(script(command, b"stop;\nkeep;")), told)
+        self.assertEqual(self.world.names(), ["a"])
+
+    def test_CHECKSCRIPT_counts_nothing(self):
+        self.wire.ask(b'PUTSCRIPT "a" "keep;"', b'PUTSCRIPT "b" "keep;"')
+        self.assertEqual(self.wire.ask(b'CHECKSCRIPT "keep;"'), b'OK "done"\r\n')
+        self.assertIn(b"MAXSCRIPTS", self.wire.ask(b'PUTSCRIPT "c" "keep;"'))
+        self.assertEqual(self.wire.ask(b'PUTSCRIPT "b" "stop;"'), b'OK "done"\r\n')
+
     def test_a_disk_that_is_full_says_so(self):
         async def full(*args):
             raise StorageFull()
