@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Awaitable, Callable, Sequence
 
+from attrs import evolve
+
 from ..config.load import load
 from ..directory.model import Account
 from ..directory.userdb import UserDb
@@ -23,12 +25,16 @@ def add_accounts(parser: argparse.ArgumentParser) -> None:
 
 
 def each_account(
-    options: argparse.Namespace, tell: Callable[[IMailboxes], Awaitable[str]]
+    options: argparse.Namespace,
+    tell: Callable[[IMailboxes], Awaitable[str]],
+    *,
+    deleted: bool = False,
 ) -> int:
     """Print what `tell` says of each account's mailboxes, or its MailError; 1 if one
-    failed, else 0."""
+    failed, else 0.  `deleted`: of what it deleted, too, where that is kept."""
     from .asking import awaited
 
+    config = load(options.config)
     failed = 0
 
     async def ask(service: MailService) -> None:
@@ -40,11 +46,15 @@ def each_account(
                     raise MailError("there is no such account")
                 line = await tell(service.store.mailboxes(account))
                 print(f"{account.name}: {line}", flush=True)
+                if deleted and config.deleted.keep_s:
+                    kept = evolve(account, deleted=True)
+                    line = await tell(service.store.mailboxes(kept))
+                    print(f"{account.name}, deleted: {line}", flush=True)
             except MailError as fault:
                 failed += 1
                 print(f"{name}: {fault.public}", flush=True)
 
-    awaited(load(options.config), ask, as_server=True)
+    awaited(config, ask, as_server=True)
     return int(bool(failed))
 
 

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         status |= status_of(checked)
         return told(checked)
 
-    failed = each_account(options, tell)
+    failed = each_account(options, tell, deleted=True)
     return status | (FAILED if failed else 0)
 
 

@@ -62,6 +62,8 @@ class UndeleteTests(DaemonTestCase):
         before = self.letters(user)
         self.expunge_all(user)
         self.assertEqual(self.letters(user), {})
+        told = self.daemon.command("fsck", user)
+        self.assertIn(f"{user}, deleted: 5 messages in", told)
         listed = self.daemon.command("undelete", user, "--list")
         self.assertEqual(len(listed.splitlines()), 5)
         self.assertIn("<m1@x.test>  sübject 1", listed)
