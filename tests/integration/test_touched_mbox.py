@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import mailbox
+import smtplib
+import threading
+
+from imapclient import IMAPClient
 
 from tests.integration.programs import message, run
 from tests.integration.screen import Terminal
@@ -19,6 +23,8 @@ class TouchedMboxTests(TouchedMaildirTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.box = self.maildir.parent / "spool"
+        self.untold: set[str] = set()
+        self.count = 0
 
     def procmail(self, subject: str) -> None:
         rc = self.home / "procmailrc"
@@ -84,3 +90,62 @@ class TouchedMboxTests(TouchedMaildirTestCase):
                 self.assertTrue(row[b"BODY[]"].endswith(odd))
                 self.assertEqual(row[b"RFC822.SIZE"], len(row[b"BODY[]"]))
             client.logout()
+
+    def test_a_daemon_that_is_killed_again_and_again_loses_nothing(self) -> None:
+        taken: list[str] = []
+        theirs: list[str] = []
+        told: dict[str, int] = {}
+        for life in range(4):
+            enough = len(taken) + 4 + 5 * life
+            sending = threading.Thread(target=self.send, args=(life, taken))
+            sending.start()
+            client = imapclient(self.daemon, self.name)[0]
+            client.select_folder("INBOX")
+            number = 0
+            while len(taken) < enough:
+                number += 1
+                self.procmail(f"theirs-{life}-{number}")
+                theirs.append(f"theirs-{life}-{number}")
+                client.noop()
+                client.add_flags([1, 2, 3, 4], [b"\\Seen", b"work%d" % number])
+                client.remove_flags([2, 3], [b"\\Seen"])
+            self.daemon.kill()
+            sending.join()
+            self.daemon.start()
+            client = imapclient(self.daemon, self.name)[0]
+            client.select_folder("INBOX")
+            subjects = self.subjects_of(client)
+            self.assertEqual(set(taken) | set(theirs), set(subjects) - self.untold)
+            self.assertEqual({name: subjects[name] for name in told}, told)
+            told = subjects
+            client.logout()
+        box = mailbox.mbox(self.box, create=False)
+        self.assertEqual(len(box), self.count)
+        names = [one["Subject"] for one in box]
+        for name in theirs:
+            self.assertEqual(names.count(name), 1)
+        box.close()
+        left = [path.name for path in self.box.parent.glob("*.journal*")]
+        self.assertEqual(left, [])
+
+    def send(self, life: int, taken: list[str]) -> None:
+        """Until the server is gone; what it was not heard to take may be there."""
+        for number in range(10_000):
+            subject = f"m{life}-{number}"
+            self.untold.add(subject)
+            try:
+                deliver(self.daemon, self.name, message(subject))
+            except (OSError, smtplib.SMTPException):
+                return
+            self.untold.discard(subject)
+            taken.append(subject)
+
+    def subjects_of(self, client: IMAPClient) -> dict[str, int]:
+        """{subject: UID}"""
+        wanted = "BODY.PEEK[HEADER.FIELDS (SUBJECT)]"
+        fetched = client.fetch(client.search("ALL"), [wanted])
+        self.count = len(fetched)
+        return {
+            row[b"BODY[HEADER.FIELDS (SUBJECT)]"].split()[1].decode(): uid
+            for uid, row in fetched.items()
+        }
