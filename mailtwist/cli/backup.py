@@ -15,6 +15,7 @@ from ..config.model import Config
 from ..directory.model import Account
 from ..errors import MailError
 from ..service.build import MailService
+from ..service.sharing import public_accounts
 
 
 def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -84,7 +85,11 @@ def _make(options: argparse.Namespace, objects: Objects) -> int:
         raise MailError("The backup would lie in what it is of")
     hostname = config.server.hostname or socket.getfqdn()
     others = [os.path.abspath(path) for path in (options.config, *options.include)]
-    accounts = make.accounts_of(config) + _named(config, options.account)
+    accounts = [
+        *make.accounts_of(config),
+        *_named(config, options.account),
+        *public_accounts(config),
+    ]
     with objects.alone():
         made = make.make(
             objects, config, accounts, others, hostname=hostname, keys=options.keys

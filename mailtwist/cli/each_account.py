@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from attrs import evolve
 
 from ..config.load import load
 from ..directory.model import Account
-from ..directory.userdb import UserDb
 from ..errors import MailError
 from ..mailbox.interfaces import IMailboxes
 from ..service.build import MailService
@@ -39,7 +38,7 @@ def each_account(
 
     async def ask(service: MailService) -> None:
         nonlocal failed
-        for name in options.accounts or await _names(service):
+        for name in options.accounts or await service.account_names():
             try:
                 account: Account | None = await service.auth.directory.account(name)
                 if account is None:
@@ -56,13 +55,3 @@ def each_account(
 
     awaited(config, ask, as_server=True)
     return int(bool(failed))
-
-
-async def _names(service: MailService) -> Sequence[str]:
-    """Of all accounts in the user database."""
-
-    def listed(db: UserDb) -> list[str]:
-        return [row.account.name for row in db.accounts()]
-
-    found: list[str] = await service.auth.thread.run(listed)
-    return found

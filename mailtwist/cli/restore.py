@@ -26,6 +26,7 @@ from ..directory.model import Account
 from ..errors import MailError
 from ..service.build import MailService
 from ..service.privileges import identity
+from ..service.sharing import public_accounts
 from ..store.maildir import scan
 from .carry import told
 from .progress import Progress
@@ -42,7 +43,12 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "it fills an empty data folder; the server must not run.",
     )
     parser.add_argument("target", metavar="TARGET", help="the folder of the backup")
-    parser.add_argument("accounts", metavar="ACCOUNT", nargs="*")
+    parser.add_argument(
+        "accounts",
+        metavar="ACCOUNT",
+        nargs="*",
+        help='"#News" is the public folder of that name',
+    )
     parser.add_argument("--snapshot", default="", metavar="ID", help="the newest")
     parser.add_argument(
         "--folder",
@@ -161,11 +167,14 @@ def _carry(
     )
     failed = 0
 
+    public = {one.name: one for one in public_accounts(config)}
+
     async def bring(service: MailService) -> None:
         nonlocal failed
         for name, old in homes.items():
             try:
-                account: Any = await service.auth.directory.account(name)
+                account: Any = public.get(name)
+                account = account or await service.auth.directory.account(name)
                 if account is None:
                     raise MailError("there is no such account")
                 figures = await one(service, account, old)

@@ -37,7 +37,8 @@ from ..mailbox.rights import (
 )
 from ..mailbox.sharing import Sharing, prepared
 from ..service.build import MailService
-from ..service.sharing import kept
+from ..service.shares_rebuild import Rebuilt, rebuild
+from ..service.sharing import kept, tree_of
 from ..store.shares import SharesFile
 from .user import local_address
 
@@ -84,6 +85,20 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     _named(remove)
     remove.set_defaults(run=run_remove)
+
+    rebuild = leaves.add_parser(
+        "rebuild",
+        help="make the index of who has what of whom anew",
+        description="Asks the accounts for what they gave to others: those of the user "
+        "database, those that the index has, and those named.",
+    )
+    rebuild.add_argument(
+        "names",
+        metavar="ACCOUNT",
+        nargs="*",
+        help="accounts of other sources; what they gave is found if the index knew it",
+    )
+    rebuild.set_defaults(run=run_rebuild)
 
     listing = leaves.add_parser("list", help="who has what of whom")
     listing.add_argument(
@@ -211,6 +226,31 @@ def run_remove(options: argparse.Namespace) -> int:
 
     print(_asked(config, ask))
     return 0
+
+
+def run_rebuild(options: argparse.Namespace) -> int:
+    """1 if an account could not be asked."""
+    config = load(options.config)
+
+    async def ask(service: MailService) -> Rebuilt:
+        directory = service.auth.directory
+        names = await service.account_names()
+        for name in options.names:
+            account: Account | None = await directory.account(name)
+            if account is None:
+                raise MailError(f"{name}: there is no account of that name")
+            names.append(account.name)
+        trees = partial(tree_of, directory, service.store)
+        return await rebuild(service.shares, trees, names)
+
+    done = _asked(config, ask)
+    for line in done.faults:
+        print(line)
+    print(
+        f"{done.accounts} accounts asked; {done.added} shares added to the index, "
+        f"{done.removed} removed"
+    )
+    return int(bool(done.faults))
 
 
 def run_list(options: argparse.Namespace) -> int:

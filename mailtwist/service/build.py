@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -22,6 +23,7 @@ from twisted.logger import Logger
 from ..config.model import Config
 from ..delivery.dispatch import Dispatch
 from ..directory.reread import open_here
+from ..directory.userdb import UserDb
 from ..errors import ConfigError
 from ..imap4.server import IMAP4Factory
 from ..manage_sieve.server import ManageSieveFactory
@@ -41,7 +43,8 @@ from .privileges import Privileges
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
-from .sharing import build_shares, build_sharing, make_homes
+from .shares_rebuild import SharesKeeper
+from .sharing import build_shares, build_sharing, make_homes, tree_of
 from .sieve import Sieving, offer_of
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
@@ -92,6 +95,11 @@ class MailService(MultiService):
             self.auth.realm.sharing = build_sharing(
                 reactor, config, self.auth.directory, self.store, self.shares
             )
+            SharesKeeper(
+                self.shares,
+                partial(tree_of, self.auth.directory, self.store),
+                self.account_names,
+            ).setServiceParent(self)
         self.spool = build_spool(reactor, config)
         self.routing = build_routing(
             reactor=reactor,
@@ -148,6 +156,15 @@ class MailService(MultiService):
         open_ = self.privileges.open if config.tls.certificate else open_here
         watch = renewal_watch(self.tls, config.tls, reactor, open_)
         watch.setServiceParent(self)
+
+    async def account_names(self) -> list[str]:
+        """Of all accounts in the user database; raises MailError."""
+
+        def listed(db: UserDb) -> list[str]:
+            return [row.account.name for row in db.accounts()]
+
+        found: list[str] = await self.auth.thread.run(listed)
+        return found
 
     def _factories(self) -> dict[tuple[str, str], Any]:
         """A factory for each (protocol, tls) that a listener may ask for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..address import Address
@@ -38,14 +39,10 @@ def build_sharing(
     def key(name: str) -> str:
         return login_key(name, config.auth.default_domain)
 
-    async def trees(name: str) -> IRights | None:
-        account = await directory.account(name)
-        return None if account is None else kept(store, account)
-
     return Sharing(
         reactor=reactor,
         shares=shares,
-        trees=trees,
+        trees=partial(tree_of, directory, store),
         key=key,
         public={
             one.name: public_folder(config, one, store, key)
@@ -59,6 +56,12 @@ def build_sharing(
         anyone=config.sharing.anyone,
         own_seen=config.sharing.own_seen,
     )
+
+
+async def tree_of(directory: IDirectory, store: IStore, name: str) -> IRights | None:
+    """The mailboxes of the account of a name; None if there is none."""
+    account = await directory.account(name)
+    return None if account is None else kept(store, account)
 
 
 def kept(store: IStore, account: Account) -> IRights | None:
@@ -75,6 +78,10 @@ def account_of(config: Config, one: PublicConfig) -> Account:
     home = os.path.join(os.path.abspath(config.server.data), FOLDER, one.name)
     maildir = one.maildir.rstrip("/") + "/" if one.maildir else ""
     return Account(f"#{one.name}", home, mailbox=maildir)
+
+
+def public_accounts(config: Config) -> list[Account]:
+    return [account_of(config, one) for one in config.public_folder]
 
 
 def public_folder(

@@ -11,6 +11,46 @@ from tests.integration.daemon import DaemonTestCase
 from tests.integration.programs import message
 
 
+class PublicTests(DaemonTestCase):
+    """A public folder that lies outside of the data folder, and what is shared."""
+
+    extra = """
+[[public_folder]]
+name = "News"
+maildir = "news"
+rights = ["anyone lrswipkxte"]
+"""
+
+    def test_public_folders_and_what_is_shared_come_back(self):
+        target = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        self.addCleanup(shutil.rmtree, target, True)
+        ann, bob = self.user(), self.user()
+        client = ways_in.imapclient(self.daemon, ann)[1]
+        client.create_folder("Shared/News/Python")
+        client.append("Shared/News/Python", message("public"))
+        self.daemon.command("share", "add", ann, "--members", bob, "--send-as")
+        self.daemon.command("backup", str(target))
+        client.select_folder("Shared/News/Python")
+        client.delete_messages([1])
+        client.expunge()
+        self.assertIn("1 message", self.daemon.command("restore", str(target), "#News"))
+        self.assertEqual(client.select_folder("Shared/News/Python")[b"EXISTS"], 1)
+        client.logout()
+
+        self.daemon.stop()
+        listed = self.daemon.command("share", "list")
+        self.assertIn(bob, listed)
+        for path in (self.daemon.folder / "data", self.daemon.folder / "news"):
+            shutil.rmtree(path)
+        self.daemon.command("restore", str(target), "--all")
+        self.assertEqual(self.daemon.command("share", "list"), listed)
+        self.daemon.start()
+        client = ways_in.imapclient(self.daemon, bob)[1]
+        self.assertEqual(client.select_folder("Shared/News/Python")[b"EXISTS"], 1)
+        self.assertEqual(client.select_folder(f"Other Users/{ann}/INBOX")[b"EXISTS"], 0)
+        client.logout()
+
+
 class BackupTests(DaemonTestCase):
     def setUp(self):
         super().setUp()

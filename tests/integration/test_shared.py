@@ -181,6 +181,35 @@ class CommandTests(SharedCase, DaemonTestCase):
         self.daemon.command("share", "remove", ops)
         self.assertEqual(self.daemon.command("share", "list"), "")
 
+    def test_a_damaged_index_is_made_anew(self):
+        ann, bob, eve = self.user(), self.user(), self.user()
+        owner, _ = self.clients(ann, bob)
+        owner.create_folder("Work")
+        owner.setacl("Work", bob, "lr")
+        owner.create_folder("Old")
+        owner.setacl("Old", eve, "lr")
+        self.daemon.command("share", "add", ann, "--members", bob, "--send-as")
+        self.daemon.stop()
+        index = self.daemon.folder / "data" / "shares.sqlite"
+        index.write_bytes(b"no database" * 1000)
+        self.daemon.start()
+        _, reader = self.clients(ann, bob)
+        work = f'"{OTHERS}/{ann}/Work"'
+        until(lambda: work in self.names(reader), self.daemon.log.read_text)
+        self.assertTrue(index.with_name("shares.sqlite.damaged").exists())
+        mark = index.with_name("shares.sqlite.incomplete")
+        until(lambda: not mark.exists(), self.daemon.log.read_text)
+        self.assertIn("is damaged", self.daemon.log.read_text())
+
+        self.daemon.stop()
+        index.unlink()
+        said = self.daemon.command("share", "rebuild")
+        self.assertIn("2 shares added to the index, 0 removed", said)
+        self.assertIn("0 shares added", self.daemon.command("share", "rebuild"))
+        self.daemon.start()
+        _, reader = self.clients(ann, eve)
+        self.assertIn(f'"{OTHERS}/{ann}/Old"', self.names(reader))
+
     def from_(self, user, sender):
         """The code that submission answers MAIL FROM with."""
         client = smtplib.SMTP(self.daemon.address, self.daemon.port("submission"))

@@ -77,10 +77,61 @@ class SharesTests(TestCase):
             await self.shares.run(SharesFile.senders, "ops@example.test"), []
         )
 
+    def damage(self, at=0, octets=b"no database" * 100):
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
+            file.seek(at)
+            file.write(octets)
+
+    async def test_a_damaged_file_is_set_aside_and_the_accounts_are_to_be_asked(self):
+        told = []
+        self.shares.on_damage = lambda: told.append("damaged")
+        await self.shares.note(ANN, BOB)
+        self.assertFalse(told)
+        await self.shares.close()
+        self.damage()
+        self.shares = self.opened()
+        self.shares.on_damage = lambda: told.append("damaged")
+        self.assertEqual(await self.owners(BOB), [])
+        self.assertEqual(told, ["damaged"])
+        await self.shares.note(ANN, BOB)
+        self.assertEqual(await self.owners(BOB), [ANN])
+        self.assertIn("shares.sqlite.damaged", os.listdir(os.path.dirname(self.path)))
+        self.assertTrue(SharesFile(self.path).incomplete, "also after a restart")
+        await self.shares.run(SharesFile.complete)
+        self.assertFalse(SharesFile(self.path).incomplete)
+
+    async def test_what_can_be_read_of_a_damaged_file_is_kept(self):
+        addresses = [f"a{number:04}@example.test" for number in range(500)]
+
+        def let_all(file):
+            for address in addresses:
+                file.let_send(BOB, address)
+
+        await self.shares.run(let_all)
+        await self.shares.note(ANN, BOB)
+        await self.shares.close()
+        self.damage(at=os.path.getsize(self.path) // 2, octets=b"x" * 4096)
+        self.shares = self.opened()
+
+        def kept(file):
+            return [one for one in addresses if file.senders(one) == [BOB]]
+
+        found = await self.shares.run(kept)
+        self.assertLess(len(found), len(addresses))
+        self.assertTrue(found)
+        self.assertEqual(await self.owners(BOB), [ANN])
+
+    async def test_another_process_goes_on_with_the_new_file(self):
+        await self.shares.note(ANN, BOB)
+        other = self.opened()
+        self.assertEqual(await other.owners(frozenset({BOB})), [ANN])
+        await self.shares.run(lambda file: file.recover("a test says so"))
+        await other.note(ANN, "$team")
+        self.assertEqual(await self.owners("$team"), [ANN])
+        self.assertEqual(await self.owners(BOB), [ANN])
+
     async def test_a_file_that_cannot_be_used_is_a_fault_for_now(self):
-        os.makedirs(os.path.dirname(self.path))
-        with open(self.path, "wb") as file:
-            file.write(b"no database" * 100)
+        os.makedirs(self.path)
         await self.assertFailure(Deferred.fromCoroutine(self.owners(BOB)), MailError)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
         await self.shares.close()
