@@ -16,6 +16,7 @@ from mailtwist.errors import MailboxFault, SystemBusy
 from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange, Range
 from mailtwist.store.mbox import dotlock, scan
 from mailtwist.store.mbox.files import MboxFiles
+from mailtwist.store.mbox.lock import OwnRights, attempt
 
 from . import traced
 from .contract import MESSAGE, StoreWords, add
@@ -158,6 +159,26 @@ class FromOthersTests(InFiles, StoreWords, TestCase):
         for start in (0, 3_000_000, 1_048_570, 5, len(octets) - 3, len(octets) + 1):
             (part,) = await box.octets([Range(uid, start, 70_000)])
             self.assertEqual(part, octets[start : start + 70_000], start)
+
+
+class RefusedTests(SynchronousTestCase):
+    """In a folder where we may make no file."""
+
+    class Rights(OwnRights):
+        def take(self, path):
+            raise PermissionError(13, "Permission denied")
+
+    def test_fcntl_is_enough_unless_another_has_the_lock_file(self):
+        path = os.path.abspath(self.mktemp())
+        with open(path, "wb") as file:
+            file.write(THEIRS)
+        held = attempt(path, writes=True, files=self.Rights())
+        self.assertIsNone(attempt(path, writes=True, files=self.Rights()))
+        held.release()
+        dotlock.take(path)
+        self.assertIsNone(attempt(path, writes=True, files=self.Rights()))
+        dotlock.release(path)
+        attempt(path, writes=True, files=self.Rights()).release()
 
 
 class KeptLayoutTests(InFiles, StoreWords, TestCase):

@@ -71,6 +71,15 @@ def _fill(descriptor: int) -> None:
     os.write(descriptor, b"%d\n" % os.getpid())
 
 
+def is_held(path: str) -> bool:
+    """True if there is a lock that was not left behind."""
+    lock = f"{path}.lock"
+    try:
+        return not _is_stale(lock, os.lstat(lock).st_mtime)
+    except FileNotFoundError:
+        return False
+
+
 def release(path: str) -> None:
     """Remove the lock that `take` made."""
     with contextlib.suppress(FileNotFoundError):

@@ -106,7 +106,9 @@ def attempt(path: str, *, writes: bool, files: LockFiles) -> Lock | None:
             except OSError as fault:
                 if fault.errno not in NO_LOCK_FILE:
                     raise
-                # No program can lock this file by another.
+                if dotlock.is_held(path):  # by one that has more rights
+                    lock.release()
+                    return None
     except BaseException:
         with contextlib.suppress(OSError):
             lock.release()
