@@ -1,4 +1,4 @@
-"""Realms that know only `twisted.mail.interfaces`, for our servers.
+"""Realms that know nothing of ours but an interface or two, for our servers.
 
     portal = adapted(Portal(realm, [checker]), "imap4", "mx.example.com")
 
@@ -30,17 +30,19 @@ from ..interfaces import IMailAccount
 from ..mailbox.foreign_imap import MISSING, ForeignMailboxes
 from ..mailbox.foreign_pop3 import ForeignMaildrops, has_unique_ids
 from ..mailbox.foreign_smtp import ForeignWayIn
+from ..mailbox.interfaces import IScripts
 
 # What each protocol asks for, the best first.
 AVATARS: dict[str, tuple[type[Interface], ...]] = {
     "pop3": (IMailboxPOP3, IAccountIMAP),
     "imap4": (IAccountIMAP,),
     "submission": (IMessageDeliveryFactory, IMessageDelivery),
+    "manage_sieve": (IScripts,),
 }
 
 
 def adapted(portal: Portal, protocol: str, hostname: str) -> Portal:
-    """`portal` for our server of `protocol`: "pop3", "imap4" or "submission"."""
+    """`portal` for our server of `protocol`, one of AVATARS."""
     made = Portal(ForeignRealm(portal.realm, protocol, hostname))
     made.checkers.update(portal.checkers)
     return made
@@ -126,6 +128,8 @@ class ForeignRealm:
             ids = await has_unique_ids(avatar)
             missing = NOTHING if ids else frozenset({"UIDL"})
             return ForeignAccount(name, ForeignMaildrops(avatar), missing)
+        if kind is IScripts:
+            return ForeignAccount(name, avatar)
         if kind is IMessageDeliveryFactory:
             avatar = await maybeDeferred(avatar.getMessageDelivery)
         return ForeignSender(name, ForeignWayIn(avatar, self._hostname))

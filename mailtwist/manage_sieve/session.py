@@ -8,8 +8,8 @@ from attrs import evolve, frozen
 
 from ..auth.channel import TlsChannel
 from ..auth.login import Authenticator, Login, Peer
-from ..directory.model import Account
 from ..errors import BadParameter, MailError, TooManyScripts, UnknownCommand
+from ..interfaces import IMailAccount
 from ..mailbox.interfaces import IScripts
 from ..sieve.compiled import Program
 from ..sieve.doubts import doubts
@@ -42,14 +42,14 @@ IMPLEMENTATION = b"mailtwist"
 class Offer:
     """What scripts may be: the extensions they may require, how many and how large.
 
-    `check` raises ScriptError, `scripts` finds those of an account."""
+    `check` raises ScriptError, `scripts` finds those of a login."""
 
     extensions: tuple[str, ...]
     redirects: int
     most_scripts: int
     most_octets: int
     check: Callable[[bytes], Awaitable[Program]]
-    scripts: Callable[[Account], IScripts]
+    scripts: Callable[[IMailAccount], IScripts]
 
 
 class Session:
@@ -145,7 +145,7 @@ class Session:
     async def _with_scripts(self, command: Command) -> Reply:
         if self._login is None:
             raise BadParameter("Log in first")
-        scripts = self._offer.scripts(self._login.account.account)
+        scripts = self._offer.scripts(self._login.account)
         match command:
             case ListScripts():
                 found = await scripts.scripts()

@@ -45,7 +45,7 @@ from .relay import Relaying
 from .routing import build_routing
 from .shares_rebuild import SharesKeeper
 from .sharing import build_shares, build_sharing, make_homes, tree_of
-from .sieve import Sieving, offer_of
+from .sieve import Sieving, offer_of, scripts_in
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
 
@@ -193,7 +193,7 @@ class MailService(MultiService):
             self.store,
             self._reactor.seconds,
         )
-        offer = offer_of(config, self.store, self._reactor)
+        offer = offer_of(config, self._reactor, scripts_in(self.store))
         for mode in ("starttls", "implicit", "none"):
             shared: dict[str, Any] = {
                 "reactor": self._reactor,

@@ -1,4 +1,5 @@
-"""Our servers for a portal whose avatars are those of `twisted.mail.interfaces`."""
+"""Our servers for a portal of others, whose avatars are those of
+`twisted.mail.interfaces`, and `IScripts` for ManageSieve."""
 
 from __future__ import annotations
 
@@ -9,13 +10,18 @@ from twisted.cred.portal import Portal
 
 from ..auth.adapters import adapted
 from ..auth.login import Authenticator
-from ..config.model import Auth, Smtp
+from ..config.model import Auth, Config, Smtp
 from ..config.reading import Imap4, Pop3
+from ..config.sieve import Sieve
 from ..imap4.server import IMAP4Factory
+from ..interfaces import IMailAccount
 from ..mailbox.foreign_smtp import NoWayIn
+from ..mailbox.interfaces import IScripts
+from ..manage_sieve.server import ManageSieveFactory
 from ..pop3.server import POP3Factory
 from ..smtp.factory import SMTPFactory
 from .auth import throttle_of
+from .sieve import offer_of
 
 # What a checker with `checkPassword` can answer beside passwords.
 DIGESTS = ("secret", "CRAM-MD5")
@@ -51,6 +57,16 @@ class ForeignServers:
         """For IAccountIMAP."""
         return IMAP4Factory(config=config or Imap4(), **self._shared("imap4"))
 
+    def manage_sieve(self, config: Sieve | None = None) -> ManageSieveFactory:
+        """For IScripts of `mailtwist.mailbox.interfaces`: scripts are checked here and
+        carried out by whoever delivers.  Raises ConfigError."""
+        config = config or Sieve()
+        return ManageSieveFactory(
+            config=config,
+            offer=offer_of(Config(sieve=config), self._reactor, scripts_of),
+            **self._shared("manage_sieve"),
+        )
+
     def submission(self, config: Smtp | None = None) -> SMTPFactory:
         """For IMessageDeliveryFactory or IMessageDelivery."""
         nowhere = NoWayIn()
@@ -80,3 +96,8 @@ class ForeignServers:
             "authenticator": authenticator,
             "tls": self._tls,
         }
+
+
+def scripts_of(login: IMailAccount) -> IScripts:
+    """The avatar that the realm gave."""
+    return IScripts(login.mailboxes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,8 @@ from twisted.internet.task import deferLater
 
 from .. import __version__
 from ..config.model import Config
-from ..directory.model import Account
 from ..errors import ConfigError, MailError
-from ..interfaces import IDelivery, IRouter, ISpool, ITable
+from ..interfaces import IDelivery, IMailAccount, IRouter, ISpool, ITable
 from ..mailbox.interfaces import IScripts, IStore
 from ..manage_sieve.session import Offer
 from ..sieve.delivery import Setting, SieveDelivery
@@ -41,16 +40,23 @@ def programs_of(config: Config, reactor: Any) -> Programs:
     )
 
 
-def offer_of(config: Config, store: IStore, reactor: Any) -> Offer:
-    """What ManageSieve serves.  Raises ConfigError."""
-    programs, sieve = programs_of(config, reactor), config.sieve
+def scripts_in(store: IStore) -> Callable[[IMailAccount], IScripts]:
+    """Finds the scripts of a login that has its mail there."""
 
-    def scripts(account: Account) -> IScripts:
-        found = store.mailboxes(account)
+    def scripts(login: IMailAccount) -> IScripts:
+        found = store.mailboxes(login.account)
         if not IScripts.providedBy(found):
             raise MailError("This mail has no place for scripts", status="5.5.1")
         return IScripts(found)
 
+    return scripts
+
+
+def offer_of(
+    config: Config, reactor: Any, scripts: Callable[[IMailAccount], IScripts]
+) -> Offer:
+    """What ManageSieve serves.  Raises ConfigError."""
+    programs, sieve = programs_of(config, reactor), config.sieve
     return Offer(
         extensions=tuple(sorted(programs.known)),
         redirects=sieve.redirects,

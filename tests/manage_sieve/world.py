@@ -13,7 +13,7 @@ from mailtwist.config.model import Auth, Config
 from mailtwist.config.sieve import Sieve
 from mailtwist.directory.model import Account
 from mailtwist.manage_sieve.server import ManageSieveFactory
-from mailtwist.service.sieve import offer_of
+from mailtwist.service.sieve import offer_of, scripts_in
 from mailtwist.store.memory import MemoryStore
 from tests.pop3.world import ANN, BOB, PASSWORDS, People, WaryTransport, now
 from tests.transcript import MemoryWire
@@ -66,7 +66,7 @@ class World:
             hostname="mx.example.test",
             authenticator=self.authenticator,
             tls=tls,
-            offer=offer_of(Config(sieve=self.config), self.store, reactor),
+            offer=offer_of(Config(sieve=self.config), reactor, scripts_in(self.store)),
         )
 
     def connect(self, transport=None):
