@@ -228,15 +228,20 @@ class ViewedMailbox(OwnMailbox):
 
     async def replace(self, uid: int, target: Path, message: Message) -> Appended:
         await self._need("te")
-        if self._here(target) is not None:
-            # As two steps: what the reader may not set is left out by `append`.
-            if not (await self._open.rows([uid])).uids:
-                message[0].abort()
-                raise MessageGone()
-            done = await self._tree.append(target, [message])
-            await self._open.expunge([uid])
-            return done
-        return await super().replace(uid, target, message)
+        here = self._here(target)
+        if here is None:
+            return await super().replace(uid, target, message)
+        held = await self._beyond.rights(self._reader, here)
+        check(held, "i")
+        upload, flags, date = message
+        may = changeable(flags, held)
+        own_seen = frozenset({SEEN} if self._own_seen else ())
+        done: Appended = await self._open.replace(
+            uid, here, (upload, may - own_seen, date)
+        )
+        if own_seen & may:
+            await self._tree.arrived(self._beyond, here, done.uids, done.uids)
+        return done
 
     async def _copied(self, uids: Sequence[int], here: Path, *, moves: bool) -> Copied:
         """The copies lose the flags that the reader may not set there."""

@@ -116,7 +116,8 @@ def _paths(
     infos: Iterable[MailboxInfo],
     selected: Path | None,
 ) -> list[Path]:
-    """Each mailbox once; the selected one first."""
+    """Each mailbox once; the selected one first, those last that need not be listed as
+    they are called by their names (§2.2)."""
     there = [info for info in infos if info.selectable and info.exists]
     paths: list[Path] = [] if selected is None else [selected]
     for info in there:
@@ -125,7 +126,13 @@ def _paths(
         own = personal(session.mailboxes, info.path)
         if any(_named(source, paths_, info, own) for source, paths_ in command.sources):
             paths.append(info.path)
-    return paths
+    called = [
+        path
+        for source, named in command.sources
+        if source is SearchSource.MAILBOXES
+        for path in named
+    ]
+    return list(dict.fromkeys(paths + called))
 
 
 def _named(
