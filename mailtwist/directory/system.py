@@ -1,13 +1,15 @@
 """Users of the machine as accounts: home, uid and gid as the system has them.
 
 A user is there in every domain of the source, with one mailbox: the account is called
-by the first of them, and may send from all.
+by the first of them, and may send from all.  The groups of the system are those that
+lists of rights may name.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
@@ -20,6 +22,7 @@ from ..interfaces import IDirectory
 from ..tables.pool import TablePool
 from .fields import Fields
 from .model import Account
+from .system_groups import groups_of
 from .system_users import User, system_user
 
 
@@ -56,19 +59,26 @@ class SystemDirectory:
         if address is None or address.domain not in self._domains:
             return None
         try:
-            asked: Deferred[User | None] = self._pool.run(
-                system_user, address.local_part
+            asked: Deferred[tuple[User, frozenset[str]] | None] = self._pool.run(
+                self._known, address.local_part
             )
-            user = await asked
+            known = await asked
         except OSError as fault:
             raise SourceDown() from fault
         except LookupFailed as fault:
             raise SystemBusy() from fault
+        return None if known is None else self._account(address, *known)
+
+    def _known(self, name: str) -> tuple[User, frozenset[str]] | None:
+        """In a thread."""
+        user = system_user(name)
         if user is None or user.uid < self._least_uid:
             return None
-        return self._account(address, user)
+        return user, groups_of(user.name, user.gid)
 
-    def _account(self, address: Address, user: User) -> Account | None:
+    def _account(
+        self, address: Address, user: User, groups: frozenset[str]
+    ) -> Account | None:
         called = Address(address.local_part, self._first_domain)
         names = [f"{address.local_part}@{domain}" for domain in self._domains[1:]]
         texts = {
@@ -80,7 +90,7 @@ class SystemDirectory:
             "send_as": " ".join(names),
         }
         entry = self._fields.entry(address, texts)
-        return None if entry is None else entry.account
+        return None if entry is None else evolve(entry.account, groups=groups)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -1,7 +1,9 @@
 """Users of the machine as accounts; who is there is patched in, NSS itself is real in
 the last tests."""
 
+import contextlib
 import errno
+import grp
 import os
 import pwd
 
@@ -11,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.address import Address
 from mailtwist.config.source import Source
-from mailtwist.directory import system, system_users
+from mailtwist.directory import system, system_groups, system_users
+from mailtwist.directory.system_groups import groups_of
 from mailtwist.directory.system_users import User, system_user
 from mailtwist.errors import SourceDown
 from tests.auth.rooms import configured
@@ -31,6 +34,7 @@ class DirectoryTests(TestCase):
             return answer
 
         self.patch(system, "system_user", known)
+        self.patch(system, "groups_of", lambda name, gid: frozenset({name, str(gid)}))
         config = configured(self.mktemp())
         made = system.SystemDirectory(reactor, config, Source(kind="system", **options))
         self.addCleanup(lambda: Deferred.fromCoroutine(made.close()))
@@ -41,6 +45,10 @@ class DirectoryTests(TestCase):
         self.assertEqual(account.home, "/home/ann")
         self.assertEqual((account.uid, account.gid), (1001, 1002))
         self.assertEqual(account.mailbox_path, "/home/ann/Maildir/")
+
+    async def test_groups_are_the_systems(self):
+        account = await self.directory().account("ann@example.test")
+        self.assertEqual(account.groups, {"ann", "1002"})
 
     async def test_a_user_has_one_account_in_all_domains_and_sends_from_all(self):
         directory = self.directory()
@@ -74,6 +82,26 @@ class DirectoryTests(TestCase):
         directory = self.directory(OSError(errno.ECONNREFUSED, "refused"))
         with self.assertRaises(SourceDown):
             await directory.account_for(Address("ann", "example.test"))
+
+
+class SystemGroupsTests(SynchronousTestCase):
+    def test_it_says_what_os_and_grp_say(self):
+        for row in pwd.getpwall():
+            if row.pw_uid >= 1000:
+                continue
+            expected = set()
+            for gid in os.getgrouplist(row.pw_name, row.pw_gid):
+                with contextlib.suppress(KeyError):
+                    expected.add(grp.getgrgid(gid).gr_name)
+            self.assertEqual(groups_of(row.pw_name, row.pw_gid), expected)
+
+    def test_what_is_longer_than_the_space_is_read_again(self):
+        self.patch(system_groups, "FIRST_OCTETS", 1)
+        self.patch(system_groups, "FIRST_GROUPS", 0)
+        self.assertEqual(groups_of("root", 0), {grp.getgrgid(0).gr_name})
+
+    def test_a_group_without_a_name_is_left_out(self):
+        self.assertEqual(groups_of("mt-nobody", 2**31 - 7), frozenset())
 
 
 class SystemUserTests(SynchronousTestCase):
