@@ -7,7 +7,7 @@ from ...mailbox.model import Copied
 from ..response import Answer, copy_uid, ok
 from ..session import Session
 from ..types import Copy, Move
-from .limit import check_count, touched
+from .limit import check_count, tell_apart, touched
 from .permitted import drop_flags
 
 
@@ -33,10 +33,15 @@ async def move(session: Session, command: Move) -> Answer:
     moved = await mailbox.move(uids, command.path)
     await drop_flags(session, command.path, moved)
     _check_any(command, uids, moved)
+    code = limited.code
     if moved.source_uids:
         session.put(b"* OK [%b] Moved\r\n" % copy_uid(moved))
         selected.vanish(moved.source_uids)
-    return ok("MOVE completed", limited.code)
+        if session.condstore:  # RFC 6851 §4.4, when all is known to us
+            await session.look()
+            tell_apart(session, code)
+            code = b"HIGHESTMODSEQ %d" % selected.highest_modseq
+    return ok("MOVE completed", code)
 
 
 def _check_any(command: Copy | Move, uids: list[int], copied: Copied) -> None:

@@ -39,6 +39,14 @@ class CopyTests(SynchronousTestCase):
             ],
         )
 
+    def test_move_tells_the_modseq_of_what_it_took_away(self):
+        for enabled in ("CONDSTORE", "QRESYNC"):  # RFC 6851 §4.4
+            self.client.ask(f"ENABLE {enabled}")
+            answer = self.client.ask("MOVE 1 Work")[-1]
+            modseq = self.room.folder().highest_modseq
+            self.assertEqual(answer, b"OK [HIGHESTMODSEQ %d] MOVE completed" % modseq)
+        self.assertEqual(self.client.ask("UID MOVE 77 Work"), [b"OK MOVE completed"])
+
     def test_uids_that_are_not_there_are_no_fault(self):
         self.assertEqual(self.client.ask("UID COPY 77 Work"), [b"OK COPY completed"])
         self.assertEqual(self.client.ask("UID MOVE 77 Work"), [b"OK MOVE completed"])
