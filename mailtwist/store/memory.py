@@ -169,13 +169,19 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         if new in self._folders or self._has_children(new):
             raise MailboxExists()
         if old == INBOX:
+            before = set(self._folders)
             self._make_parents(new)
             self._make(new, frozenset())
             self._folders[new].metadata.update(self._folders[INBOX].metadata)
             self._folders[new].rights = dict(self._folders[INBOX].rights)
             self.forget_lists()
             inbox = await self.open(INBOX)
-            await inbox.move(list(self._folders[INBOX].messages), new)
+            try:
+                await inbox.move(list(self._folders[INBOX].messages), new)
+            except MailError:
+                for path in sorted(self._folders.keys() - before, reverse=True):
+                    await self.delete(path)
+                raise
             return
         if new[: len(old)] == old:
             raise BadMailboxName("A mailbox cannot be moved into itself")

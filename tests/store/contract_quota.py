@@ -48,6 +48,16 @@ class QuotaContract:
         await inside.move([1], ("A",))
         self.assertEqual((await self.tree.quotas(("A",)))[0].octets, 800)
 
+    async def test_INBOX_renamed_into_a_full_mailbox_leaves_nothing_there(self):
+        await self.tree.create(("A",))
+        await self.tree.set_limits(("A",), Limits(octets=1000))
+        for _ in range(3):
+            await self.put(INBOX, b"x" * 400)
+        names = await self.names()
+        await self.faulty(OverQuota, self.tree.rename(INBOX, ("A", "B", "C")))
+        self.assertEqual(await self.names(), names)
+        self.assertEqual((await self.tree.status(INBOX)).messages, 3)
+
     async def test_a_full_account_may_still_move(self):
         self.limited(900)
         await self.tree.create(("A",))

@@ -161,13 +161,14 @@ class MaildirMailboxes(KeptRights):
         self._renamed()
 
     def _renamed(self) -> None:
-        self._rested.forget()
         """Names changed, or what may be done with them."""
+        self._rested.forget()
         self.forget_lists()
         self.files.changes.tell(None)
 
     async def _rename_inbox(self, new: Path) -> None:
         """RFC 3501 §6.3.5: the messages move, INBOX stays, and so do its children."""
+        before = {info.path for info in await self.listed() if info.object_id}
         await self.create(new)
         await self._in_thread(metadata.copied, INBOX, new)  # RFC 5464 §4.1
         await self._in_thread(rights.copied, INBOX, new)
@@ -175,6 +176,11 @@ class MaildirMailboxes(KeptRights):
         inbox = await self.open(INBOX)
         try:
             await inbox.move((await inbox.rows()).uids, new)
+        except MailError:
+            for depth in range(len(new), 0, -1):
+                if new[:depth] not in before:
+                    await self.delete(new[:depth])
+            raise
         finally:
             await inbox.close()
 
