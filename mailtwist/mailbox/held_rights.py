@@ -46,15 +46,17 @@ async def rights(mailboxes: IMailboxes, path: Path) -> Rights:
     return ALL if kept is None else await kept.may(path)
 
 
-async def need(mailboxes: IMailboxes, path: Path, wanted: str) -> None:
+async def need(
+    mailboxes: IMailboxes, path: Path, wanted: str, *, is_open: bool = False
+) -> None:
     """Raises NotPermitted unless the login has all the rights `wanted`, NoSuchMailbox
-    if it may not even know of the mailbox (RFC 4314 §6)."""
-    check(await rights(mailboxes, path), wanted)
+    if it may not even know of the mailbox (RFC 4314 §6), unless it `is_open`."""
+    check(await rights(mailboxes, path), wanted, is_open=is_open)
 
 
-def check(held: Rights, wanted: str) -> None:
+def check(held: Rights, wanted: str, *, is_open: bool = False) -> None:
     """As `need`, for what is held."""
     if not held.issuperset(wanted):
-        if "l" not in held:
+        if "l" not in held and not is_open:
             raise NoSuchMailbox()
         raise NotPermitted()

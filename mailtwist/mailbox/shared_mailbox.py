@@ -22,6 +22,7 @@ from .limited_flags import store_limited
 from .model import (
     Appended,
     Changes,
+    Column,
     Copied,
     Expunged,
     FlagAction,
@@ -29,6 +30,7 @@ from .model import (
     MailboxStatus,
     MessageRows,
     Path,
+    Range,
     Stored,
     TextHits,
     TextPlace,
@@ -129,7 +131,7 @@ class ViewedMailbox(OwnMailbox):
 
     async def _need(self, wanted: str) -> Rights:
         held = await self._held()
-        check(held, wanted)
+        check(held, wanted, is_open=True)
         return held
 
     # -- reading --------------------------------------------------------------
@@ -150,9 +152,30 @@ class ViewedMailbox(OwnMailbox):
         return evolve(found, unseen=max(0, found.messages - len(self._seen)))
 
     async def rows(self, uids: Sequence[int] | None = None) -> MessageRows:
+        await self._need("r")
         return self._viewed(await self._open.rows(uids))
 
+    async def rendered(
+        self, uids: Sequence[int], columns: Sequence[Column]
+    ) -> list[tuple[bytes, ...] | None]:
+        await self._need("r")
+        found: list[tuple[bytes, ...] | None] = await self._open.rendered(uids, columns)
+        return found
+
+    async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        await self._need("r")
+        found: list[bytes | None] = await self._open.octets(ranges)
+        return found
+
+    async def text_hits(self, needle: str, place: TextPlace) -> TextHits | None:
+        await self._need("r")
+        return await super().text_hits(needle, place)
+
     async def changes(self, modseq: int) -> Changes:
+        """None while the reader may not read (RFC 4314 §5.1.1): a session that has it
+        open goes on, and sees nothing more."""
+        if "r" not in await self._held():
+            return Changes(modseq, MessageRows(), [])
         changes: Changes = await self._open.changes(modseq)
         if changes.rows.uids:
             await self.learn()
@@ -180,7 +203,7 @@ class ViewedMailbox(OwnMailbox):
     ) -> Stored:
         held = await self._held()
         if held.isdisjoint("swt"):
-            check(held, "w")
+            check(held, "w", is_open=True)
 
         def may(flags: Flags) -> Flags:
             return changeable(flags, held)
@@ -245,6 +268,7 @@ class ViewedMailbox(OwnMailbox):
 
     async def _copied(self, uids: Sequence[int], here: Path, *, moves: bool) -> Copied:
         """The copies lose the flags that the reader may not set there."""
+        await self._need("r")
         await self._tree.need(self._beyond.outer(here), "i")
         seen = self._seen
         copied = await super()._copied(uids, here, moves=moves)

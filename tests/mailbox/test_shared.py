@@ -18,7 +18,7 @@ from mailtwist.mailbox.interfaces import (
     IMailbox,
     ISharedMailboxes,
 )
-from mailtwist.mailbox.model import INBOX, Range
+from mailtwist.mailbox.model import INBOX, Column, Range
 from mailtwist.mailbox.posting import Posting
 from mailtwist.mailbox.rights import Action, parsed
 from tests.store.contract import MESSAGE, add, remove, replace
@@ -220,6 +220,26 @@ class SharedCases:
         await one.store_flags([2], remove(SEEN))
         again = await two.changes(changes.highest_modseq)
         self.assertEqual(again.rows.flags, [frozenset()])
+
+    async def test_who_has_it_open_reads_nothing_after_the_right_is_gone(self):
+        path = await self.shared("lri")
+        mailbox = await self.opened(self.bob, path)
+        since = (await mailbox.status()).highest_modseq
+        await self.give(("Work",), BOB, "l")
+        await self.append(self.ann, ("Work",))
+        changes = await mailbox.changes(since)
+        self.assertEqual((changes.highest_modseq, changes.rows.uids), (since, []))
+        for work in (
+            lambda: mailbox.rows(),
+            lambda: mailbox.rendered([1], [Column.ENVELOPE]),
+            lambda: mailbox.octets([Range(1, 0, 100)]),
+            lambda: mailbox.copy([1], INBOX),
+            lambda: mailbox.copy([1], path),
+        ):
+            with self.assertRaises(NotPermitted):
+                await work()
+        await self.give(("Work",), BOB, "lr")
+        self.assertEqual((await mailbox.changes(since)).rows.uids, [3])
 
     async def test_flags_in_place_of_others_leave_the_owners_seen(self):
         path = await self.shared()

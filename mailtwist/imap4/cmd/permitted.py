@@ -58,14 +58,14 @@ async def permit(session: Session, command: Any) -> Any:
         case Append():
             await need(session.mailboxes, command.path, "i")
             if command.replaces is not None:
-                await need(session.mailboxes, await _selected(session), "te")
+                await _need_here(session, "te")
         case t.Copy():
             await need(session.mailboxes, command.path, "i")
         case t.Move():
-            await need(session.mailboxes, await _selected(session), "te")
+            await _need_here(session, "te")
             await need(session.mailboxes, command.path, "i")
         case t.Expunge():
-            await need(session.mailboxes, await _selected(session), "e")
+            await _need_here(session, "e")
         case t.Close() if session.mailbox is not None:
             if "e" not in await rights(session.mailboxes, await _selected(session)):
                 return t.Unselect()  # no fault (RFC 4314 §4)
@@ -77,6 +77,11 @@ async def _selected(session: Session) -> Path:
     mailbox, _ = session.open
     path: Path = await mailbox.where()
     return path
+
+
+async def _need_here(session: Session, wanted: str) -> None:
+    """On the selected mailbox: that it is there is no secret."""
+    await need(session.mailboxes, await _selected(session), wanted, is_open=True)
 
 
 async def _need_above(session: Session, path: Path) -> None:
