@@ -1,7 +1,6 @@
 """ManageSieve with real clients: sieve-connect, two libraries, and by hand."""
 
 import smtplib
-import socket
 import ssl
 
 import managesieve
@@ -9,7 +8,8 @@ from sievelib.managesieve import Client
 
 from tests.integration import ways_in
 from tests.integration.daemon import PASSWORD, DaemonTestCase, free_port
-from tests.integration.programs import message, run
+from tests.integration.programs import message
+from tests.integration.sieve_wire import Wire, listener, sieve_connect
 from tests.integration.world import until
 
 PORT = free_port()
@@ -17,46 +17,9 @@ GOOD = 'require "fileinto";\nif true {\n    discard;\n}\n'
 BAD = 'keep;\n  fileinto "a";\nnonsense;\n'
 
 
-class Wire:
-    """A connection by hand."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 20)
-        self.file = self.socket.makefile("rb")
-        self.greeting = self.answer()
-
-    def answer(self):
-        """All lines up to the status line."""
-        lines = []
-        while True:
-            line = self.file.readline()
-            lines.append(line)
-            if not line or line.startswith((b"OK", b"NO", b"BYE")):
-                if line.rstrip().endswith(b"}"):
-                    count = int(line.rstrip()[:-1].rpartition(b"{")[2])
-                    lines.append(self.file.read(count + 2))
-                return b"".join(lines)
-
-    def ask(self, octets):
-        self.socket.sendall(octets)
-        return self.answer()
-
-    def tls(self):
-        assert self.ask(b"STARTTLS\r\n").startswith(b"OK")
-        self.socket = ways_in.OPEN.wrap_socket(self.socket)
-        self.file = self.socket.makefile("rb")
-        return self.answer()
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-
 class ManageSieveTests(DaemonTestCase):
     extra = f"""
-[[listener]]
-protocol = "manage_sieve"
-endpoint = "tcp:{PORT}:interface=127.0.0.1"
+{listener(PORT)}
 [sieve]
 scripts = 3
 script_octets = 4096
@@ -69,13 +32,8 @@ script_octets = 4096
 
     def logged_in(self, user):
         wire = self.wire()
-        wire.tls()
-        from base64 import b64encode
-
-        told = b64encode(f"\0{user}\0{PASSWORD}".encode())
-        self.assertTrue(
-            wire.ask(b'AUTHENTICATE "PLAIN" "%b"\r\n' % told).startswith(b"OK")
-        )
+        wire.start_tls()
+        self.assertEqual(wire.log_in(user), b'OK "logged in"\r\n')
         return wire
 
     def test_capabilities_change_with_TLS_and_login(self):
@@ -87,7 +45,7 @@ script_octets = 4096
         for name in (b"fileinto", b"vacation-seconds", b"comparator-i;ascii-numeric"):
             self.assertIn(name, sieve.strip(b'"').replace(b'"', b" ").split())
         self.assertNotIn(b"PLAIN", wire.greeting)
-        secured = wire.tls()
+        secured = wire.start_tls()
         self.assertNotIn(b"STARTTLS", secured)
         self.assertIn(b"PLAIN", secured)
         self.assertTrue(wire.ask(b"LISTSCRIPTS\r\n").startswith(b"NO"))
@@ -159,8 +117,7 @@ script_octets = 4096
     def test_what_a_client_puts_holds_for_the_next_mail(self):
         user = self.user()
         wire = self.logged_in(user)
-        octets = GOOD.encode()
-        wire.ask(b'PUTSCRIPT "a" {%d+}\r\n%b\r\n' % (len(octets), octets))
+        self.assertEqual(wire.put("a", GOOD.encode()), b'OK "done"\r\n')
         wire.ask(b'SETACTIVE "a"\r\n')
         ways_in.deliver(self.daemon, user, message("gone", user))
         wire.ask(b'SETACTIVE ""\r\n')
@@ -172,16 +129,27 @@ script_octets = 4096
         user = self.user()
         path = self.daemon.folder / "good.sieve"
         path.write_text(GOOD)
-        words = ("sieve-connect", "-s", "127.0.0.1", "-p", PORT, "-u", user)
-        words += ("--tlsverify", "off") if False else ("--notlsverify",)
+        there = ("--remotesieve", "good")
         for more, want in [
-            (("--upload", "--localsieve", path, "--remotesieve", "good"), ""),
-            (("--activate", "--remotesieve", "good"), ""),
+            (("--upload", "--localsieve", path, *there), ""),
+            (("--activate", *there), ""),
             (("--list",), '"good" ACTIVE'),
-            (("--download", "--remotesieve", "good", "--localsieve", "-"), "discard;"),
+            (("--download", *there, "--localsieve", "-"), "discard;"),
+            (("--deactivate",), ""),
+            (("--delete", *there), ""),
         ]:
-            _, told = run(*words, "--passwordfd", "0", *more, said=PASSWORD + "\n")
+            _, told = sieve_connect(PORT, user, *more)
             self.assertIn(want, told)
+        self.assertNotIn("good", sieve_connect(PORT, user, "--list")[1])
+
+    def test_sieve_connect_shows_where_a_script_is_wrong(self):
+        path = self.daemon.folder / "bad.sieve"
+        path.write_text(BAD)
+        words = ("--upload", "--localsieve", path, "--remotesieve", "bad")
+        status, told = sieve_connect(PORT, self.user(), *words, ok=False)
+        self.assertNotEqual(status, 0)
+        self.assertIn('line 2, column 3: "fileinto" needs require "fileinto"', told)
+        self.assertIn('line 3, column 1: unknown command "nonsense"', told)
 
     def test_the_library_managesieve(self):
         user = self.user()
@@ -210,12 +178,7 @@ script_octets = 4096
     def test_accounts_may_be_kept_out(self):
         user = self.user("--uses", "receive,imap4")
         wire = self.wire()
-        wire.tls()
-        from base64 import b64encode
-
-        told = b64encode(f"\0{user}\0{PASSWORD}".encode())
-        self.assertTrue(
-            wire.ask(b'AUTHENTICATE "PLAIN" "%b"\r\n' % told).startswith(b"NO")
-        )
+        wire.start_tls()
+        self.assertTrue(wire.log_in(user).startswith(b"NO"))
         with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp")) as client:
             client.sendmail("carol@example.org", [user], message("there", user))
