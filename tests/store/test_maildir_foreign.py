@@ -2,6 +2,7 @@
 
 import os
 
+from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from mailtwist.errors import MailboxExists, NoSuchMailbox
@@ -13,6 +14,20 @@ from .on_disk import OnDisk
 
 LF = b"Subject: foreign\n\nOne\nTwo\n"
 CRLF = LF.replace(b"\n", b"\r\n")
+
+
+class ElsewhereTests(OnDisk, StoreWords, TestCase):
+    def account_of(self, name, limit=None, messages=None):
+        made = super().account_of(name, limit, messages)
+        return evolve(made, mailbox=f"{self.root}/elsewhere/{name}/")
+
+    async def test_a_Maildir_is_opened_where_it_is_and_the_home_is_made(self):
+        for part in ("cur", "new", "tmp"):
+            os.makedirs(f"{self.root}/elsewhere/{self.name}/{part}")
+        self.assertFalse(os.path.exists(self.home(self.name)))
+        mailbox = await self.open()
+        self.assertEqual((await mailbox.rows()).uids, [])
+        self.assertIn("state.sqlite", os.listdir(self.home(self.name)))
 
 
 class DeliveryTests(OnDisk, StoreWords, TestCase):

@@ -270,7 +270,8 @@ class AccountFiles:
 
     def _after_recovery(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """In a thread, before anybody looks at the folders for the first time."""
-        self.place.prepare()  # so that there is a place for the state
+        durable.make_directories([self.account.home])  # where the state is
+        self.place.prepare()
         with self.state.transaction():
             self._recover()
             if self.state.is_new:

@@ -54,7 +54,7 @@ class MboxPlace:
         self.looked_at: dict[str, Stamp] = {}  # by folder
 
     def prepare(self) -> None:
-        durable.make_directories([self.home, self.root])
+        durable.make_directories([self.root])
         if not os.path.lexists(self.inbox):
             self._lock_files.make(self.inbox)
 
