@@ -10,6 +10,8 @@ IN_TRANSCRIPT = base64.b64encode(b"\0ann\0demo").decode()
 
 
 class ThunderbirdTests(DaemonTestCase):
+    extra = "[sharing]\nenabled = false\n"  # as in the transcript
+
     def starttls(self):
         """A connection that is under TLS, as if it had just greeted."""
         wire = SocketWire(ways_in.HOST, self.daemon.port("imap"))
