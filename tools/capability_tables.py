@@ -12,8 +12,10 @@ from attrs import evolve
 
 from mailtwist.config.model import Smtp
 from mailtwist.config.reading import Pop3
+from mailtwist.config.sieve import Sieve
 from mailtwist.imap4 import capability as imap4
 from mailtwist.imap4.commands import State
+from mailtwist.manage_sieve import capability as manage_sieve
 from mailtwist.pop3 import capability as pop3
 from mailtwist.sasl.mechanisms import MECHANISMS, Mechanism
 from mailtwist.smtp.command import Offer
@@ -68,6 +70,11 @@ def page() -> str:
             "IMAP: CAPABILITY",
             ("name", "RFC", *STATES, "ENABLE"),
             imap4_rows(),
+        )
+        + table(
+            "ManageSieve: CAPABILITY",
+            ("name", "RFC", "meaning", *STATES, "told"),
+            manage_sieve_rows(),
         )
         + table(
             "SASL mechanisms",
@@ -153,6 +160,23 @@ def pop3_rows() -> Iterable[tuple[str, ...]]:
             for s in said
         )
         yield one.tag, one.rfc, one.help, *cells, one.when
+
+
+def manage_sieve_rows() -> Iterable[tuple[str, ...]]:
+    redirects = Sieve().redirects
+    some = ("enotify", "fileinto", "...")  # docs/sieve.md has them all
+    clear, names = (
+        tuple(name for name in each if name != "ANONYMOUS") for each in (CLEAR, NAMES)
+    )
+    states = (
+        manage_sieve.Circumstances(clear, some, redirects, tls_possible=True),
+        manage_sieve.Circumstances(names, some, redirects),
+        manage_sieve.Circumstances(names, some, redirects, owner="NAME"),
+    )
+    for one in manage_sieve.CAPABILITIES:
+        values = [one.value(state) for state in states]
+        cells = [yes(v is not None) if one.bare else f"`{v}`" * bool(v) for v in values]
+        yield one.name, "RFC 5804 §1.7", one.help, *cells, one.when
 
 
 def imap4_rows() -> Iterable[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from ..mailbox.interfaces import IScripts
 from ..sieve.compiled import Program
 from ..sieve.doubts import doubts
 from ..sieve.faults import Fault, Place, ScriptError
+from .capability import Circumstances, told
 from .engine import Event
 from .grammar import (
     Authenticate,
@@ -34,8 +35,6 @@ from .grammar import (
     Unauthenticate,
 )
 from .response import Reply, string
-
-IMPLEMENTATION = b"mailtwist"
 
 
 @frozen
@@ -95,26 +94,18 @@ class Session:
 
     def capabilities(self) -> Reply:
         """RFC 5804 §1.7."""
-        offer = self._offer
-        mechanisms = " ".join(self._authenticator.mechanisms(self.peer))
-        rows: list[tuple[bytes, bytes | None]] = [
-            (b"IMPLEMENTATION", IMPLEMENTATION),
-            (b"VERSION", b"1.0"),
-            (b"SASL", mechanisms.encode()),
-            (b"SIEVE", " ".join(offer.extensions).encode()),
-            (b"MAXREDIRECTS", str(offer.redirects).encode()),
-            (b"LANGUAGE", b"en"),
-            (b"UNAUTHENTICATE", None),
-        ]
-        if "enotify" in offer.extensions:
-            rows.append((b"NOTIFY", b"mailto"))
-        if self._tls_possible and not self.peer.tls:
-            rows.append((b"STARTTLS", None))
-        if self._login is not None:
-            rows.append((b"OWNER", self._login.name.encode()))
+        now = Circumstances(
+            mechanisms=self._authenticator.mechanisms(self.peer),
+            extensions=self._offer.extensions,
+            redirects=self._offer.redirects,
+            tls_possible=self._tls_possible and not self.peer.tls,
+            owner="" if self._login is None else self._login.name,
+        )
         lines = [
-            string(name) + (b"" if value is None else b" " + string(value)) + b"\r\n"
-            for name, value in rows
+            string(name.encode())
+            + (b"" if value is None else b" " + string(value.encode()))
+            + b"\r\n"
+            for name, value in told(now)
         ]
         return Reply("OK", data=b"".join(lines))
 
@@ -185,9 +176,9 @@ class Session:
     async def _checked(self, octets: bytes) -> Reply:
         """What is told of a script that can be used; raises ScriptError."""
         program = await self._offer.check(octets)
-        told = doubts(program, self._offer.redirects)
-        if told:
-            return Reply("OK", "\r\n".join(map(str, told)), b"WARNINGS")
+        found = doubts(program, self._offer.redirects)
+        if found:
+            return Reply("OK", "\r\n".join(map(str, found)), b"WARNINGS")
         return Reply("OK", "done")
 
     async def _room(self, scripts: IScripts, name: str, octets: int) -> None:

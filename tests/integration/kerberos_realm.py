@@ -18,7 +18,7 @@ READY_S = 30.0
 
 
 class Realm:
-    """`keytab` has the keys of smtp, pop and imap on localhost."""
+    """`keytab` has the keys of smtp, pop, imap and sieve on localhost."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-krb5-"))
@@ -42,7 +42,7 @@ class Realm:
             f"kdc_tcp_listen = 127.0.0.1:{self.port}\n}}\n"
         )
         self.run(UTIL, "create", "-s", "-r", REALM, "-P", "master key")
-        for service in ("smtp", "pop", "imap"):
+        for service in ("smtp", "pop", "imap", "sieve"):
             self.run(ADMIN, "-q", f"addprinc -randkey {service}/localhost")
             self.run(ADMIN, "-q", f"ktadd -k {self.keytab} {service}/localhost")
         self.process = subprocess.Popen(

@@ -54,6 +54,13 @@ class MechanismTests(MatrixTestCase):
         sieve_connect(PORT, user, *words)
         self.came_in(user, "EXTERNAL")
 
+    def test_sieve_connect_by_ticket(self):
+        user = self.user()
+        words = ("-m", "GSSAPI", "--list")
+        env = self.ticket(user)
+        sieve_connect(PORT, user, *words, host="localhost", env=env)
+        self.came_in(user, "GSSAPI")
+
     def test_sievelib_by_password_and_by_token(self):
         self.patch(ssl, "create_default_context", lambda *_, **__: ways_in.OPEN)
         for mechanism in ("PLAIN", "LOGIN", "OAUTHBEARER"):
