@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ...errors import NotPermitted, UnknownCommand
+from ...errors import NoSuchMailbox, UnknownCommand
 from ...mailbox.held_rights import keeper, need
 from ...mailbox.interfaces import IRights
 from ...mailbox.model import Path
@@ -64,7 +64,7 @@ async def list_rights(session: Session, command: ListRights) -> Answer:
 async def my_rights(session: Session, command: MyRights) -> Answer:
     found = await _kept(session).my_rights(command.path)
     if not found & _ANY:
-        raise NotPermitted()
+        raise NoSuchMailbox()  # that it is there is not told (§6)
     session.put(line(session, command.path, found))
     return ok("MYRIGHTS completed")
 
