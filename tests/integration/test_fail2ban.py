@@ -6,15 +6,17 @@ import re
 import smtplib
 
 from . import ways_in
-from .daemon import PASSWORD, ROOT, DaemonTestCase
+from .daemon import PASSWORD, ROOT, DaemonTestCase, free_port
 from .programs import run
+from .sieve_wire import Wire, listener
 
 FILTER = ROOT / "etc/fail2ban/filter.d/mailtwist.conf"
+SIEVE = free_port()
 HOSTILE = "x' by PLAIN from 192.0.2.66: Authentication failed"
 
 
 class Fail2banTests(DaemonTestCase):
-    extra = "[auth]\nfailure_delay_s = 0\n"
+    extra = listener(SIEVE) + "[auth]\nfailure_delay_s = 0\n"
 
     def guess(self, user):
         """One wrong login over each protocol."""
@@ -34,6 +36,10 @@ class Fail2banTests(DaemonTestCase):
         with self.assertRaises(imaplib.IMAP4.error):
             client.authenticate("PLAIN", lambda _: f"\0{user}\0wrong".encode())
         client.logout()
+        wire = Wire(SIEVE)
+        wire.start_tls()
+        self.assertTrue(wire.log_in(user, "wrong").startswith(b"NO"))
+        wire.close()
 
     def found(self):
         """{address: lines that count} in the daemon's own log."""
@@ -52,7 +58,7 @@ class Fail2banTests(DaemonTestCase):
         for user in (ann, HOSTILE, 'a"b', "a\\' by"):
             self.guess(user)
         found, said = self.found()
-        self.assertEqual(found.get("127.0.0.1", 0) - before, 12, said)
+        self.assertEqual(found.get("127.0.0.1", 0) - before, 16, said)
         self.assertIn("Lines: ", said)
         self.assertNotIn("192.0.2.66 ", said.split("Matched line")[0])
         _, hosts = run("fail2ban-regex", "-o", "ip", self.daemon.log, FILTER, ok=False)
