@@ -12,6 +12,7 @@ from ..directory.model import Account
 from ..errors import BadAddress
 from ..interfaces import IDirectory, IMailAccount
 from ..mailbox.interfaces import IMailboxes, IRights, IStore
+from ..mailbox.linked import ILinkedStore, Links
 from ..mailbox.read_only import ReadOnlyMailboxes
 from ..mailbox.shared import SharedMailboxes
 from ..mailbox.sharing import Reader, Sharing
@@ -49,7 +50,13 @@ class MailAccount:
             deleted: Any = None
             if self.sharing.names.deleted:
                 deleted = self.store.mailboxes(evolve(self.account, deleted=True))
-            mailboxes = SharedMailboxes(mailboxes, self._reader, self.sharing, deleted)
+            names, now = self.sharing.names, self.sharing.now
+            links = None
+            if ILinkedStore.providedBy(self.store):
+                links = Links(self.store, self.account, names.shared, now)
+            mailboxes = SharedMailboxes(
+                mailboxes, self._reader, self.sharing, deleted, links
+            )
         if not self.read_only:
             return mailboxes
         only: IMailboxes = ReadOnlyMailboxes(mailboxes)

@@ -25,6 +25,7 @@ from .interfaces import (
     ISharedMailboxes,
     IUpload,
 )
+from .linked import Links
 from .metadata import PRIVATE
 from .model import (
     INBOX,
@@ -46,7 +47,6 @@ from .rights import (
     Rights,
     RightsChange,
     changeable,
-    granted,
     parsed,
 )
 from .shared_mailbox import OwnMailbox, ViewedMailbox
@@ -70,11 +70,12 @@ class SharedMailboxes(OwnScripts):
         reader: Reader,
         sharing: Sharing,
         deleted: IRights | None = None,
+        links: Links | None = None,
     ) -> None:
         """`deleted`: the mailboxes of what the login deleted, which it may read."""
         super().__init__(own)
         self.own: IRights
-        self.reader, self._sharing = reader, sharing
+        self.reader, self._sharing, self._links = reader, sharing, links
         self._known: dict[Path, Beyond] = {}  # by place
         self._deleted: Beyond | None = None
         if deleted is not None and sharing.names.deleted:
@@ -100,12 +101,28 @@ class SharedMailboxes(OwnScripts):
         """The tree of others that a name is in; raises NoSuchMailbox."""
         if self._deleted is not None and self._deleted.holds(path):
             return self._deleted
-        beyond = await self._sharing.beyond(self.reader, path)
+        try:
+            beyond = await self._sharing.beyond(self.reader, path)
+        except NoSuchMailbox:
+            linked = await self._linked(path)
+            if linked is None:
+                raise
+            beyond = linked
         self._known[beyond.place] = beyond
         return beyond
 
+    async def _linked(self, path: Path, *, anew: bool = False) -> Beyond | None:
+        if self._links is None or path[0] != self.namespaces.shared:
+            return None
+        trees = await self._links.trees(anew=anew)
+        return next((one for one in trees if one.place == path[:2]), None)
+
     async def _all_beyond(self) -> list[Beyond]:
         found = await self._sharing.all_beyond(self.reader)
+        if self._links is not None:
+            public = {one.place for one in found}
+            links = await self._links.shown()
+            found += [one for one in links if one.place not in public]
         return found if self._deleted is None else [*found, self._deleted]
 
     async def _permitted(self, path: Path, wanted: str) -> tuple[Beyond, Path]:
@@ -193,14 +210,8 @@ class SharedMailboxes(OwnScripts):
                 marked=info.marked,
             )
             for info in await beyond.tree.listed()
-            if info.exists and "l" in self._granted(beyond, lists, info.path)
+            if info.exists and "l" in beyond.held(lists, self.reader, info.path)
         ]
-
-    def _granted(
-        self, beyond: Beyond, lists: Mapping[Path, Entries], path: Path
-    ) -> Rights:
-        entries = lists.get(path, beyond.default)
-        return granted(entries, self.reader.identifiers)
 
     async def near(self, path: Path) -> list[MailboxInfo]:
         if self.personal(path):
@@ -318,6 +329,7 @@ class SharedMailboxes(OwnScripts):
         appended: Appended = await beyond.tree.append(
             inner, [(one, flags - own_seen, date) for one, flags, date in may]
         )
+        await self._linked(path, anew=True)  # others see it then
         pairs = zip(appended.uids, may, strict=True)
         seen = [uid for uid, (_, flags, _) in pairs if own_seen & flags]
         if seen:
@@ -394,7 +406,7 @@ class SharedMailboxes(OwnScripts):
             return [
                 one
                 for one in await shared_metadata.read(beyond, self.reader, None, names)
-                if self._granted(beyond, lists, beyond.inner(one.path)) >= {"l", "r"}
+                if beyond.held(lists, self.reader, beyond.inner(one.path)) >= {"l", "r"}
             ]
 
         trees = await self._all_beyond()

@@ -111,8 +111,11 @@ class Beyond:
 
     async def rights(self, reader: Reader, path: Path) -> Rights:
         """What `reader` may do with a mailbox of the tree."""
-        entries = (await self.tree.known_lists()).get(path, self.default)
-        return granted(entries, reader.identifiers)
+        return self.held(await self.tree.known_lists(), reader, path)
+
+    def held(self, lists: Mapping[Path, Entries], reader: Reader, path: Path) -> Rights:
+        """As `rights`, of the tree's lists."""
+        return granted(lists.get(path, self.default), reader.identifiers)
 
     @property
     def base(self) -> Entries | None:
@@ -158,6 +161,11 @@ class Sharing:
     @property
     def has_public(self) -> bool:
         return bool(self._public)
+
+    @property
+    def now(self) -> Callable[[], float]:
+        seconds: Callable[[], float] = self._reactor.seconds
+        return seconds
 
     def reader(
         self, name: str, groups: Collection[str] = (), *, anonymous: bool = False

@@ -29,10 +29,12 @@ def make(maildir: Path) -> None:
     run(program, maildir, env={"LD_LIBRARY_PATH": SETTINGS["LD_LIBRARY_PATH"]})
 
 
-def client(home: Path, user: str) -> imaplib.IMAP4:
-    """A session of `user`; ended by its LOGOUT."""
+def client(home: Path, user: str, uid: int | None = None) -> imaplib.IMAP4:
+    """A session of `user`, with the rights of `uid`; ended by its LOGOUT."""
     settings = {**SETTINGS, "HOME": str(home), "AUTHADDR": user}
-    words = ["env", *(f"{name}={value}" for name, value in settings.items())]
+    given = [] if uid is None else [f"--reuid={uid}", f"--regid={uid}"]
+    rights = ["setpriv", *given, "--clear-groups"] if given else []
+    words = [*rights, "env", *(f"{name}={value}" for name, value in settings.items())]
     words += [str(COURIER / "usr/bin/imapd"), "Maildir"]
     session = imaplib.IMAP4_stream(
         f"cd {shlex.quote(str(home))} && exec {shlex.join(words)} 2>/dev/null"

@@ -23,6 +23,7 @@ from ...errors import MailboxUnreachable, MailError
 from ...flags import Flags
 from ...interfaces import IMessageSink
 from ...mailbox.interfaces import IMailbox, IStore
+from ...mailbox.linked import ILinkedStore
 from ...mailbox.model import Appended, Path
 from .frames import Frames
 from .listings import Part, Sent
@@ -106,6 +107,7 @@ class StoreServer(Frames):
             "commit": self._commit,
             "abort": self._abort,
             "forward": self._forward,
+            "linked": self._linked,
             "active_script": lambda account: self._store.active_script(
                 self._place(account)
             ),
@@ -270,6 +272,12 @@ class StoreServer(Frames):
         return (
             None if self._read_forward is None else self._read_forward(account, names)
         )
+
+    def _linked(self, account: Account) -> Any:
+        if not ILinkedStore.providedBy(self._store):
+            return None
+        store: Any = self._store
+        return store.linked(self._place(account))
 
     # -- the end --------------------------------------------------------------
 

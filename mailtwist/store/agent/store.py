@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any
 from weakref import WeakValueDictionary
 
 from attrs import evolve
@@ -18,6 +19,7 @@ from ...directory.model import Account
 from ...errors import MailError, NoRoute
 from ...interfaces import IDelivery, IMessageSink
 from ...mailbox.interfaces import IMailboxes, IStore
+from ...mailbox.linked import ILinkedStore, Link
 from .remote import Reaches, RemoteMailboxes
 from .remote_writer import RemoteSink
 
@@ -25,10 +27,12 @@ log = Logger("mailtwist")
 
 SCRIPT_S = 5.0  # for which an account's script is taken for what it was
 MOST_SCRIPTS = 1_000  # that are kept in mind for so long
+LINKS_S = 5.0  # for which an account without links is taken for one
+MOST_LINKLESS = 10_000
 NOT_ASKED = "not asked"  # the stamp of a script that may be there
 
 
-@implementer(IStore)
+@implementer(IStore, ILinkedStore)
 class AgentStore:
     """Accounts without a uid, or with ours, in `local`; others by agents.
 
@@ -46,6 +50,7 @@ class AgentStore:
         self._delivery = AgentDelivery(self)
         # (until when, the active script) by home
         self._scripts: dict[str, tuple[float, bytes | None]] = {}
+        self._linkless: dict[str, float] = {}  # until when, by path of the Maildir
 
     def uid_of(self, account: Account) -> int | None:
         """None for an account whose mail is here."""
@@ -87,6 +92,31 @@ class AgentStore:
             case None:
                 return None
         raise MailError()
+
+    # -- links ------------------------------------------------------------------
+
+    def linked(self, account: Account) -> Awaitable[list[Link]] | None:
+        """See ILinkedStore; that there are none is remembered for LINKS_S."""
+        if self.uid_of(account) is None:
+            if not ILinkedStore.providedBy(self._local):
+                return None
+            local: Any = self._local
+            there: Awaitable[list[Link]] | None = local.linked(account)
+            return there
+        if time.monotonic() < self._linkless.get(account.mailbox_path, 0.0):
+            return None
+        return self._linked(account)
+
+    async def _linked(self, account: Account) -> list[Link]:
+        found = await self._agents.connection(account).call("linked", account)
+        links: list[Link] = [
+            (str(name), str(home), dict(folders)) for name, home, folders in found or ()
+        ]
+        if found is None:
+            if len(self._linkless) >= MOST_LINKLESS:
+                self._linkless.clear()
+            self._linkless[account.mailbox_path] = time.monotonic() + LINKS_S
+        return links
 
     # -- scripts --------------------------------------------------------------
 

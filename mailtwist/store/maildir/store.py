@@ -20,9 +20,10 @@ from ...config.model import Config
 from ...directory.model import Account
 from ...errors import MailError, SystemBusy
 from ...mailbox.interfaces import IStore
+from ...mailbox.linked import ILinkedStore, Link
 from ...mailbox.model import INBOX, Path
 from ...mailbox.special_uses import wanted
-from . import folders, scripts
+from . import folders, linked, scripts
 from .account import AccountFiles
 from .content import Places
 from .delivery import MaildirDelivery
@@ -45,7 +46,7 @@ MOST_KEPT = 512  # accounts that are kept in memory though nobody is logged in
 KNOWN_FOLDERS = 100_000  # paths of folders known to exist
 
 
-@implementer(IStore)
+@implementer(IStore, ILinkedStore)
 class MaildirStore:
     """See IStore.  Opens nothing before it is used."""
 
@@ -179,6 +180,17 @@ class MaildirStore:
         except OSError as cause:
             raise fault_of(cause) from cause
         return found
+
+    def linked(self, account: Account) -> Awaitable[list[Link]] | None:
+        """See ILinkedStore."""
+        maildir = account.mailbox_path
+        if account.is_mbox or account.deleted or not linked.has_links(maildir):
+            return None
+        return Deferred.fromCoroutine(self._linked(maildir, account.home))
+
+    async def _linked(self, maildir: str, home: str) -> list[Link]:
+        found: list[linked.Followed] = await self.defer(linked.followed, maildir, home)
+        return [(one.name, one.home, one.folders) for one in found]
 
     # -- what delivery asks ---------------------------------------------------
 
