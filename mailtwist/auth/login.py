@@ -46,7 +46,7 @@ from .credentials import (
     ScramCredentials,
     VouchedCredentials,
 )
-from .names import login_key
+from .names import MASTER_MARK, login_key
 from .throttle import Throttle
 
 SERVICES = {  # RFC 2831's names
@@ -297,7 +297,10 @@ class Authenticator:
         return ScramCredentials(name.removesuffix(PLUS), user, server, converse)
 
     def _password(self, proof: PasswordProof) -> PasswordCredentials:
-        return PasswordCredentials(self._full(proof.username).encode(), proof.password)
+        name = self._full(proof.username)
+        if proof.acts_for and self._full(proof.acts_for) != name:  # masters may
+            name = f"{proof.acts_for}{MASTER_MARK}{name}"
+        return PasswordCredentials(name.encode(), proof.password)
 
     def _full(self, user: str) -> str:
         """The login name with the default domain, if there is one."""

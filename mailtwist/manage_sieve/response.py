@@ -38,6 +38,11 @@ def string(octets: bytes) -> bytes:
         quoted = _SPECIAL.sub(rb"\\\1", octets)
         if len(quoted) <= _MOST_QUOTED:
             return b'"%b"' % quoted
+    return literal(octets)
+
+
+def literal(octets: bytes) -> bytes:
+    """A string for the client that is not quoted."""
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
@@ -60,7 +65,9 @@ class Reply:
         if self.code:
             line += b" (%b)" % self.code
         if self.text:
-            line += b" " + string(self.text.encode("utf-8", "replace"))
+            text = self.text.encode("utf-8", "replace")
+            # Clients that show what they read do not all undo escapes.
+            line += b" " + (literal if _SPECIAL.search(text) else string)(text)
         return b"%b%b\r\n" % (self.data, line)
 
 

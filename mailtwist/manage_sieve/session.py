@@ -34,7 +34,7 @@ from .grammar import (
     StartTls,
     Unauthenticate,
 )
-from .response import Reply, string
+from .response import Reply, literal, string
 
 
 @frozen
@@ -147,7 +147,7 @@ class Session:
                 return Reply("OK", data=b"".join(row + b"\r\n" for row in rows))
             case GetScript(name):
                 octets = await scripts.script(name)
-                return Reply("OK", data=b"{%d}\r\n%b\r\n" % (len(octets), octets))
+                return Reply("OK", data=literal(octets) + b"\r\n")
             case HaveSpace(name, octets_wanted):
                 await self._room(scripts, name, octets_wanted)
             case PutScript(name, octets):

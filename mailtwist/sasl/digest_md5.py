@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import AuthFailed, SyntaxFault
 from . import text
-from .plain import OTHER_USER
+from .proof import OTHER_USER
 
 MOST_RESPONSE = 4096  # octets; RFC 2831 §2.1.2
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from ..errors import AuthFailed, SyntaxFault
+from ..errors import SyntaxFault
 from ..secret import Secret
 from . import text
 from .proof import PasswordProof
-
-OTHER_USER = "Acting for another user is not permitted"
 
 
 def plain(message: bytes) -> PasswordProof:
     """The proof in one PLAIN message.
 
-    Nobody may act for somebody else: an authzid other than the authcid is refused.
     Raises SyntaxFault, AuthFailed.
     """
     parts = message.split(b"\0")
@@ -21,6 +18,6 @@ def plain(message: bytes) -> PasswordProof:
         raise SyntaxFault("authzid NUL authcid NUL password", 0)
     authzid, authcid, password = parts
     user = text.username(authcid)
-    if authzid and text.username(authzid) != user:
-        raise AuthFailed(OTHER_USER)
-    return PasswordProof(user, Secret(text.password(password)))
+    other = text.username(authzid) if authzid else ""
+    secret = Secret(text.password(password))
+    return PasswordProof(user, secret, "" if other == user else other)

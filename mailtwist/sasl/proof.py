@@ -6,13 +6,17 @@ from attrs import frozen
 
 from ..secret import Secret
 
+OTHER_USER = "Acting for another user is not permitted"
+
 
 @frozen
 class PasswordProof:
-    """A user name and a password in clear."""
+    """A user name and a password in clear; `acts_for` is the other user who is to be
+    logged in, "" for none."""
 
     username: str
     password: Secret
+    acts_for: str = ""
 
 
 @frozen

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..errors import AuthFailed, SyntaxFault
 from . import text
 from .model import ScramKeys
-from .plain import OTHER_USER
+from .proof import OTHER_USER
 
 HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
 PLUS = "-PLUS"  # behind the name: with channel binding

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from pathlib import Path
 
 from sievelib.managesieve import Client
 
@@ -10,14 +11,23 @@ from mailtwist.secret import Secret
 
 from . import ways_in
 from .daemon import PASSWORD, free_port
+from .programs import run
 from .sieve_wire import HOST, Wire, listener, sieve_connect
 from .test_mechanism_matrix import BY_PASSWORD, BY_SCRAM, MatrixTestCase
 
 PORT = free_port()
+BOSS = "boss@example.test"
+NET_SIEVE = Path(__file__).with_name("net_sieve.php")
 
 
 class MechanismTests(MatrixTestCase):
-    extra = listener(PORT) + MatrixTestCase.extra
+    extra = (
+        listener(PORT)
+        + MatrixTestCase.extra
+        + '[[source]]\nkind = "userdb"\n'
+        + f'[[master]]\naccount = "{BOSS}"\ndomains = ["example.test"]\n'
+        'protocols = ["manage_sieve"]\n'
+    )
 
     def came_in(self, user, mechanism):
         self.assertEqual(self.ways(user, mechanism), ["manage_sieve"])
@@ -74,6 +84,39 @@ class MechanismTests(MatrixTestCase):
             self.assertEqual(library.listscripts(), (None, []))
             library.logout()
             self.came_in(user, mechanism)
+
+    def net_sieve(self, user, mechanism, owner="", password=PASSWORD, ok=True):
+        words = (PORT, user, password, mechanism, owner)
+        return run("php", NET_SIEVE, *words, ok=ok)
+
+    def test_Net_Sieve_of_Roundcube(self):
+        for mechanism in BY_PASSWORD:
+            user = self.user("--keep-secret")
+            _, told = self.net_sieve(user, mechanism)
+            wrong, listed, same, refused, count = told.splitlines()
+            self.assertIn('line 2, column 1: unknown command "nonsense"', wrong)
+            self.assertEqual(listed, 'old "one", roundcube; roundcube')
+            self.assertEqual(same, "the same")
+            self.assertIn("active", refused)
+            self.assertEqual(count, "0")
+            self.came_in(user, mechanism)
+            status, _ = self.net_sieve(user, mechanism, password="x", ok=False)
+            self.assertEqual(status, 1)
+
+    def test_a_master_keeps_the_scripts_of_others(self):
+        self.daemon.add_user(BOSS.partition("@")[0])
+        user = self.user()
+        wire = self.wire()
+        wire.log_in(user)
+        wire.put("mine", b"keep;")
+        there = ("--list", "--authzid", user, "-m", "PLAIN")
+        _, told = sieve_connect(PORT, BOSS, *there)
+        self.assertIn("mine", told)
+        _, told = self.net_sieve(BOSS, "PLAIN", user)
+        self.assertIn("mine", told)
+        other = self.user()
+        status, _ = sieve_connect(PORT, other, *there, ok=False)
+        self.assertNotEqual(status, 0)
 
     def test_SCRAM_proves_both_sides(self):
         for mechanism in BY_SCRAM:

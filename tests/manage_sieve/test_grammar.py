@@ -193,7 +193,7 @@ class ReplyTests(SynchronousTestCase):
             (Reply("OK"), b"OK\r\n"),
             (Reply("OK", "done"), b'OK "done"\r\n'),
             (Reply("OK", data=b'"a" ACTIVE\r\n'), b'"a" ACTIVE\r\nOK\r\n'),
-            (Reply("NO", 'a"b', b"QUOTA"), b'NO (QUOTA) "a\\"b"\r\n'),
+            (Reply("NO", 'a"b', b"QUOTA"), b'NO (QUOTA) {3}\r\na"b\r\n'),
             (
                 no_for(fault),
                 b'NO {42}\r\nline 1, column 2: a\r\nline 3, column 4: "b"\r\n',

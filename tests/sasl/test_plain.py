@@ -18,13 +18,14 @@ SECRETS = st.binary(min_size=1, max_size=40).filter(lambda octets: b"\0" not in 
 
 class PlainTests(SynchronousTestCase):
     def test_messages(self):
-        for message, why in [
-            (b"\0ann\0pw", "no authzid"),
-            (b"ann\0ann\0pw", "the authzid is the authcid"),
+        for message, other, why in [
+            (b"\0ann\0pw", "", "no authzid"),
+            (b"ann\0ann\0pw", "", "the authzid is the authcid"),
+            (b"bob\0ann\0pw", "bob", "acting for another"),
         ]:
             proof = plain(message)
-            said = proof.username, proof.password.reveal()
-            self.assertEqual(said, ("ann", b"pw"), why)
+            said = proof.username, proof.password.reveal(), proof.acts_for
+            self.assertEqual(said, ("ann", b"pw", other), why)
 
     def test_faults(self):
         for message, fault, why in [
@@ -35,7 +36,7 @@ class PlainTests(SynchronousTestCase):
             (b"\0\xff\0pw", SyntaxFault, "a user name that is not UTF-8"),
             (b"\0\0pw", AuthFailed, "no user"),
             (b"\0ann\0", AuthFailed, "no password"),
-            (b"bob\0ann\0pw", AuthFailed, "acting for another"),
+            (b"\xff\0ann\0pw", SyntaxFault, "an authzid that is not UTF-8"),
         ]:
             with self.assertRaises(fault, msg=why):
                 plain(message)
