@@ -98,6 +98,10 @@ class IMailAccount(Interface):
     async def may_send_as(address: Address) -> bool:
         """True if `address` may be the reverse-path or From of this login."""
 
+    async def sent_copy(address: Address) -> LocalRecipient | None:
+        """Where a copy of what this login sends from `address` is to go, which it may
+        send as; None if nowhere.  Raises MailError."""
+
 
 # -- mail that comes in -----------------------------------------------------------
 

@@ -8,15 +8,20 @@ from attrs import define, evolve, field
 from zope.interface import implementer
 
 from ..address import Address
+from ..delivery.model import LocalRecipient
 from ..directory.model import Account
 from ..errors import BadAddress
+from ..flags import SEEN
 from ..interfaces import IDirectory, IMailAccount
 from ..mailbox.interfaces import IMailboxes, IRights, IStore
 from ..mailbox.linked import ILinkedStore, Links
+from ..mailbox.model import Path
 from ..mailbox.read_only import ReadOnlyMailboxes
 from ..mailbox.shared import SharedMailboxes
 from ..mailbox.sharing import Reader, Sharing
 from .names import account_key, login_key
+
+SENT: Path = ("Sent",)
 
 
 @implementer(IMailAccount)
@@ -94,6 +99,19 @@ class MailAccount:
             return False
         base = Address(user, address.domain)
         return self._is_own(base) or await self._was_let(account_key(base))
+
+    async def sent_copy(self, address: Address) -> LocalRecipient | None:
+        """In the Sent of an address that others share, if it is to keep them."""
+        said = account_key(address)
+        if self.sharing is None or said == self.account.name or said in self._allowed():
+            return None
+        if not await self.sharing.shares.keeps_sent(said):
+            return None
+        owner = await self.directory.account_for(address)
+        if owner is None or not owner.enabled:
+            return None
+        seen = frozenset({SEEN})
+        return LocalRecipient(address, owner, path=SENT, flags=seen, sorted=True)
 
     async def _was_let(self, address: str) -> bool:
         """True if the address is shared with this account."""

@@ -71,6 +71,9 @@ class ForeignAccount:
         """Only a login of submission sends."""
         return False
 
+    async def sent_copy(self, address: Address) -> None:
+        """Nowhere: the realm has the mailboxes."""
+
 
 @implementer(IWayIn)
 class ForeignSender(ForeignAccount):

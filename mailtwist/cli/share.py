@@ -75,6 +75,11 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add.add_argument(
         "--send-as", action="store_true", help="let them send from the address, too"
     )
+    add.add_argument(
+        "--keep-sent",
+        action="store_true",
+        help="put a copy of what they send from the address into its Sent",
+    )
     add.set_defaults(run=run_add)
 
     remove = leaves.add_parser(
@@ -165,6 +170,8 @@ def run_add(options: argparse.Namespace) -> int:
         if options.send_as:
             for member in members:
                 await service.shares.run(_let_send, member, account_key(address), True)
+        if options.keep_sent:
+            await service.shares.run(SharesFile.keep_sent, account_key(address))
         done = f"{tree.owner} added; " if made else ""
         names = ", ".join("/".join(path) for path in paths)
         sends = ", and may send from it" if options.send_as else ""
@@ -179,6 +186,10 @@ def _made(db: UserDb, address: Address) -> Account:
     account = evolve(db.account_of(address), uses=RECEIVES)
     db.import_accounts([Imported(account)])
     return account
+
+
+def _keep_no_more(file: SharesFile, address: str) -> None:
+    file.keep_sent(address, keep=False)
 
 
 def _let_send(file: SharesFile, member: str, address: str, may: bool) -> None:
@@ -220,6 +231,8 @@ def run_remove(options: argparse.Namespace) -> int:
             for member in set(senders) & set(members or senders):
                 await service.shares.run(_let_send, member, address, False)
                 gone.add(member)
+            if not members:
+                await service.shares.run(_keep_no_more, address)
         if not gone:
             raise MailError(f"{tree.owner} shares nothing with them")
         return f"{', '.join(sorted(gone))} share it no more with {tree.owner}"
@@ -272,6 +285,8 @@ def run_list(options: argparse.Namespace) -> int:
                 SharesFile.senders, login_key(tree.owner)
             )
             lines += [f"{tree.owner}  sent from by  {member}" for member in senders]
+            if await service.shares.run(SharesFile.keeps_sent, login_key(tree.owner)):
+                lines.append(f"{tree.owner}  Sent  keeps what they send")
         return lines
 
     for line in _asked(config, ask):

@@ -79,6 +79,9 @@ class IShares(Interface):
     async def may_send_as(identifiers: frozenset[str], address: str) -> bool:
         """True if one of them may send from an address of another account."""
 
+    async def keeps_sent(address: str) -> bool:
+        """True if a copy of what others send from it goes into its Sent."""
+
 
 @frozen
 class Beyond:

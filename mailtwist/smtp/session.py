@@ -384,6 +384,9 @@ class Session:
                 b"Date: %s\r\n" % date,
                 b"Message-ID: <%s@%s>\r\n" % (number, host),
             )
+        sender, copy = transaction.mail.reverse_path, None
+        if login is not None and sender is not None:
+            copy = await login.account.sent_copy(sender)
         await transaction.begin(
             rooms.way_in(login).delivery,
             self.peer,
@@ -391,6 +394,7 @@ class Session:
             lambda only: hop.received(message_id, date, only),
             missing,
             orders,
+            () if copy is None else (copy,),
         )
 
     def _trace(self, utf8: bool) -> Hop:

@@ -146,9 +146,11 @@ class Transaction:
         trace: Callable[[bytes], bytes],
         missing: tuple[bytes, bytes] | None,
         orders: Orders,
+        copies: Sequence[Recipient] = (),
     ) -> None:
         """A sink for the message; `trace` makes the trace field for the only recipient
-        to be named in it, `missing` as HeaderLook has it.  Raises MailError."""
+        to be named in it, `missing` as HeaderLook has it; `copies` go where the client
+        did not ask, and their fate is not told.  Raises MailError."""
         recipients = tuple(self._recipients.values())
         only = b""
         if len(recipients) == 1:
@@ -168,6 +170,9 @@ class Transaction:
         )
         envelope = await ordered(envelope, orders, self._router)
         self._redirected = orders.redirect is not None and not orders.discard
+        if copies and orders.redirect is None and not orders.discard:
+            recipients = (*envelope.recipients, *copies)
+            envelope = evolve(envelope, recipients=recipients)
         self._look = HeaderLook(missing)
         self._sink = delivery_for(delivery, orders).begin(envelope)
 

@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 _QUESTIONS = (
     "SELECT identifier, owner FROM shares",
     "SELECT identifier, address FROM send_as",
+    "SELECT address AS identifier, '' FROM keeps_sent",
 )
 
 
@@ -100,7 +101,7 @@ class SharesFile:
             if not self._is_current():
                 return
             os.close(os.open(self._mark, os.O_WRONLY | os.O_CREAT, 0o600))
-            shares, senders = self._readable()
+            shares, senders, keeping = self._readable()
             sqlite.set_aside(self.path)
             log.critical(
                 "{path} is damaged ({why}); it is kept as {path}.damaged, with"
@@ -115,6 +116,8 @@ class SharesFile:
                 self.note(owner, identifier)
             for identifier, address in senders:
                 self.let_send(identifier, address)
+            for address, _ in keeping:
+                self.keep_sent(address)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -127,7 +130,7 @@ class SharesFile:
             os.close(lock)
 
     def _readable(self) -> list[list[tuple[str, str]]]:
-        """Rows of the two tables, as far as they can be read from either end."""
+        """Rows of the tables, as far as they can be read from either end."""
         found = []
         with closing(sqlite3.connect(self.path)) as db:
             for question in _QUESTIONS:
@@ -201,6 +204,18 @@ class SharesFile:
                 (identifier, address),
             )
 
+    def keep_sent(self, address: str, *, keep: bool = True) -> None:
+        if keep:
+            self.db.execute("INSERT OR IGNORE INTO keeps_sent VALUES (?)", (address,))
+        else:
+            self.db.execute("DELETE FROM keeps_sent WHERE address = ?", (address,))
+
+    def keeps_sent(self, address: str) -> bool:
+        found = self.db.execute(
+            "SELECT 1 FROM keeps_sent WHERE address = ?", (address,)
+        )
+        return found.fetchone() is not None
+
 
 @implementer(IShares)
 class Shares:
@@ -263,6 +278,9 @@ class Shares:
 
     async def may_send_as(self, identifiers: frozenset[str], address: str) -> bool:
         return await self.run(SharesFile.may_send_as, identifiers, address)
+
+    async def keeps_sent(self, address: str) -> bool:
+        return await self.run(SharesFile.keeps_sent, address)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -36,6 +36,9 @@ class MemoryShares:
         if self.noted.get((owner, identifier)) == noted:
             del self.noted[owner, identifier]
 
+    async def keeps_sent(self, address):
+        return False
+
     async def may_send_as(self, identifiers, address):
         return any((one, address) in self.senders for one in identifiers)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.integration import ways_in
 from tests.integration.daemon import DOMAIN, PASSWORD, DaemonTestCase
-from tests.integration.programs import message
+from tests.integration.programs import message, run
 from tests.integration.test_system_users import SystemUsersTestCase
 from tests.integration.world import until
 
@@ -181,6 +181,57 @@ class CommandTests(SharedCase, DaemonTestCase):
         self.daemon.command("share", "remove", ops)
         self.assertEqual(self.daemon.command("share", "list"), "")
 
+    def swaks(self, user, sender, to):
+        """(exit status, what swaks told) of a message from that sender."""
+        return run(
+            *("swaks", "-s", "127.0.0.1", "-p", self.daemon.port("submission")),
+            *("-tls", "-a", "PLAIN", "-au", user, "-ap", PASSWORD),
+            *("--from", sender, "--h-From", sender, "--to", to),
+            *("--header", "Subject: an answer"),
+            ok=False,
+        )
+
+    def test_members_send_from_the_address_and_its_sent_keeps_it(self):
+        ann, bob, eve = self.user(), self.user(), self.user()
+        ops = f"{ann.partition('@')[0]}.ops@{DOMAIN}"
+        share = ("share", "add", ops, "--members", f"{ann},{bob}", "--send-as")
+        self.daemon.command(*share)
+        status, text = self.swaks(ann, ops, eve)
+        self.assertEqual(status, 0, text)
+        status, text = self.swaks(eve, ops, ann)
+        self.assertNotEqual(status, 0)
+        self.assertIn("550 5.7.1", text)
+        first, second = self.clients(ann, bob)
+        sent = f"{OTHERS}/{ops}/Sent"
+        self.assertEqual(first.folder_status(sent, "MESSAGES")[b"MESSAGES"], 0)
+
+        self.daemon.command(*share, "--keep-sent")
+        self.assertIn("keeps what they send", self.daemon.command("share", "list", ops))
+        status, text = self.swaks(bob, ops, f"{eve},{ann}")
+        self.assertEqual(status, 0, text)
+        self.assertEqual(len(ways_in.messages(self.daemon, eve)), 2)
+        self.assertEqual(second.select(f'"{sent}"'), ("OK", [b"1"]))
+        _, got = second.fetch("1", "(BODY.PEEK[])")
+        self.assertIn(f"From: {ops}".encode(), got[0][1])
+        status, text = self.swaks(ann, ann, eve)
+        self.assertEqual(status, 0, text)
+        self.assertEqual(first.folder_status(sent, "MESSAGES")[b"MESSAGES"], 1)
+        self.daemon.command("share", "remove", ops)
+        self.assertNotEqual(self.swaks(bob, ops, eve)[0], 0)
+
+    def from_(self, user, sender):
+        """The code that submission answers MAIL FROM with."""
+        client = smtplib.SMTP(self.daemon.address, self.daemon.port("submission"))
+        client.starttls(context=ways_in.OPEN)
+        client.login(user, PASSWORD)
+        code, _ = client.mail(sender)
+        client.quit()
+        return code
+
+
+class IndexTests(SharedCase, DaemonTestCase):
+    """The index of who has what of whom."""
+
     def test_a_damaged_index_is_made_anew(self):
         ann, bob, eve = self.user(), self.user(), self.user()
         owner, _ = self.clients(ann, bob)
@@ -209,12 +260,3 @@ class CommandTests(SharedCase, DaemonTestCase):
         self.daemon.start()
         _, reader = self.clients(ann, eve)
         self.assertIn(f'"{OTHERS}/{ann}/Old"', self.names(reader))
-
-    def from_(self, user, sender):
-        """The code that submission answers MAIL FROM with."""
-        client = smtplib.SMTP(self.daemon.address, self.daemon.port("submission"))
-        client.starttls(context=ways_in.OPEN)
-        client.login(user, PASSWORD)
-        code, _ = client.mail(sender)
-        client.quit()
-        return code

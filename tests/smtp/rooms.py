@@ -32,12 +32,16 @@ PLAIN = "AGFubkBleGFtcGxlLnRlc3QAczNjcmV0LW9mLWFubg=="  # ann with PASSWORD
 
 class MailAccount:
     identifiers = frozenset({"ann@example.test"})
+    copy = None
 
     def __init__(self, account):
         self.account, self.mailboxes = account, None
 
     async def may_send_as(self, address):
         return str(address) == self.account.name
+
+    async def sent_copy(self, address):
+        return self.copy
 
 
 class MemoryAuthenticator:

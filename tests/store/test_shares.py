@@ -77,6 +77,17 @@ class SharesTests(TestCase):
             await self.shares.run(SharesFile.senders, "ops@example.test"), []
         )
 
+    async def test_which_addresses_keep_what_is_sent(self):
+        ops = "ops@example.test"
+        self.assertFalse(await self.shares.keeps_sent(ops))
+        await self.shares.run(SharesFile.keep_sent, ops)
+        await self.shares.run(SharesFile.keep_sent, ops)
+        self.assertTrue(await self.shares.keeps_sent(ops))
+        await self.shares.run(lambda file: file.recover("a test says so"))
+        self.assertTrue(await self.shares.keeps_sent(ops))
+        await self.shares.run(lambda file: file.keep_sent(ops, keep=False))
+        self.assertFalse(await self.shares.keeps_sent(ops))
+
     def damage(self, at=0, octets=b"no database" * 100):
         with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
             file.seek(at)
