@@ -1,7 +1,9 @@
 """ManageSieve with real clients: sieve-connect, two libraries, and by hand."""
 
+import random
 import smtplib
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 
 import managesieve
 from sievelib.managesieve import Client
@@ -124,6 +126,44 @@ script_octets = 4096
         ways_in.deliver(self.daemon, user, message("kept", user))
         (held,) = until(lambda: ways_in.messages(self.daemon, user))
         self.assertIn(b"Subject: kept", held)
+
+    def test_clients_that_change_scripts_at_once_keep_them_whole(self):
+        user = self.user()
+        wires = [self.logged_in(user) for _ in range(4)]
+        allowed = ("OK", "NO (NONEXISTENT)", "NO (ALREADYEXISTS)", "NO (ACTIVE)")
+
+        def changes(number):
+            chance, wire, told = random.Random(number), wires[number], []
+            for _ in range(40):
+                one, other = chance.choices("abcdef", k=2)
+                command = chance.choice(
+                    (
+                        f'PUTSCRIPT "{one}" "# {one} {number}"',
+                        f'PUTSCRIPT "{one}" "# {one} {number}"',
+                        f'RENAMESCRIPT "{one}" "{other}"',
+                        f'DELETESCRIPT "{one}"',
+                        f'SETACTIVE "{one}"',
+                        'SETACTIVE ""',
+                    )
+                )
+                told.append(wire.ask(command.encode() + b"\r\n").decode())
+                listed = wire.ask(b"LISTSCRIPTS\r\n").decode()
+                self.assertLessEqual(listed.count(" ACTIVE\r\n"), 1, listed)
+                self.assertLessEqual(listed.count("\r\n"), 4, listed)
+            return told
+
+        with ThreadPoolExecutor(len(wires)) as pool:
+            for told in pool.map(changes, range(len(wires))):
+                for answer in told:
+                    self.assertTrue(
+                        answer.startswith((*allowed, "NO (QUOTA/MAXSCRIPTS)")), answer
+                    )
+        lists = {wire.ask(b"LISTSCRIPTS\r\n") for wire in wires}
+        self.assertEqual(len(lists), 1)
+        names = [line[1:2] for line in lists.pop().split(b"\r\n")[:-2]]
+        for name in names:
+            got = wires[0].ask(b'GETSCRIPT "%b"\r\n' % name)
+            self.assertRegex(got, rb"\A\{5\}\r\n# [a-f] [0-3]\r\nOK\r\n\Z")
 
     def test_sieve_connect(self):
         user = self.user()
