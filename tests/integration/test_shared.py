@@ -34,6 +34,16 @@ class SharedCase:
             self.addCleanup(client.shutdown)
         return first, second
 
+    def swaks(self, user, sender, to):
+        """(exit status, what swaks told) of a message from that sender."""
+        return run(
+            *("swaks", "-s", "127.0.0.1", "-p", self.daemon.port("submission")),
+            *("-tls", "-a", "PLAIN", "-au", user, "-ap", PASSWORD),
+            *("--from", sender, "--h-From", sender, "--to", to),
+            *("--header", "Subject: an answer"),
+            ok=False,
+        )
+
     def names(self, client):
         return [line.rpartition(b' "/" ')[2].decode() for line in client.list()[1]]
 
@@ -121,6 +131,24 @@ class OwnFilesTests(SharedCase, DaemonTestCase):
             self.assertEqual(len(found.split()), 1, name)
         self.assertEqual(writer.select_folder("INBOX")[b"EXISTS"], 1)
 
+    def test_a_login_posts_where_its_group_may(self):
+        ann, bob, eve = self.user(), self.user("--groups=team"), self.user()
+        owner, reader = self.clients(ann, bob)
+        owner.create_folder("Lists")
+        owner.setacl("Lists", "$team", "lrsp")
+        lists = f"+lists@{DOMAIN}".join((ann.partition("@")[0], ""))
+        for sender in (bob, eve):
+            status, text = self.swaks(sender, sender, lists)
+            self.assertEqual(status, 0, text)
+        ways_in.deliver(self.daemon, lists, message("from outside"))
+        self.assertEqual(owner.folder_status("Lists", "MESSAGES"), {b"MESSAGES": 1})
+        self.assertEqual(owner.select_folder("INBOX")[b"EXISTS"], 2)
+        self.assertEqual(reader.select(f'"{OTHERS}/{ann}/Lists"'), ("OK", [b"1"]))
+        _, got = reader.fetch("1", "(BODY[])")
+        self.assertIn(f"From: {bob}".encode(), got[0][1])
+        self.assertEqual(owner.folder_status("Lists", "UNSEEN"), {b"UNSEEN": 1})
+        self.assertEqual(reader.search(None, "SEEN")[1], [b"1"])
+
     def test_rights_outlive_the_server(self):
         ann, bob = self.user(), self.user()
         owner, reader = self.clients(ann, bob)
@@ -180,16 +208,6 @@ class CommandTests(SharedCase, DaemonTestCase):
         self.assertEqual(owner.select_folder(inbox)[b"EXISTS"], 1)
         self.daemon.command("share", "remove", ops)
         self.assertNotIn(ops, self.daemon.command("share", "list"))
-
-    def swaks(self, user, sender, to):
-        """(exit status, what swaks told) of a message from that sender."""
-        return run(
-            *("swaks", "-s", "127.0.0.1", "-p", self.daemon.port("submission")),
-            *("-tls", "-a", "PLAIN", "-au", user, "-ap", PASSWORD),
-            *("--from", sender, "--h-From", sender, "--to", to),
-            *("--header", "Subject: an answer"),
-            ok=False,
-        )
 
     def test_members_send_from_the_address_and_its_sent_keeps_it(self):
         ann, bob, eve = self.user(), self.user(), self.user()

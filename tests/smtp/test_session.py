@@ -6,9 +6,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.address import Address
+from mailtwist.delivery.model import LocalRecipient
+from mailtwist.directory.model import Account
 from mailtwist.errors import AuthUnavailable, NoSuchUser, OverQuota, StorageFull
 
-from .rooms import PLAIN, House
+from .rooms import PLAIN, House, MailAccount
 from .splits import CUTS, EACH_OCTET, pieces
 
 ANN, BOB = "RCPT TO:<ann@example.test>", "RCPT TO:<bob@example.test>"
@@ -453,6 +456,29 @@ class SubmissionTests(SynchronousTestCase):
         )
         self.assertIn(b"with ESMTPSA id", envelope.trace)
         self.assertEqual(envelope.login, "ann@example.test")
+
+    def send_with_a_copy(self, verdicts=None):
+        """(the last reply, recipients) of a message of which a copy is kept."""
+        account = Account("ops@example.test", "/home/ops")
+        copy = LocalRecipient(Address("ops", "example.test"), account, path=("Sent",))
+        self.patch(MailAccount, "copy", copy)
+        self.house.delivery.verdicts = verdicts
+        client = self.house.connect().begin(login=True)
+        client.ask("MAIL FROM:<ann@example.test>", "RCPT TO:<x@elsewhere.test>", "DATA")
+        told = client.ask("text", ".")
+        sent = self.house.delivery.sinks[-1].envelope.recipients
+        return told, [each.address.local_part for each in sent]
+
+    def test_a_copy_of_what_is_sent_is_one_more_recipient(self):
+        told, sent = self.send_with_a_copy()
+        self.assertIn("250 2.0.0", told)
+        self.assertEqual(sent, ["x", "ops"])
+
+    def test_the_fate_of_a_copy_is_not_told(self):
+        told, _ = self.send_with_a_copy([None, OverQuota()])
+        self.assertIn("250 2.0.0", told)
+        told, _ = self.send_with_a_copy([OverQuota(), None])
+        self.assertIn("452 4.2.2", told)
 
     def test_the_trace_tells_no_more_than_is_configured(self):
         house = House(received_client=False, received_tls=False)
