@@ -456,6 +456,22 @@ class AllOrNothingTests(CrashCase):
             self.assertGreater(repairs, 10)
 
 
+class RenamedInboxTests(CrashCase):
+    """The mailbox is made first, and its messages go there together."""
+
+    def test_rename_of_INBOX(self):
+        after = self.afterwards(rename_inbox)
+        ends = (self.before[INBOX].messages, {}), ({}, after[NEW].messages)
+        for acknowledged, call in self.killed(rename_inbox):
+            found = self.shown(self.home)
+            here = found[INBOX].messages
+            there = found[NEW].messages if NEW in found else {}
+            self.assertIn((here, there), ends[1:] if acknowledged else ends, call)
+            self.assertLessEqual(found.keys(), after.keys(), call)
+            for path in self.before.keys() - {INBOX}:
+                self.assertEqual(found[path], self.before[path], call)
+
+
 class EachMessageTests(CrashCase):
     """Changes that are made message by message."""
 
