@@ -55,10 +55,10 @@ class MailAccount:
             deleted: Any = None
             if self.sharing.names.deleted:
                 deleted = self.store.mailboxes(evolve(self.account, deleted=True))
-            names, now = self.sharing.names, self.sharing.now
+            names, clock = self.sharing.names, self.sharing.clock
             links = None
             if ILinkedStore.providedBy(self.store):
-                links = Links(self.store, self.account, names.shared, now)
+                links = Links(self.store, self.account, names.shared, clock)
             mailboxes = SharedMailboxes(
                 mailboxes, self._reader, self.sharing, deleted, links
             )

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from attrs import evolve, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import Interface
 
@@ -21,6 +23,7 @@ from .sharing import Beyond, Reader
 
 log = Logger("mailtwist")
 
+FOLLOW_S = 5.0  # while a session has one of the folders selected
 KNOWN_S = 1.0  # the links are followed anew after
 
 READS = parsed("lrsw")
@@ -44,19 +47,29 @@ class Linked(Beyond):
     """The tree of one link; what else its copy has is not shown."""
 
     writable: Mapping[Path, bool] = field(factory=dict)
+    follow: Callable[[], Callable[[], None]] = lambda: lambda: None
 
     def held(self, lists: Mapping[Path, Entries], reader: Reader, path: Path) -> Rights:
         may = self.writable.get(path)
         return NO_RIGHTS if may is None else WRITES if may else READS
 
+    def watched(self, end: Callable[[], None]) -> Callable[[], None]:
+        """The copy is brought up to date meanwhile."""
+        end_following = self.follow()
+
+        def ended() -> None:
+            end_following()
+            end()
+
+        return ended
+
 
 class Links:
-    """Those of one login; `now` gives seconds."""
+    """Those of one login; `clock` is IReactorTime."""
 
-    def __init__(
-        self, store: IStore, account: Account, top: str, now: Callable[[], float]
-    ) -> None:
-        self._store, self._account, self._top, self._now = store, account, top, now
+    def __init__(self, store: IStore, account: Account, top: str, clock: Any) -> None:
+        self._store, self._account, self._top = store, account, top
+        self._clock, self._now = clock, clock.seconds
         self._found: list[Linked] = []
         self._known_until_s = 0.0
 
@@ -98,4 +111,19 @@ class Links:
         )
         tree: Any = self._store.mailboxes(account)  # IRights, as it has links
         reads = {self._account.name: READS}
-        return Linked((self._top, name), tree, reads, writable=writable)
+        place = self._top, name
+        return Linked(place, tree, reads, writable=writable, follow=self.follow)
+
+    def follow(self) -> Callable[[], None]:
+        """Follow the links each FOLLOW_S until what this returns is called."""
+        call = LoopingCall(lambda: Deferred.fromCoroutine(self.shown()))
+        call.clock = self._clock
+        call.start(FOLLOW_S, now=False).addErrback(
+            lambda failure: log.failure("following links", failure)
+        )
+
+        def end() -> None:
+            if call.running:
+                call.stop()
+
+        return end

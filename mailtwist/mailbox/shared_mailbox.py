@@ -5,7 +5,7 @@ Either may be copied from into any mailbox that the login can name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -191,6 +191,9 @@ class ViewedMailbox(OwnMailbox):
             for uid, one in zip(rows.uids, rows.flags, strict=True)
         ]
         return evolve(rows, flags=flags)
+
+    def watch(self, changed: Callable[[int], None]) -> Callable[[], None]:
+        return self._beyond.watched(self._open.watch(changed))
 
     # -- flags ----------------------------------------------------------------
 

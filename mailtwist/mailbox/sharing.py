@@ -120,6 +120,11 @@ class Beyond:
         """As `rights`, of the tree's lists."""
         return granted(lists.get(path, self.default), reader.identifiers)
 
+    def watched(self, end: Callable[[], None]) -> Callable[[], None]:
+        """A mailbox of the tree is watched until what this returns is called, as `end`
+        is then."""
+        return end
+
     @property
     def base(self) -> Entries | None:
         """What IRights.set_rights takes for the list of a mailbox that has none."""
@@ -166,9 +171,9 @@ class Sharing:
         return bool(self._public)
 
     @property
-    def now(self) -> Callable[[], float]:
-        seconds: Callable[[], float] = self._reactor.seconds
-        return seconds
+    def clock(self) -> Any:
+        """IReactorTime."""
+        return self._reactor
 
     def reader(
         self, name: str, groups: Collection[str] = (), *, anonymous: bool = False

@@ -94,6 +94,16 @@ class OwnUidsTests(SystemUsersTestCase):
             self.daemon.logged,
         )
 
+    def test_a_session_is_told_of_what_others_put_there(self):
+        client = self.client()
+        self.assertEqual(client.select_folder(TALK)[b"EXISTS"], 0)
+        client.idle()
+        path = self.shared / ".Talk" / "new" / "2.others"
+        path.write_bytes(message("from others"))
+        path.chmod(0o644)
+        self.assertIn((1, b"EXISTS"), client.idle_check(timeout=30))
+        client.idle_done()
+
     def test_what_the_system_does_not_let_is_not_there(self):
         (self.shared / ".Read").chmod(0o700)
         os.symlink(self.user.home / "Maildir", self.shared / ".Loop")
