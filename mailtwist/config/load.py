@@ -175,6 +175,10 @@ class _Reader:
             if not isinstance(found, list):
                 raise ValueError
             return tuple(texts(found))
+        if option.metadata.get("commands"):
+            if not isinstance(found, Mapping):
+                raise ValueError
+            return {name: words(one) for name, one in found.items()}
         if option.type is bool:
             if not isinstance(found, bool):
                 raise ValueError
@@ -248,6 +252,13 @@ def texts(found: list[Any]) -> Iterator[str]:
         yield text
 
 
+def words(found: Any) -> tuple[str, ...]:
+    """Those of a command; raises ValueError."""
+    if not isinstance(found, list):
+        raise ValueError
+    return tuple(texts(found))
+
+
 def number(option: Attribute[Any], found: Any) -> int | float:
     """A number, or a text of number and unit; raises ValueError."""
     units = units_of(option)
@@ -287,6 +298,8 @@ def told(option: Attribute[Any]) -> str:
         kind = 'a list of networks like ["192.0.2.0/24", "2001:db8::/32"]'
     elif option.metadata.get("texts"):
         kind = 'a list of texts like ["one", "two"]'
+    elif option.metadata.get("commands"):
+        kind = 'a table of commands like { "image/x" = ["program", "option"] }'
     elif option.metadata.get("domain"):
         kind = 'a domain like "example.org"'
     elif units_of(option) is SECONDS:
@@ -305,6 +318,9 @@ def toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml(one) for one in value) + "]"
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{toml(key)} = {toml(one)}" for key, one in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, int | float):
         return f"{value:g}" if isinstance(value, float) else str(value)
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -301,6 +301,10 @@ class IIndexedMailbox(IMailbox):
         """What the index knows of a needle that `mime.text.normal` gave, of three
         characters or more; None while it cannot be used."""
 
+    async def text_extracts(uids: Sequence[int]) -> list[str | None]:
+        """For each what commands made of its attachments, normalized; None for one of
+        which the index has nothing like that."""
+
 
 class IReadByMany(IMailbox):
     """A mailbox in which readers other than its owner have a \\Seen of their own."""

@@ -182,11 +182,13 @@ class Range:
 
 
 class TextPlace(Enum):
-    """Where a text index looks: the header and those of parts, the body, or both."""
+    """Where a text index looks: the header and those of parts, the body, or both; or
+    in what commands made of attachments, where no exact search looks."""
 
     HEADER = "header"
     BODY = "body"
     TEXT = "text"
+    EXTRACT = "extract"
 
 
 @frozen

@@ -2,6 +2,9 @@
 
 A word of n letters with k slips, cut into k+1 pieces, has one piece without a slip: the
 index is asked for the pieces, and where one is found the neighbourhood is compared.
+
+Only these searches look into what commands made of attachments: it is in the index
+alone, and exact ones find the same in messages that are not indexed.
 """
 
 from __future__ import annotations
@@ -75,8 +78,15 @@ class Look:
         self.whole, self.place, self.name = normal(needle), place, name
         self.words = list(dict.fromkeys(self.whole.split()))[:MOST_WORDS]
 
-    def score(self, header: str, body: str, *, few: bool) -> float:
+    @property
+    def inside(self) -> bool:
+        """True if attachments are looked into."""
+        return self.place is not TextPlace.HEADER
+
+    def score(self, header: str, body: str, *, few: bool, extract: str = "") -> float:
         """0 if it is not there."""
+        if extract and self.inside:
+            body += APART + extract
         if self.name:
             own = header.partition(APART)[0]
             start = f"{self.name}:"
@@ -107,9 +117,14 @@ async def _by_text(
     ordered = sorted(among)
     for start in range(0, len(ordered), CHUNK):
         chunk = ordered[start : start + CHUNK]
+        extracts: dict[int, str] = {}
+        if look.inside:
+            told = await narrowing.extracts(chunk)
+            extracts = dict(zip(chunk, told, strict=True))
         async for one in message_texts(mailbox, chunk, most=MOST_OCTETS, turns=turns):
-            score = look.score(one.header, one.body, few=few)
-            await turns.spent(50 + len(one.body) / 100)
+            extract = extracts.get(one.uid, "")
+            score = look.score(one.header, one.body, few=few, extract=extract)
+            await turns.spent(50 + (len(one.body) + len(extract)) / 100)
             if score:
                 scores[one.uid] = score
     return scores
@@ -124,6 +139,8 @@ async def _narrowed(
         if len(piece) < LEAST:
             return among
         found |= await narrowing.text(piece, place, among)
+        if place is not TextPlace.HEADER and len(found) < len(among):
+            found |= await narrowing.extracted(piece, among)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from ..mime.text import normal
 from ..search_key import And, Header, Not, Or, SearchKey
@@ -26,10 +26,11 @@ class Narrowing:
     """Sets of messages made smaller by the index of a mailbox, if it has one."""
 
     def __init__(self, mailbox: IMailbox) -> None:
+        self._indexed: IIndexedMailbox | None = None
         self._ask: _Ask | None = None
         self.used = False  # some messages were left out by its word
         if IIndexedMailbox.providedBy(mailbox):
-            self._ask = mailbox.text_hits
+            self._indexed, self._ask = mailbox, mailbox.text_hits
 
     async def text(self, needle: str, place: TextPlace, among: set[int]) -> set[int]:
         """Those of `among` that may have the normalized needle."""
@@ -40,6 +41,19 @@ class Narrowing:
             return among
         self.used = True
         return among.intersection(hits.uids).union(uncovered(among, hits.covered))
+
+    async def extracted(self, needle: str, among: set[int]) -> set[int]:
+        """Those of `among` that may have it in what was made of their attachments."""
+        if self._ask is None or not indexable(needle):
+            return set()
+        hits = await self._ask(needle, TextPlace.EXTRACT)
+        return among.intersection(hits.uids) if hits is not None else set()
+
+    async def extracts(self, uids: Sequence[int]) -> list[str]:
+        """What was made of their attachments, normalized."""
+        if self._indexed is None:
+            return [""] * len(uids)
+        return [one or "" for one in await self._indexed.text_extracts(uids)]
 
     async def fields(self, key: SearchKey, among: set[int]) -> set[int]:
         """Those of `among` that may match a key on header fields."""

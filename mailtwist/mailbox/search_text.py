@@ -26,7 +26,8 @@ MOST_HEADER = 1 << 20  # octets of one header that are searched
 
 @frozen
 class MessageText:
-    """`header`: of the message and its parts; `body`: what BODY looks into.
+    """`header`: of the message and its parts; `body`: what BODY looks into; `extract`:
+    what commands made of attachments.
 
     Not `whole`: there is more text than was taken."""
 
@@ -34,6 +35,7 @@ class MessageText:
     header: str
     body: str
     whole: bool = True
+    extract: str = ""
 
 
 async def message_texts(
@@ -94,7 +96,7 @@ async def _texts(
             raw = octets[start : start + stretch.count]
             texts = stretch_text(stretch, raw)
             await turns.spent(40 + len(raw) / 300)
-            texts = [await _normal(text, turns) for text in texts]
+            texts = [await normalized(text, turns) for text in texts]
             if stretch.header:
                 headers[at] += texts
             if not stretch.header or stretch.start in inside:
@@ -102,11 +104,11 @@ async def _texts(
     for at, (uid, part, _) in enumerate(messages):
         if uid not in gone:
             bodies[at] += map(normal, name_texts(part))
-            header, body = _joined(headers[at]), _joined(bodies[at])
+            header, body = joined(headers[at]), joined(bodies[at])
             yield MessageText(uid, header, body, uid not in cut)
 
 
-async def _normal(text: str, turns: Turns) -> str:
+async def normalized(text: str, turns: Turns) -> str:
     """`normal` in slices; they begin at lines, where no mark belongs to what was."""
     if text.isascii() or len(text) <= PIECE:
         await turns.spent(len(text) / (500 if text.isascii() else 12))
@@ -123,5 +125,6 @@ async def _normal(text: str, turns: Turns) -> str:
     return "".join(pieces)
 
 
-def _joined(texts: list[str]) -> str:
+def joined(texts: list[str]) -> str:
+    """Texts of one message as the index has them."""
     return APART.join(filter(None, texts)).replace("\0", APART)

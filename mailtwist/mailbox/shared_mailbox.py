@@ -57,6 +57,10 @@ class OwnMailbox(Proxy):
         hits: TextHits | None = await self._open.text_hits(needle, place)
         return hits
 
+    async def text_extracts(self, uids: Sequence[int]) -> list[str | None]:
+        found: list[str | None] = await self._open.text_extracts(uids)
+        return found
+
     def _here(self, target: Path) -> Path | None:
         """The name in this mailbox's own tree; None if the target is in another."""
         return target if self._tree.namespaces.personal(target) else None
@@ -170,6 +174,10 @@ class ViewedMailbox(OwnMailbox):
     async def text_hits(self, needle: str, place: TextPlace) -> TextHits | None:
         await self._need("r")
         return await super().text_hits(needle, place)
+
+    async def text_extracts(self, uids: Sequence[int]) -> list[str | None]:
+        await self._need("r")
+        return await super().text_extracts(uids)
 
     async def changes(self, modseq: int) -> Changes:
         """None while the reader may not read (RFC 4314 §5.1.1): a session that has it

@@ -3,6 +3,7 @@
 `search.sqlite` holds trigrams of normalized text in FTS5 tables without the text
 itself and without positions (half the size of the text, a fifth of what positions
 take), so it tells which messages *may* have a string; the search reads these.
+What commands made of attachments is kept too, as nothing else has it.
 
 A table without its text cannot take a message out.  So there are generations of
 tables: what was expunged stays in its generation until that holds more dead than half
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Sequence
 
 from ..mailbox.model import TextFigures, TextHits, TextPlace
@@ -22,7 +24,7 @@ from ..mailbox.search_text import MessageText
 from . import sqlite
 from .derived import DerivedFile
 
-VERSION = 1  # of the texts and tables; what another version wrote is dropped
+VERSION = 2  # of the texts and tables; what another version wrote is dropped
 FULL = 16_384  # messages of a generation
 FEW_DEAD = 64  # messages for which no generation is dropped
 MOST_TRIGRAMS = 32  # of a needle that are asked for
@@ -37,7 +39,9 @@ _PLACES = {
     TextPlace.HEADER: ("headers",),
     TextPlace.BODY: ("bodies",),
     TextPlace.TEXT: ("headers", "bodies"),
+    TextPlace.EXTRACT: ("extracts",),
 }
+_TABLES = ("headers", "bodies", "extracts")  # of a generation
 
 
 class TextIndex(DerivedFile):
@@ -81,6 +85,21 @@ class TextIndex(DerivedFile):
         select = "SELECT name FROM mailboxes"
         return self.guarded(lambda db: [one for (one,) in db.execute(select)], [])
 
+    def extracts(self, mailbox: str, uids: Sequence[int]) -> list[str | None]:
+        """See IIndexedMailbox.text_extracts."""
+
+        def extracts(db: sqlite3.Connection) -> list[str | None]:
+            self._refresh(db)
+            number = self._number(db, mailbox)
+            if number is None:
+                return nothing
+            return [_extract(db, (number << 32) + uid) for uid in uids]
+
+        nothing: list[str | None] = [None] * len(uids)
+        if not os.path.exists(self.path):
+            return nothing
+        return self.guarded(extracts, nothing)
+
     def figures(self) -> TextFigures:
         def figures(db: sqlite3.Connection) -> TextFigures:
             live, names, held = db.execute(
@@ -119,12 +138,24 @@ class TextIndex(DerivedFile):
             first = self._new_number(db, mailbox) << 32
             generation = _generation(db)
             fresh = [one for one in texts if _add(db, first, generation, one)]
-            for table in ("headers", "bodies"):
+            for table in _TABLES:
+                rows = [(first + one.uid, _encodable(one, table)) for one in fresh]
                 db.executemany(
                     f"INSERT INTO {table}_{generation} (rowid, text)"  # noqa: S608
                     " VALUES (?, ?)",
-                    [(first + one.uid, _encodable(one, table)) for one in fresh],
+                    [row for row in rows if row[1] or table != "extracts"],
                 )
+            db.executemany(
+                "INSERT INTO extracted (key, text) VALUES (?, ?)",
+                [
+                    (
+                        first + one.uid,
+                        zlib.compress(_encodable(one, "extracts").encode()),
+                    )
+                    for one in fresh
+                    if one.extract
+                ],
+            )
             db.execute(
                 "UPDATE generations SET documents = documents + ? WHERE number = ?",
                 (len(fresh), generation),
@@ -244,6 +275,9 @@ class TextIndex(DerivedFile):
             "CREATE TABLE documents (key INTEGER PRIMARY KEY,"
             " generation INTEGER NOT NULL, whole INTEGER NOT NULL)",
             "CREATE INDEX documents_of ON documents (generation)",
+            "CREATE TABLE extracted (key INTEGER PRIMARY KEY, text BLOB NOT NULL)",
+            "CREATE TRIGGER forget_extracted AFTER DELETE ON documents"
+            " BEGIN DELETE FROM extracted WHERE key = old.key; END",
         ):
             db.execute(statement)
 
@@ -299,6 +333,16 @@ def _finds(db: sqlite3.Connection, key: int, one: MessageText) -> bool:
     return True
 
 
+def _extract(db: sqlite3.Connection, key: int) -> str | None:
+    row = db.execute("SELECT text FROM extracted WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    try:
+        return zlib.decompress(row[0]).decode()
+    except (zlib.error, ValueError) as fault:
+        raise sqlite3.DatabaseError(f"an extract is damaged: {fault}") from fault
+
+
 def _ranges(db: sqlite3.Connection, number: int, *, whole: bool) -> list[int]:
     first = number << 32
     rows = db.execute(
@@ -330,7 +374,8 @@ def _add(db: sqlite3.Connection, first: int, generation: int, one: MessageText) 
 
 def _encodable(one: MessageText, table: str) -> str:
     """SQLite takes UTF-8; a lone surrogate, which some codecs give, is none."""
-    text = one.header if table == "headers" else one.body
+    texts = {"headers": one.header, "bodies": one.body, "extracts": one.extract}
+    text = texts[table]
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -342,7 +387,7 @@ def _generation(db: sqlite3.Connection) -> int:
     if found is not None and found[1] < FULL:
         return int(found[0])
     made = db.execute("INSERT INTO generations (documents) VALUES (0)").lastrowid
-    for table in ("headers", "bodies"):
+    for table in _TABLES:
         db.execute(_FTS.format(name=f"{table}_{made}"))
     return int(made or 0)
 
@@ -358,5 +403,5 @@ def _drop_dead(db: sqlite3.Connection) -> None:
         if dead and (not live or (dead > FEW_DEAD and dead * 2 > documents)):
             db.execute("DELETE FROM documents WHERE generation = ?", (number,))
             db.execute("DELETE FROM generations WHERE number = ?", (number,))
-            for table in ("headers", "bodies"):
+            for table in _TABLES:
                 db.execute(f"DROP TABLE {table}_{number}")

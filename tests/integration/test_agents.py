@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.address import Address
 from mailtwist.config.model import Agents, Config, Server
 from mailtwist.config.reading import Imap4
+from mailtwist.config.searching import Search
 from mailtwist.delivery.agent_process import Program
 from mailtwist.delivery.agent_user import Identity
 from mailtwist.delivery.model import Envelope, LocalRecipient
@@ -36,6 +37,7 @@ MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
 
 class AgentTestCase(TestCase):
     timeout = 60
+    search = Search()
 
     def setUp(self):
         self.assertEqual(os.geteuid(), 0, "only root can make users")
@@ -53,6 +55,7 @@ class AgentTestCase(TestCase):
             server=Server(data=str(self.data)),
             agents=Agents(**options),
             imap4=Imap4(poll_s=0.2),
+            search=self.search,
         )
         keepers = Keepers(reactor, keeper_settings(config, "mx.test"))
         self.agents = build_agents(reactor, config, keepers)
@@ -191,6 +194,28 @@ class MailTests(AgentTestCase):
         """True if none failed so lately that it has to wait."""
         now = reactor.seconds()
         return all(one.next_s <= now for one in self.agents._failed.values())
+
+
+class ExtractTests(AgentTestCase):
+    search = Search(
+        index="manual",
+        extract={"application/x": ("sh", "-c", "cat; id -u; id -G; env | wc -l")},
+    )
+
+    async def test_commands_for_attachments_run_as_the_user(self):
+        ann = self.users.add()
+        octets = b"Content-Type: application/x\r\n\r\nlighthouse\r\n"
+        self.assertEqual(await self.deliver(self.account(ann), octets=octets), [None])
+        tree = self.store.mailboxes(self.account(ann))
+        self.assertEqual((await tree.index_text()).added, 1)
+        mailbox = await tree.open(INBOX)
+        found = await mailbox.text_extracts([1, 2])
+        await mailbox.close()
+        self.assertIsNone(found[1])
+        words, uid, groups, *_ = found[0].split("\n")
+        self.assertEqual(
+            (words.strip(), uid, groups), ("lighthouse", str(ann.uid), str(ann.gid))
+        )
 
 
 class AttackTests(AgentTestCase):

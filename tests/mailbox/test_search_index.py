@@ -37,6 +37,9 @@ class Indexed(Counted):
         self.hits_asked += 1
         return self.index.hits("one", needle, place)
 
+    async def text_extracts(self, uids):
+        return self.index.extracts("one", uids)
+
     async def put(self, uids, most=1 << 20):
         found = message_texts(self, uids, most=most, turns=Turns(no_pause))
         self.index.put("one", [text async for text in found])

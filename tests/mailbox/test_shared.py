@@ -306,6 +306,7 @@ class SharedCases:
             self.assertEqual(IIndexedMailbox.providedBy(mailbox), indexed)
             if indexed:
                 await mailbox.text_hits("lunch", None)
+                self.assertEqual(await mailbox.text_extracts([1, 2]), [None, None])
 
     # -- messages that come and go ------------------------------------------------
 

@@ -45,6 +45,25 @@ class FindingTests(World):
             self.assertEqual(self.found(needle, place), want, (needle, place))
         self.assertEqual(self.index.covered("m"), [4, 4, 9, 9])
 
+    def test_what_was_made_of_attachments_is_apart_from_the_body(self):
+        with_more = MessageText(4, "head", "body", extract="apple \u00e9")
+        self.index.put("m", [with_more, MessageText(5, "head", "apple")])
+        self.assertEqual(self.found("apple"), [5])
+        self.assertEqual(self.found("apple", TextPlace.TEXT), [5])
+        self.assertEqual(self.found("apple", TextPlace.EXTRACT), [4])
+        self.assertEqual(
+            self.index.extracts("m", [5, 4, 6]), [None, "apple \u00e9", None]
+        )
+        self.assertEqual(self.index.extracts("n", [4]), [None])
+
+    def test_what_was_made_of_attachments_goes_with_its_message(self):
+        for forget in ([4], None):
+            self.index.put("m", [MessageText(4, "", "", extract="apple")])
+            self.index.forget("m", forget)
+            self.index.put("m", [MessageText(4, "", "pear")])
+            self.assertEqual(self.index.extracts("m", [4]), [None], forget)
+            self.index.clear()
+
     def test_mailboxes_are_apart(self):
         self.index.put("m", bodies("apple"))
         self.index.put("n", bodies("pear", "apple"))

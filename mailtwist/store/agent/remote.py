@@ -377,6 +377,10 @@ class RemoteMailbox:
         hits: TextHits | None = await self._ask("text_hits", needle, place)
         return hits
 
+    async def text_extracts(self, uids: Sequence[int]) -> list[str | None]:
+        found: list[str | None] = await self._ask("text_extracts", _list(uids))
+        return found
+
     # -- changing -------------------------------------------------------------
 
     async def store_flags(

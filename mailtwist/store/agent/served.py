@@ -40,7 +40,8 @@ TREE = frozenset(
 )
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")
-    + ("copy", "move", "expunge", "text_hits", "seen_by", "see")
+    + ("copy", "move", "expunge", "text_hits", "text_extracts")
+    + ("seen_by", "see")
 )
 Forward = Callable[[Account, list[str]], Awaitable[tuple[str, str] | None]]
 

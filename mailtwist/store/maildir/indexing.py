@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,9 @@ from ...config.searching import Search
 from ...errors import MailboxFault, MailError, SystemBusy
 from ...mailbox.model import Path, TextFigures
 from ...mailbox.search_index import uncovered
-from ...mailbox.search_text import message_texts
+from ...mailbox.search_text import MessageText, message_texts
 from ...mailbox.turns import SLICE_US, Turns
+from .extracting import Extractor
 
 if TYPE_CHECKING:
     from .mailbox import MaildirMailbox
@@ -44,6 +45,7 @@ LATE_S = 30.0  # after the first of them, if there is no end to them
 OTHERS_S = 30.0  # until an account is tried again that another process indexes
 CHUNK = 32  # messages of one transaction
 NICE = 10  # of the thread that writes
+MOST_REST_S = 1.0  # after a command; a server that stops waits for that
 
 Job = tuple[str, Path]  # home, mailbox
 
@@ -76,6 +78,7 @@ class Indexer:
         self._timer: Any = None
         self._running: Deferred[None] | None = None
         self._pool = ThreadPool(0, 1, "mailtwist-index")
+        self._extractor = Extractor(reactor, config)
         self._closed = False
 
     @property
@@ -232,10 +235,36 @@ class Indexer:
                 turns=turns,
             )
             texts = [one async for one in found]
+            extracts = self._with_extracts(mailbox, texts, turns, share)
+            async for one in extracts:  # each may take long, and is not done again
+                if self._closed or not await self.turn(tree, text.put, name, [one]):
+                    return done
+                texts = [text for text in texts if text.uid != one.uid]
+                done += 1
             if not await self.turn(tree, text.put, name, texts):
                 break
             done += len(texts)
         return done
+
+    async def _with_extracts(
+        self,
+        mailbox: MaildirMailbox,
+        texts: Sequence[MessageText],
+        turns: Turns,
+        share: int,
+    ) -> AsyncIterator[MessageText]:
+        """Those that have something for commands, after these have run."""
+        if not self._extractor.asked or self._closed:
+            return
+        by_uid = {one.uid: one for one in texts}
+        for uid, parts in await self._extractor.parts(mailbox, list(by_uid)):
+            since = self._reactor.seconds()
+            extract = await self._extractor.text(mailbox, uid, parts, turns)
+            yield evolve(by_uid[uid], extract=extract)
+            rest_s = (self._reactor.seconds() - since) * (100 / share - 1)
+            if rest_s > 0 and not self._closed:
+                rest_s = min(rest_s, MOST_REST_S)
+                await deferLater(self._reactor, rest_s, lambda: None)
 
     async def _room(self, mailbox: MaildirMailbox) -> bool:
         text = mailbox.files.text
@@ -267,6 +296,7 @@ class Indexer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._extractor.close()
         if self._running is not None:
             done: Deferred[None] = Deferred()
             self._running.addBoth(lambda _: done.callback(None))

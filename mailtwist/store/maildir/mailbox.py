@@ -164,6 +164,12 @@ class MaildirMailbox:
             None, files.text.hits, text_name(self), needle, place
         )
 
+    async def text_extracts(self, uids: Sequence[int]) -> list[str | None]:
+        if not self.tree.indexer.asked:
+            return [None] * len(uids)
+        files = self.files
+        return await files.text_turn(None, files.text.extracts, text_name(self), uids)
+
     async def _one(self, live: Live, one: Range) -> bytes | None:
         """The octets if they were read ahead, or now together with what may be next;
         None if there is nothing to gain from that."""
