@@ -75,5 +75,5 @@ class Search:
         256 * KIB,
         "Octets of such text that are kept of one message; a command that writes more "
         "is killed and its beginning kept.",
-        between(KIB, 4 * MIB),
+        between(KIB, MIB),
     )

@@ -12,6 +12,7 @@ from .model import TextHits, TextPlace
 
 LEAST = 3  # characters of a needle that the index knows
 APART = "\uffff"  # between texts of one message; no needle has it
+FEW_EXTRACTS = 4  # asked for at once: each may have a few MiB
 FEW = 100  # messages that are read as fast as the index is asked
 
 _Ask = Callable[[str, TextPlace], Awaitable[TextHits | None]]
@@ -53,7 +54,11 @@ class Narrowing:
         """What was made of their attachments, normalized."""
         if self._indexed is None:
             return [""] * len(uids)
-        return [one or "" for one in await self._indexed.text_extracts(uids)]
+        found: list[str] = []
+        for start in range(0, len(uids), FEW_EXTRACTS):
+            some = uids[start : start + FEW_EXTRACTS]
+            found += [one or "" for one in await self._indexed.text_extracts(some)]
+        return found
 
     async def fields(self, key: SearchKey, among: set[int]) -> set[int]:
         """Those of `among` that may match a key on header fields."""

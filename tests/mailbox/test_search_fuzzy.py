@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.mailbox import search_fuzzy
 from mailtwist.mailbox.search import search
 from mailtwist.mailbox.search_fuzzy import allowed, pieces, slips_in
+from mailtwist.mailbox.search_index import Narrowing
 from mailtwist.search_key import And, Body, Fuzzy, HasFlag, Header, Not, Or, Text
 
 from .search_mailbox import answer
@@ -123,4 +124,18 @@ class FuzzyTests(World):
         before = len(both.plain.octets_asked)
         self.assertEqual(both.mail.found(Fuzzy(Body("absolutely"))), [])
         self.assertEqual(len(both.plain.octets_asked), before)
+        both.index.close()
+
+    def test_extracts_are_asked_for_a_few_at_a_time(self):
+        both = Both(self, MESSAGES)
+        asked = []
+
+        async def text_extracts(uids):
+            asked.append(list(uids))
+            return [None if uid == 2 else f"of {uid}" for uid in uids]
+
+        both.indexed.text_extracts = text_extracts
+        told = answer(self, Narrowing(both.indexed).extracts([1, 2, 3, 4, 5, 6]))
+        self.assertEqual(told, ["of 1", "", "of 3", "of 4", "of 5", "of 6"])
+        self.assertEqual(asked, [[1, 2, 3, 4], [5, 6]])
         both.index.close()
