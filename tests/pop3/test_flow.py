@@ -3,10 +3,10 @@
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.dialogue.outflow import MOST_HELD
 from mailtwist.errors import MessageGone
 from mailtwist.mailbox.model import MessageRows
 from mailtwist.pop3.maildrop import CHUNK, MOST_AHEAD
-from mailtwist.pop3.outflow import MOST_HELD
 
 from .world import SMALL, WaryTransport, World, body_of, now
 

@@ -1,0 +1,1 @@
+"""What servers of protocols with one command after another share."""
