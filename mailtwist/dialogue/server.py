@@ -6,6 +6,7 @@ Moves octets, awaits answers and minds the clock; engines and sessions know the 
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any
 
@@ -38,7 +39,7 @@ STOPS = "server stops"
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
-class DialogueServer(Protocol):
+class DialogueServer(Protocol, ABC):
     """One connection.
 
     A subclass names its protocol, makes the session and greets (`opened`), answers one
@@ -65,26 +66,26 @@ class DialogueServer(Protocol):
     # -- what a protocol says ---------------------------------------------------------
 
     @property
+    @abstractmethod
     def patience_s(self) -> float:
         """How long a silent client is waited for."""
-        raise NotImplementedError
 
     @property
     def stalled_s(self) -> float:
         """How long a client may take nothing of what it asked for."""
         return min(STALLED_S, self.patience_s)
 
+    @abstractmethod
     def opened(self, peer: Peer) -> None:
         """Make the session and greet."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def answer(self, event: Any) -> None:
         """Put the answer into `_out`; count what is wrong in `_errors`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def over(self, event: Any) -> str | None:
         """Why the dialogue is over with the answer to `event`; None if it goes on."""
-        raise NotImplementedError
 
     def part(self, why: str) -> None:
         """End it for our own reasons."""

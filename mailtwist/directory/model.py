@@ -74,7 +74,9 @@ class Account:
 
     @property
     def is_mbox(self) -> bool:
-        return self.mailbox.startswith(MBOX) or not self.mailbox_path.endswith("/")
+        """True if INBOX is an mbox; asked for each delivery, so no path is made."""
+        mailbox = self.mailbox
+        return bool(mailbox) and (mailbox[-1] != "/" or mailbox.startswith(MBOX))
 
     @property
     def is_limited(self) -> bool:

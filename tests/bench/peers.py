@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import imaplib
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from tests.integration.daemon import DOMAIN, PASSWORD, free_port
 
 READY_S = 20.0
+
+Found = TypeVar("Found")
 
 
 def wait_for(port: int, address: str = "127.0.0.1") -> None:
@@ -179,6 +183,23 @@ service pop3-login {{
 {more}
 """)
         self.run("/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf")
+
+
+def as_dovecot(
+    home: Path, user: str, more: str, work: Callable[[imaplib.IMAP4], Found]
+) -> Found:
+    """What `work` finds as an IMAP client of a Dovecot that has the home of `user` for
+    so long; `more` as in Dovecot."""
+    subprocess.run(["chown", "-R", "nobody:nogroup", home], check=True)
+    dovecot = Dovecot(home.parent, [user], more)
+    try:
+        client = imaplib.IMAP4("127.0.0.1", dovecot.port, timeout=30)
+        client.login(user, PASSWORD)
+        found = work(client)
+        client.logout()
+        return found
+    finally:
+        dovecot.stop()
 
 
 class DovecotLmtp(Peer):

@@ -1,10 +1,8 @@
 """Mbox files that Dovecot wrote are taken over with their UIDs, and Dovecot can have
 them back."""
 
-import imaplib
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -17,8 +15,7 @@ from mailtwist.config.reading import Imap4
 from mailtwist.directory.model import Account
 from mailtwist.mailbox.model import INBOX, FlagAction, FlagChange, Range
 from mailtwist.store.local import LocalStore
-from tests.bench.peers import Dovecot
-from tests.integration.daemon import PASSWORD
+from tests.bench.peers import as_dovecot
 
 USER = "ann"
 LOCATION = """
@@ -46,16 +43,7 @@ class DovecotMboxTests(TestCase):
         self.account = Account("ann@x.test", str(state), mailbox=where)
 
     def as_dovecot(self, work):
-        subprocess.run(["chown", "-R", "nobody:nogroup", self.home], check=True)
-        dovecot = Dovecot(self.mail, [USER], LOCATION)
-        try:
-            client = imaplib.IMAP4("127.0.0.1", dovecot.port, timeout=30)
-            client.login(USER, PASSWORD)
-            found = work(client)
-            client.logout()
-            return found
-        finally:
-            dovecot.stop()
+        return as_dovecot(self.home, USER, LOCATION, work)
 
     @staticmethod
     def seen(client, name):

@@ -1,6 +1,5 @@
 """Courier's and Dovecot's Maildir++ quota and ours keep one figure in maildirsize."""
 
-import imaplib
 import os
 import re
 import shutil
@@ -17,9 +16,8 @@ from mailtwist.errors import OverQuota
 from mailtwist.flags import NONE
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.maildir import maildirsize
-from tests.bench.peers import Dovecot
+from tests.bench.peers import as_dovecot
 from tests.integration import courier
-from tests.integration.daemon import PASSWORD
 from tests.store.inline import InlineStore
 
 USER = "ann@example.test"
@@ -108,16 +106,7 @@ class SharedMaildir:
 
 class DovecotTests(SharedMaildir, SynchronousTestCase):
     def theirs(self, work):
-        subprocess.run(["chown", "-R", "nobody:nogroup", self.home], check=True)
-        dovecot = Dovecot(self.mail, [USER], DOVECOT)
-        try:
-            client = imaplib.IMAP4("127.0.0.1", dovecot.port, timeout=30)
-            client.login(USER, PASSWORD)
-            found = work(client)
-            client.logout()
-            return found
-        finally:
-            dovecot.stop()
+        return as_dovecot(self.home, USER, DOVECOT, work)
 
     def quota(self, client):
         """(blocks, messages) as Dovecot tells them."""

@@ -58,6 +58,44 @@ class TouchedMaildirTestCase(DaemonTestCase):
         member.ask("FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         return {told.uid: told.subject for told in member.fetched}
 
+    def procmail(self, subject: str) -> None:
+        """Deliver a message with that subject."""
+        raise AssertionError("says each kind of mailbox")
+
+    def used_by_mutt_too(self, place: Path) -> None:
+        """procmail delivers, mutt flags and deletes, the member flags at the same time:
+        m1, m3 and m4 stay."""
+        for number in range(1, 4):
+            self.procmail(f"m{number}")
+            self.told_soon(lambda n=number: len(self.member.uids) == n)
+        (self.home / "muttrc").write_text(MUTT + f"set folder={self.home}\n")
+        command = ("mutt", "-n", "-F", self.home / "muttrc", "-f", place)
+        with Terminal(*command, env={"HOME": str(self.home)}, cwd=self.home) as mutt:
+            mutt.wait_for("m1", "m2", "m3")
+            mutt.keys("1\rF")
+            mutt.keys("2\rd$")
+            mutt.wait_for("2 kept, 1 deleted")
+            self.told_soon(
+                lambda: len(self.member.uids) == 2 and bool(self.member.flags.get(1))
+            )
+            for line in self.member.client.done():
+                self.member.hear(line)
+            self.member.ask("UID STORE 3 +FLAGS (\\Answered work)")
+            self.procmail("m4")
+            mutt.keys("=")
+            mutt.wait_for("m4")
+            mutt.keys("q")
+            self.assertEqual(mutt.wait_for_end(), 0)
+        self.member.ask("NOOP")
+        self.member.ask("FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        told = {one.subject: (one.uid, one.flags) for one in self.member.fetched}
+        self.assertEqual(
+            {name: uid for name, (uid, _) in told.items()}, {"m1": 1, "m3": 3, "m4": 4}
+        )
+        self.assertIn("\\Flagged", told["m1"][1])
+        self.assertIn("\\Answered", told["m3"][1])
+        self.assertIn("work", told["m3"][1])
+
     def files(self) -> dict[str, Path]:
         """{subject: path}"""
         paths = [
@@ -100,35 +138,7 @@ class TouchedMaildirTests(TouchedMaildirTestCase):
         self.assertIn(b"[MODIFIED 2]", answer)
 
     def test_mutt_reads_flags_and_deletes_in_the_same_folder(self) -> None:
-        for number in range(1, 4):
-            self.procmail(f"m{number}")
-            self.told_soon(lambda n=number: len(self.member.uids) == n)
-        (self.home / "muttrc").write_text(MUTT + f"set folder={self.home}\n")
-        command = ("mutt", "-n", "-F", self.home / "muttrc", "-f", self.maildir)
-        with Terminal(*command, env={"HOME": str(self.home)}, cwd=self.home) as mutt:
-            mutt.wait_for("m1", "m2", "m3")
-            mutt.keys("1\rF")
-            mutt.keys("2\rd$")
-            mutt.wait_for("2 kept, 1 deleted")
-            self.told_soon(
-                lambda: len(self.member.uids) == 2 and bool(self.member.flags.get(1))
-            )
-            for line in self.member.client.done():
-                self.member.hear(line)
-            self.member.ask("UID STORE 3 +FLAGS (\\Answered)")
-            self.procmail("m4")
-            mutt.keys("=")
-            mutt.wait_for("m4")
-            mutt.keys("q")
-            self.assertEqual(mutt.wait_for_end(), 0)
-        self.member.ask("NOOP")
-        self.member.ask("FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-        told = {one.subject: (one.uid, one.flags) for one in self.member.fetched}
-        self.assertEqual(
-            {name: uid for name, (uid, _) in told.items()}, {"m1": 1, "m3": 3, "m4": 4}
-        )
-        self.assertIn("\\Flagged", told["m1"][1])
-        self.assertIn("\\Answered", told["m3"][1])
+        self.used_by_mutt_too(self.maildir)
 
 
 class PostfixTests(TouchedMaildirTestCase):

@@ -9,8 +9,7 @@ import threading
 from imapclient import IMAPClient
 
 from tests.integration.programs import message, run
-from tests.integration.screen import Terminal
-from tests.integration.test_touched_maildir import MUTT, TouchedMaildirTestCase
+from tests.integration.test_touched_maildir import TouchedMaildirTestCase
 from tests.integration.ways_in import deliver, imapclient, messages, pop3_login
 
 MESSAGE = b"Subject: hello\r\n\r\nfirst line\r\n"
@@ -39,36 +38,7 @@ class TouchedMboxTests(TouchedMaildirTestCase):
         )
 
     def test_procmail_and_mutt_use_the_same_file(self) -> None:
-        for number in range(1, 4):
-            self.procmail(f"m{number}")
-            self.told_soon(lambda n=number: len(self.member.uids) == n)
-        (self.home / "muttrc").write_text(MUTT + f"set folder={self.home}\n")
-        command = ("mutt", "-n", "-F", self.home / "muttrc", "-f", self.box)
-        with Terminal(*command, env={"HOME": str(self.home)}, cwd=self.home) as mutt:
-            mutt.wait_for("m1", "m2", "m3")
-            mutt.keys("1\rF")
-            mutt.keys("2\rd$")
-            mutt.wait_for("2 kept, 1 deleted")
-            self.told_soon(
-                lambda: len(self.member.uids) == 2 and bool(self.member.flags.get(1))
-            )
-            for line in self.member.client.done():
-                self.member.hear(line)
-            self.member.ask("UID STORE 3 +FLAGS (\\Answered work)")
-            self.procmail("m4")
-            mutt.keys("=")
-            mutt.wait_for("m4")
-            mutt.keys("q")
-            self.assertEqual(mutt.wait_for_end(), 0)
-        self.member.ask("NOOP")
-        self.member.ask("FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-        told = {one.subject: (one.uid, one.flags) for one in self.member.fetched}
-        self.assertEqual(
-            {name: uid for name, (uid, _) in told.items()}, {"m1": 1, "m3": 3, "m4": 4}
-        )
-        self.assertIn("\\Flagged", told["m1"][1])
-        self.assertIn("\\Answered", told["m3"][1])
-        self.assertIn("work", told["m3"][1])
+        self.used_by_mutt_too(self.box)
         box = mailbox.mbox(self.box, create=False)
         self.assertEqual([one["Subject"] for one in box], ["m1", "m3", "m4"])
         box.close()

@@ -246,7 +246,7 @@ class MaildirSink:
             appended = [
                 Deferred.fromCoroutine(self._append(copy, content))
                 for copy in self._copies
-                if copy.fault is None and _in_mbox(copy)
+                if copy.fault is None and copy.in_mbox
             ]
             all_done: Deferred[Any] = written.addCallback(self._committed)
             if appended:
@@ -296,7 +296,7 @@ class MaildirSink:
         return [
             copy
             for copy in self._copies
-            if copy.fault is None and not copy.has_file and not _in_mbox(copy)
+            if copy.fault is None and not copy.has_file and not copy.in_mbox
         ]
 
     def _committed(self, outcomes: Sequence[Verdict]) -> None:
@@ -351,7 +351,3 @@ class MaildirSink:
                 mail_log.not_delivered(message, name, copy.fault)
         if done:
             mail_log.delivered(message, done)
-
-
-def _in_mbox(copy: Copy) -> bool:
-    return copy.recipient.account.is_mbox

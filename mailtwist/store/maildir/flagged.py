@@ -20,19 +20,19 @@ _LETTER_OF = {flag: letter for letter, flag in LETTERS.items()}
 
 
 class Copy:
-    """One recipient's copy of a message."""
+    """One recipient's copy of a message.
 
-    __slots__ = ("fault", "prefix", "recipient")
+    `in_mbox`: in a file with others; `has_file`: in one of its own, with its flags in
+    the name.
+    """
+
+    __slots__ = ("fault", "has_file", "in_mbox", "prefix", "recipient")
 
     def __init__(self, recipient: LocalRecipient, prefix: bytes) -> None:
         self.recipient, self.prefix = recipient, prefix
+        self.in_mbox = recipient.account.is_mbox
+        self.has_file = not self.in_mbox and recipient.flags <= LETTERED
         self.fault: Verdict = None
-
-    @property
-    def has_file(self) -> bool:
-        """True if it becomes a file of its own, with its flags in the name."""
-        to = self.recipient
-        return to.flags <= LETTERED and not to.account.is_mbox
 
 
 def letters_of(flags: Flags) -> str:
