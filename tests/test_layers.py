@@ -107,6 +107,8 @@ FLOORS = {
     "policy.actions": 1,
     "policy.faults": 1,
     "policy.orders": 0,
+    "trust": 1,
+    "trust.model": 0,
     "delivery.alias_grammar": 1,
     "delivery.agent_append": 4,
     "delivery.agent_command": 1,
