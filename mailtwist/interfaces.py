@@ -128,10 +128,11 @@ class IRouter(Interface):
         """
 
     async def mailbox(
-        address: Address, *, size_octets: int | None = None
+        address: Address, *, size_octets: int | None = None, login: str = ""
     ) -> LocalRecipient:
         """The mailbox here that an address names, whatever aliases, `.forward` and
-        routes say; for targets that were expanded already.
+        routes say; for targets that were expanded already.  `login` is the name of the
+        account that sent it, "" if none did, for the right to post.
 
         Raises NoSuchUser, MailboxDisabled, OverQuota."""
 

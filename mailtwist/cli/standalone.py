@@ -106,7 +106,7 @@ class Anywhere:
         return RemoteRecipient(address)
 
     async def mailbox(
-        self, address: Address, *, size_octets: int | None = None
+        self, address: Address, *, size_octets: int | None = None, login: str = ""
     ) -> LocalRecipient:
         raise NoSuchUser()
 

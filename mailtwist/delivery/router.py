@@ -124,7 +124,7 @@ class Router:
         return await self._recipient(address, leaves, size_octets, poster)
 
     async def mailbox(
-        self, address: Address, *, size_octets: int | None = None
+        self, address: Address, *, size_octets: int | None = None, login: str = ""
     ) -> LocalRecipient:
         """See IRouter."""
         rooms, said = self._rooms, address
@@ -140,10 +140,13 @@ class Router:
             if not account.receives:
                 raise MailboxDisabled()
         await self._check_room(account, size_octets)
-        return await self._placed(LocalRecipient(said, account, detail))
+        poster: Collection[str] = ()
+        if detail and login and self._posting is not None:
+            poster = await rooms.accounts.identifiers(login)
+        return await self._placed(LocalRecipient(said, account, detail), poster)
 
     async def _placed(
-        self, recipient: LocalRecipient, poster: Collection[str] = ()
+        self, recipient: LocalRecipient, poster: Collection[str]
     ) -> LocalRecipient:
         """With the mailbox that its subaddress posts into."""
         if self._posting is None or not recipient.detail:

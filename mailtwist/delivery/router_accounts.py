@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..address import Address
+from ..auth.names import login_key
 from ..config.model import Config
 from ..directory.model import Account
 from ..interfaces import IDirectory
+from ..mailbox.sharing import Reader
 
 POSTMASTER = "postmaster"  # RFC 5321 §4.5.1: without case, always deliverable
 MOST_SPLITS = 8  # places where a local part is tried as user and detail
@@ -42,6 +44,14 @@ class Accounts:
             if end <= 0:
                 return
             yield local_part[:end], local_part[end + len(separator) :]
+
+    async def identifiers(self, login: str) -> frozenset[str]:
+        """What lists of rights know an account by, as IMailAccount has it; nothing of
+        one that is not there any more."""
+        account = await self._directory.account(login)
+        if account is None or not account.enabled:
+            return frozenset()
+        return Reader.of(login_key(account.name), account.groups).identifiers
 
     def is_postmaster(self, address: Address) -> bool:
         user = address.local_part.lower()

@@ -45,7 +45,7 @@ class NoWayIn:
         raise RelayDenied()
 
     async def mailbox(
-        self, address: Address, *, size_octets: int | None = None
+        self, address: Address, *, size_octets: int | None = None, login: str = ""
     ) -> LocalRecipient:
         raise NoSuchUser()
 

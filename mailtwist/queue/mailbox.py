@@ -38,7 +38,9 @@ class MailboxTransport:
         for at, recipient in enumerate(job.recipients):
             outcomes.append(Outcome(action="delivered"))
             try:
-                local.append(await self._look_up(recipient, content.octets))
+                local.append(
+                    await self._look_up(recipient, content.octets, job.message.login)
+                )
                 places.append(at)
             except MailError as fault:
                 outcomes[at] = Outcome(_may_wait(fault))
@@ -49,8 +51,12 @@ class MailboxTransport:
                     outcomes[at] = Outcome(verdict)
         return outcomes
 
-    async def _look_up(self, recipient: QueuedRecipient, octets: int) -> LocalRecipient:
-        found = await self._router.mailbox(recipient.address, size_octets=octets)
+    async def _look_up(
+        self, recipient: QueuedRecipient, octets: int, login: str
+    ) -> LocalRecipient:
+        found = await self._router.mailbox(
+            recipient.address, size_octets=octets, login=login
+        )
         found = sorted_into(found, recipient.route.next_hop)
         return evolve(found, notify=recipient.notify)
 

@@ -201,6 +201,34 @@ class RouterTests(SynchronousTestCase):
         recipient = self.successResultOf(Deferred.fromCoroutine(asked))
         self.assertEqual(recipient.account.name, "ann@example.test")
 
+    def test_a_login_whose_mail_waited_posts_by_what_it_is_then(self):
+        asked = []
+
+        class Posting:
+            async def place(self, account, detail, poster=()):
+                asked.append((account.name, detail, set(poster)))
+                return ("Lists",)
+
+        self.have("ann@example.test", "Bob@example.test")
+        self.change("Bob@example.test", groups=frozenset({"team"}))
+        router = Router(self.directory, self.store, self.config, posting=Posting())
+
+        def placed(text, **options):
+            address = Address.parse(text)
+            found = router.mailbox(address, **options)
+            return self.successResultOf(Deferred.fromCoroutine(found)).path
+
+        lists = "ann+lists@example.test"
+        self.assertEqual(placed(lists, login="Bob@example.test"), ("Lists",))
+        self.assertEqual(placed("ann@example.test", login="x"), ("INBOX",))
+        placed(lists)
+        placed(lists, login="uid 1000")
+        self.change("Bob@example.test", enabled=False)
+        placed(lists, login="Bob@example.test")
+        bob = {"bob@example.test", "$team"}
+        mailbox = ("ann@example.test", "lists")
+        self.assertEqual(asked, [(*mailbox, bob)] + [(*mailbox, set())] * 3)
+
     def test_a_full_mailbox_is_refused_before_the_message_comes(self):
         self.change("ann@example.test", storage_limit_octets=1000)
         for used, size, full in [

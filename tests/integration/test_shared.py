@@ -149,6 +149,30 @@ class OwnFilesTests(SharedCase, DaemonTestCase):
         self.assertEqual(owner.folder_status("Lists", "UNSEEN"), {b"UNSEEN": 1})
         self.assertEqual(reader.search(None, "SEEN")[1], [b"1"])
 
+    def test_a_login_whose_mail_waited_posts_where_it_may(self):
+        ann, bob, eve = self.user(), self.user(), self.user()
+        owner, _ = self.clients(ann, bob)
+        owner.create_folder("Lists")
+        owner.setacl("Lists", bob, "p")
+        lists = f"+lists@{DOMAIN}".join((ann.partition("@")[0], ""))
+        for sender in (bob, eve):
+            text = f"From: {sender}\r\n\r\n".encode()
+            for client in ways_in.submission(self.daemon, sender):
+                with client:
+                    client.sendmail(sender, [lists], text, ["HOLDFOR=1"])
+
+        def held():
+            return [
+                owner.folder_status(name, "MESSAGES")[b"MESSAGES"]
+                for name in ("Lists", "INBOX")
+            ]
+
+        until(lambda: held() == [2, 2], lambda: str(held()))
+        owner.select_folder("Lists")
+        got = owner.fetch("1", "BODY[]")[1][b"BODY[]"]
+        self.assertIn(f"From: {bob}".encode(), got)
+        self.assertNotIn(b"ogin", got)
+
     def test_rights_outlive_the_server(self):
         ann, bob = self.user(), self.user()
         owner, reader = self.clients(ann, bob)

@@ -68,7 +68,8 @@ class Accounts:
     def __init__(self, **faults):
         self.faults = faults
 
-    async def mailbox(self, address, *, size_octets=None):
+    async def mailbox(self, address, *, size_octets=None, login=""):
+        self.login = login
         fault = self.faults.get(address.local_part)
         if fault is not None:
             raise fault
@@ -102,10 +103,10 @@ MAILBOX = Route("mailbox")
 
 class MailboxTests(SynchronousTestCase):
     def test_the_whole_message_reaches_the_mailbox(self):
-        store = Store()
+        store, accounts = Store(), Accounts()
         notify = Notify(frozenset({"SUCCESS"}))
         (outcome,) = outcomes(
-            MailboxTransport(Accounts(), store),
+            MailboxTransport(accounts, store),
             job(MAILBOX, recipient(MAILBOX, notify=notify), path=None),
         )
         self.assertEqual((outcome.fault, outcome.action), (None, "delivered"))
@@ -113,6 +114,7 @@ class MailboxTests(SynchronousTestCase):
         envelope = store.envelope
         self.assertEqual((envelope.reverse_path, envelope.trace), (None, b""))
         self.assertEqual(envelope.recipients[0].notify, notify)
+        self.assertEqual(accounts.login, "carol", "who may post is asked by its name")
 
     def test_each_recipient_has_its_own_fate(self):
         names = ("down", "gone", "fine", "full", "slow")
