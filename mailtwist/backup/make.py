@@ -11,6 +11,9 @@ from ..config.model import Config
 from ..directory.model import Account
 from ..directory.userdb import UserDb
 from ..errors import MailError
+from ..store.mbox.journal import is_journal
+from ..store.mbox.lock import OwnRights
+from ..store.mbox.place import MboxPlace
 from . import snapshot, tree
 from .objects import Objects
 from .snapshot import Home, Part, Snapshot
@@ -49,6 +52,8 @@ def make(
     accounts = list(accounts)
     lister = tree.Lister(objects, keys=keys)
     before = objects.fresh
+    for account in accounts:
+        lister.faults += _unfinished(account)
     parts = []
     for root in _roots(data, accounts, others):
         if not os.path.lexists(root):
@@ -64,6 +69,25 @@ def make(
     snapshot.write(objects, made)
     count = len(set(snapshot.named(objects, made)))
     return Made(name, count, objects.fresh - before, lister.faults)
+
+
+def _unfinished(account: Account) -> list[str]:
+    """Finish what a killed process left of mbox files; what could not be."""
+    faults: list[str] = []
+    if not account.is_mbox or not os.path.isdir(account.home):
+        return faults
+    if not any(map(is_journal, os.listdir(account.home))):
+        return faults
+    inbox, folders = account.mailbox_path, account.folders_path
+    place = MboxPlace(account.home, inbox, folders, OwnRights())
+    for file in place.listed().values():
+        try:
+            place.repair(file)
+        except FileNotFoundError:
+            continue  # nobody has mail there yet
+        except (OSError, MailError) as fault:
+            faults.append(f"{file}: {tree.why(fault)}")
+    return faults
 
 
 def _roots(

@@ -7,34 +7,22 @@ import hashlib
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from ..errors import MailError, SystemBusy
+from ..errors import MailError
 from ..store.maildir import durable
+from ..store.mbox.lock import Lock, waited_for
 
 PIECE_OCTETS = 1 << 20
-LOCK_S, PAUSE_S = 10.0, 0.05
+LOCK_S = 10.0
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _SEEN = """
 CREATE TABLE IF NOT EXISTS seen (
     device INTEGER, inode INTEGER, octets INTEGER, mtime_ns INTEGER, digest TEXT,
     PRIMARY KEY (device, inode)) WITHOUT ROWID
 """
-
-
-def _share(descriptor: int) -> None:
-    until = time.monotonic() + LOCK_S
-    while True:
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return
-        except OSError as fault:
-            if time.monotonic() > until:
-                raise SystemBusy() from fault
-        time.sleep(PAUSE_S)
 
 
 class Objects:
@@ -73,18 +61,21 @@ class Objects:
         """The digest of a plain file; raises OSError, FileNotFoundError if it went.
 
         `lock`: against programs that write mboxes; raises SystemBusy."""
-        descriptor = os.open(path, _READ)
+        if lock:
+            held = waited_for(path, writes=False, most_s=LOCK_S)
+        else:
+            held = Lock(path, os.open(path, _READ), False)
         try:
-            if lock:
-                _share(descriptor)
-            found = os.fstat(descriptor)
-            known = self._known(found)
+            found = os.fstat(held.descriptor)
+            # Programs that change an mbox set its time back.
+            moment_ns = found.st_ctime_ns if lock else found.st_mtime_ns
+            known = self._known(found, moment_ns)
             if known is None:
-                known = self._copy(descriptor)
-                self._note(found, known)
+                known = self._copy(held.descriptor)
+                self._note(found, moment_ns, known)
             return known, found
         finally:
-            os.close(descriptor)
+            held.release()
 
     def _copy(self, descriptor: int) -> str:
         """Read once: hashed and written in one go."""
@@ -196,19 +187,19 @@ class Objects:
                 self._seen.execute(_SEEN)
         return self._seen
 
-    def _known(self, found: os.stat_result) -> str | None:
+    def _known(self, found: os.stat_result, moment_ns: int) -> str | None:
         row = self._known_files.execute(
             "SELECT octets, mtime_ns, digest FROM seen WHERE device = ? AND inode = ?",
             (found.st_dev, found.st_ino),
         ).fetchone()
-        if row is None or row[:2] != (found.st_size, found.st_mtime_ns):
+        if row is None or row[:2] != (found.st_size, moment_ns):
             return None
         return str(row[2]) if os.path.exists(self._path(row[2])) else None
 
-    def _note(self, found: os.stat_result, digest: str) -> None:
+    def _note(self, found: os.stat_result, moment_ns: int, digest: str) -> None:
         self._known_files.execute(
             "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)",
-            (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, digest),
+            (found.st_dev, found.st_ino, found.st_size, moment_ns, digest),
         )
 
     def _forget_seen(self) -> None:

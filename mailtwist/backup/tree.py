@@ -19,6 +19,9 @@ from contextlib import closing, contextmanager, suppress
 from attrs import frozen
 
 from ..errors import MailError, SystemBusy
+from ..store.mbox.dotlock import LOCK_FILE
+from ..store.mbox.journal import is_journal
+from ..store.mbox.place import is_mbox
 from .objects import Objects
 
 OWNERS = ("state.sqlite", "queue.sqlite")  # of the files around them
@@ -67,7 +70,8 @@ class Lister:
 
     def _entries(self, root: str) -> Iterator[Entry]:
         if not os.path.isdir(root):
-            yield self._file(root, os.path.basename(root))
+            folder, name = os.path.split(root)
+            yield from self._one(folder, name, os.stat(root))
             return
         yield _entry(".", os.stat(root))
         waiting = [""]
@@ -83,7 +87,7 @@ class Lister:
                     continue
                 names = self._listed(root, path)
             except (OSError, MailError, sqlite3.Error) as fault:
-                self.faults.append(f"{folder}: {_why(fault)}")
+                self.faults.append(f"{folder}: {why(fault)}")
                 continue
             for name, found in names:
                 yield from self._one(root, name, found)
@@ -103,7 +107,7 @@ class Lister:
         except FileNotFoundError:
             return  # it went meanwhile
         except (OSError, sqlite3.Error, MailError) as fault:
-            self.faults.append(f"{os.path.join(root, path)}: {_why(fault)}")
+            self.faults.append(f"{os.path.join(root, path)}: {why(fault)}")
 
     def _listed(self, root: str, path: str) -> list[tuple[str, os.stat_result]]:
         """(name within the root, what it is) of what is wanted of a folder."""
@@ -114,6 +118,7 @@ class Lister:
             names = {name for name in names if not name.startswith(RESTORING)}
         if "cur" in names:
             names.discard("tmp")  # nothing in it is a message yet
+        names = {name for name in names if not _locks(folder, name, names)}
         found = []
         for name in sorted(names):
             with suppress(FileNotFoundError):
@@ -197,13 +202,23 @@ class Lister:
         return entries
 
 
+def _locks(folder: str, name: str, names: set[str]) -> bool:
+    """True for the lock file of an mbox."""
+    locked = name.removesuffix(LOCK_FILE)
+    return locked != name and locked in names and is_mbox(f"{folder}/{locked}")
+
+
 def _made_anew(folder: str) -> set[str]:
     """Names of a folder that belong to a database of it, or come from one."""
     names = set(os.listdir(folder))
     anew = {
         name + word for name in names if name.endswith(".sqlite") for word in _WORDS
     }
-    return anew | _BESIDE_STATE if "state.sqlite" in names else anew
+    if "state.sqlite" not in names:
+        return anew
+    # What a journal is about is whole when it is read: see `make`.
+    anew |= {name for name in names if is_journal(name)}
+    return anew | _BESIDE_STATE
 
 
 def _opened(path: str) -> sqlite3.Connection:
@@ -238,7 +253,7 @@ def _entry(path: str, found: os.stat_result, digest: str = "") -> Entry:
     )
 
 
-def _why(fault: Exception) -> str:
+def why(fault: Exception) -> str:
     if isinstance(fault, MailError):
         return fault.public
     return getattr(fault, "strerror", None) or str(fault)

@@ -8,7 +8,6 @@ is the internal date, in local time.  A message's key is made of its octets.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import stat
@@ -25,13 +24,16 @@ from ..errors import MailError
 from ..flags import Flags
 from ..mailbox.model import INBOX, Path
 from ..mime import mbox, mbox_marks
-from ..store.maildir import durable
+from ..store.mbox import inbox
+from ..store.mbox.journal import Part, repair, rewrite
+from ..store.mbox.lock import waited_for
 from .eml import MOST_DEPTH, file_name
 from .files import FileEnd
 from .maildir import READ, folder_order
 from .model import Folder, Item, Letter, Listed
 
 BELOW = ".sbd"
+LOCK_S = 60.0  # while another program has it
 LOOK_OCTETS = 1 << 20  # read at a time
 
 
@@ -92,14 +94,12 @@ class MboxEnd(FileEnd):
 
     def make(self, folder: Folder) -> None:
         file = self._file(folder.path)
-        durable.make_directories([os.path.dirname(file)])
-        with _opened(file, os.O_RDWR | os.O_CREAT):
-            durable.sync_directory(os.path.dirname(file))
+        inbox.make(file)
 
     # -- what is there --------------------------------------------------------
 
     def listed(self, path: Path) -> Listed:
-        with _opened(self._file(path), os.O_RDONLY) as file:
+        with _opened(self._file(path), writes=False) as file:
             return Listed("", self._items(path, file))
 
     def _items(self, path: Path, file: IO[bytes]) -> list[Item]:
@@ -121,7 +121,7 @@ class MboxEnd(FileEnd):
 
     def read(self, path: Path, keys: Sequence[str]) -> list[bytes | None]:
         found: list[bytes | None] = []
-        with _opened(self._file(path), os.O_RDONLY) as file:
+        with _opened(self._file(path), writes=False) as file:
             for key in keys:
                 octets = self._one(path, file, key)
                 if octets is None:  # the file was changed meanwhile
@@ -142,13 +142,12 @@ class MboxEnd(FileEnd):
 
     def add(self, path: Path, letters: Sequence[Letter]) -> list[str]:
         name = self._file(path)
-        with _opened(name, os.O_RDWR | os.O_CREAT) as file, _undone(name, file) as end:
+        inbox.make(name)
+        with _opened(name, writes=True) as file:
             held = {item.key for item in self._items(path, file)}
-            file.seek(end)
-            for letter in letters:
-                file.write(_written(letter))
-            file.flush()
-            os.fsync(file.fileno())
+            end = file.seek(0, os.SEEK_END)
+            parts: list[Part] = [(0, end), *map(_written, letters)]
+            rewrite(_journal(name), file.fileno(), parts)
             added = [
                 item.key for item in self._items(path, file) if item.key not in held
             ]
@@ -165,86 +164,45 @@ class MboxEnd(FileEnd):
     def _rewrite(self, path: Path, changes: dict[str, Flags | None]) -> None:
         """With these flags, without those that have None; all of it or nothing."""
         name = self._file(path)
-        draft = os.path.join(os.path.dirname(name), f".{os.path.basename(name)}.new")
-        with _opened(name, os.O_RDWR) as file:
+        with _opened(name, writes=True) as file:
             items = self._items(path, file)
             places = self._places[path]
-            with open(draft, "wb") as new:
-                for item in items:
-                    place = places[item.key]
-                    flags = changes.get(item.key, item.flags)
-                    if flags is None:
-                        continue
-                    file.seek(place.start)
-                    stored = file.read(place.end - place.start)
-                    if flags != item.flags:
-                        octets, _ = _read(file, place.behind, place.end)
-                        date = item.internal_date
-                        stored = _written(Letter(octets, flags, date))
-                    new.write(stored)
-                new.flush()
-                os.fsync(new.fileno())
-            os.rename(draft, name)
-            durable.sync_directory(os.path.dirname(name))
+            parts: list[Part] = []
+            for item in items:
+                place = places[item.key]
+                flags = changes.get(item.key, item.flags)
+                if flags == item.flags:
+                    parts.append((place.start, place.end))
+                elif flags is not None:
+                    octets, _ = _read(file, place.behind, place.end)
+                    parts.append(_written(Letter(octets, flags, item.internal_date)))
+            rewrite(_journal(name), file.fileno(), parts)
 
 
 # -- a file -----------------------------------------------------------------------
 
 
 @contextmanager
-def _opened(path: str, how: int) -> Iterator[IO[bytes]]:
-    """The file, locked against programs that lock mboxes with fcntl."""
+def _opened(path: str, *, writes: bool) -> Iterator[IO[bytes]]:
+    """The file under the locks that all programs take, and whole."""
+    unfinished = os.path.exists(_journal(path))
     try:
-        descriptor = os.open(path, READ | how, 0o600)
+        lock = waited_for(path, writes=writes or unfinished, most_s=LOCK_S)
     except FileNotFoundError:
         raise MailError(f"{path!a} is not there") from None
-    mode = "rb" if how == os.O_RDONLY else "r+b"
-    with os.fdopen(descriptor, mode) as file:
-        shared = how == os.O_RDONLY
-        fcntl.lockf(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-        if not shared:
-            _undo(path, file)
-        yield file
-
-
-def _note(path: str) -> str:
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.mailtwist")
-
-
-@contextmanager
-def _undone(path: str, file: IO[bytes]) -> Iterator[int]:
-    """Where the file ends; it ends there again if the block, or the machine, fails."""
-    end = file.seek(0, os.SEEK_END)
-    note = _note(path)
-    with open(note, "w") as noted:
-        noted.write(f"{end}\n")
-        noted.flush()
-        os.fsync(noted.fileno())
-    durable.sync_directory(os.path.dirname(path))
     try:
-        yield end
-    except BaseException:
-        file.truncate(end)
-        raise
+        if lock.writes:
+            repair(_journal(path), lock.descriptor, lock.touch)
+        mode = "r+b" if lock.writes else "rb"
+        with open(lock.descriptor, mode, closefd=False) as file:
+            yield file
     finally:
-        os.fsync(file.fileno())
-        os.unlink(note)
+        lock.release()
 
 
-def _undo(path: str, file: IO[bytes]) -> None:
-    """Take back what a crash left half done."""
-    note = _note(path)
-    try:
-        with open(note) as noted:
-            line = noted.read(32)
-    except FileNotFoundError:
-        return
-    end = int(line) if line.endswith("\n") else None
-    if end is not None and end < file.seek(0, os.SEEK_END):
-        file.truncate(end)
-        os.fsync(file.fileno())
-    os.unlink(note)
+def _journal(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.mailtwist-journal")
 
 
 def _bounds(file: IO[bytes]) -> Iterator[tuple[int, int, int]]:

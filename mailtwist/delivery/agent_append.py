@@ -53,16 +53,8 @@ def main(arguments: list[str]) -> int:
 
 def into_mbox(path: str, source: BinaryIO) -> None:
     """Append; the file is cut back to its length if anything fails."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise CannotWrite("4.2.0 Mailbox is no regular file")
-        with dot_locked(path), locked(descriptor):
-            append(descriptor, source)
-    finally:
-        os.close(descriptor)
+    with locked(path) as descriptor:
+        append(descriptor, source)
     sync_directory(os.path.dirname(path))
 
 
@@ -96,47 +88,96 @@ def quoted(source: BinaryIO) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def locked(descriptor: int) -> Iterator[None]:
-    """fcntl's lock, which other deliveries and readers take too."""
-    for _ in range(LOCK_TRIES):
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError as fault:
-            if fault.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-        time.sleep(LOCK_PAUSE_S)
-    else:
-        raise CannotWrite("4.2.0 Mailbox is locked by another program")
-    yield  # closing the file ends the lock
+def locked(path: str) -> Iterator[int]:
+    """The open file under fcntl's lock and then the lock file (Debian policy §11.6).
 
-
-@contextlib.contextmanager
-def dot_locked(path: str) -> Iterator[None]:
-    """The lock file, where its folder may be written; fcntl's is enough elsewhere."""
-    lock = f"{path}.lock"
+    Nobody waits for one while he has the other."""
     for _ in range(LOCK_TRIES):
+        descriptor = opened(path)
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            os.close(os.open(lock, flags, 0o600))
-            break
-        except FileExistsError:
-            with contextlib.suppress(OSError):
-                if time.time() - os.lstat(lock).st_mtime > STALE_S:
-                    os.unlink(lock)
-                    continue
-        except OSError as fault:
-            if fault.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            yield
-            return
+            if locked_by_fcntl(descriptor) and is_named(descriptor, path):
+                lock = lock_file(path)
+                if lock is not None:
+                    break
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # which ends fcntl's lock
         time.sleep(LOCK_PAUSE_S)
     else:
         raise CannotWrite("4.2.0 Mailbox is locked by another program")
     try:
-        yield
+        yield descriptor
     finally:
+        if lock:
+            os.unlink(lock)
+        os.close(descriptor)
+
+
+def opened(path: str) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise CannotWrite("4.2.0 Mailbox is no regular file")
+    return descriptor
+
+
+def locked_by_fcntl(descriptor: int) -> bool:
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as fault:
+        if fault.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return False
+    return True
+
+
+def is_named(descriptor: int, path: str) -> bool:
+    """False if the name is another file's by now, or nobody's."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def lock_file(path: str) -> str | None:
+    """The lock file that was made; None if somebody has it, and "" where its folder
+    may not be written: fcntl's is enough there."""
+    lock = f"{path}.lock"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    for _ in range(2):
+        try:
+            descriptor = os.open(lock, flags, 0o644)
+        except FileExistsError:
+            if not was_left_behind(lock):
+                return None
+        except OSError as fault:
+            if fault.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            return None if held(lock) else ""
+        else:
+            os.write(descriptor, b"%d\n" % os.getpid())
+            os.close(descriptor)
+            return lock
+    return None
+
+
+def held(lock: str) -> bool:
+    """True if there is one, of a program with more rights."""
+    try:
+        return time.time() - os.lstat(lock).st_mtime <= STALE_S
+    except FileNotFoundError:
+        return False
+
+
+def was_left_behind(lock: str) -> bool:
+    """True if it is gone now.  Under fcntl's lock, so two never take it away."""
+    if held(lock):
+        return False
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(lock)
+    return True
 
 
 # -- Maildir ----------------------------------------------------------------------

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.backup import make, restore, snapshot, tree
+from mailtwist.backup import make, objects, restore, snapshot, tree
 from mailtwist.backup.objects import Objects
 from mailtwist.config.model import Config, Server
 from mailtwist.directory.model import Account
 from mailtwist.errors import MailError
 from mailtwist.mailbox.model import INBOX, Range
+from mailtwist.store.mbox import journal as journals
+from mailtwist.store.mbox.journal import journal_of
+from mailtwist.store.mbox.lock import OwnRights, attempt
 from tests.store.inline import InlineStore
 
 ONE = b"Subject: one\r\n\r\nfirst\r\n"
@@ -259,3 +262,94 @@ class RestoreTests(World):
         with sqlite3.connect(self.data / "userdb.sqlite") as db:
             self.assertEqual(db.execute("SELECT y FROM x").fetchall(), [(1,)])
         db.close()
+
+
+class MboxTests(SynchronousTestCase):
+    """Of an account whose mail is in mbox files that other programs use too."""
+
+    ONE = b"From a Wed Nov  4 20:39:03 2026\nSubject: one\n\nfirst\n\n"
+    TWO = b"From a Wed Nov  4 20:39:03 2026\nSubject: two\n\nsecond\n\n"
+
+    def setUp(self):
+        self.root = Path(self.mktemp()).absolute()
+        self.home, self.spool = self.root / "home", self.root / "spool"
+        for folder in (self.root / "data", self.home / "mail", self.spool):
+            folder.mkdir(parents=True)
+        self.file = self.spool / "ann"
+        self.file.write_bytes(self.ONE)
+        mailbox = f"mbox:~/mail:INBOX={self.file}"
+        self.account = Account("ann@x.test", str(self.home), mailbox=mailbox)
+        self.config = Config(server=Server(data=str(self.root / "data")))
+        self.objects = Objects(str(self.root / "backup"))
+        self.patch(objects, "LOCK_S", 0.1)
+        (self.home / "state.sqlite").write_bytes(b"")
+
+    def backup(self):
+        """({path: octets} of what was kept, what could not be)."""
+        with self.objects.alone():
+            made = make.make(
+                self.objects, self.config, [self.account], hostname="mx.test"
+            )
+        held = snapshot.read(self.objects.target, made.id)
+        found = {}
+        for part in held.parts:
+            for entry in tree.read(self.objects, part.digest):
+                if not entry.is_folder:
+                    path = os.path.join(part.root, entry.path)
+                    found[path] = self.objects.read(entry.digest)
+        return found, made.faults
+
+    def test_a_file_that_somebody_locks_is_not_read(self):
+        for name in ("fcntl", "the lock file"):
+            lock = attempt(str(self.file), writes=True, files=OwnRights())
+            if name == "fcntl":
+                os.unlink(f"{self.file}.lock")
+            else:
+                os.close(lock.descriptor)
+                lock.descriptor = -1
+            try:
+                found, faults = self.backup()
+            finally:
+                lock.release()
+            self.assertEqual(len(faults), 1, name)
+            self.assertIn("locked by another program", faults[0])
+            self.assertNotIn(str(self.file), found)
+            self.assertEqual(self.backup()[0][str(self.file)], self.ONE)
+
+    def test_flags_that_changed_at_the_same_length_and_time_are_kept(self):
+        seen = os.stat(self.file)
+        self.backup()
+        self.file.write_bytes(self.ONE.replace(b"one", b"two"))
+        os.utime(self.file, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        self.assertIn(b"two", self.backup()[0][str(self.file)])
+
+    def test_what_a_killed_process_began_is_finished_before(self):
+        journal = journal_of(str(self.home), str(self.file))
+
+        def killed(descriptor, planned, alive):
+            os.ftruncate(descriptor, planned.new)  # all zeros behind the first
+            raise KeyboardInterrupt
+
+        self.patch(journals, "_apply", killed)
+        descriptor = os.open(self.file, os.O_RDWR)
+        with self.assertRaises(KeyboardInterrupt):
+            journals.rewrite(journal, descriptor, [(0, len(self.ONE)), self.TWO])
+        os.close(descriptor)
+        self.patch(journals, "_apply", self.apply)
+        found, faults = self.backup()
+        self.assertEqual(faults, [])
+        self.assertEqual(found[str(self.file)], self.ONE + self.TWO)
+        self.assertFalse([path for path in found if "journal" in path])
+
+    apply = staticmethod(journals._apply)
+
+    def test_lock_files_stay_behind(self):
+        (self.spool / "ann.lock").write_text("1")
+        os.utime(self.spool / "ann.lock", (1, 1))
+        (self.home / "mail" / "Sent").write_bytes(self.TWO)
+        (self.home / "mail" / "Sent.lock").write_text("1")
+        os.utime(self.home / "mail" / "Sent.lock", (1, 1))
+        found, faults = self.backup()
+        self.assertEqual(faults, [])
+        self.assertEqual(found[str(self.home / "mail" / "Sent")], self.TWO)
+        self.assertFalse([path for path in found if path.endswith(".lock")])

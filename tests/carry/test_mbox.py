@@ -11,8 +11,11 @@ from mailtwist.carry.mbox import MboxEnd
 from mailtwist.carry.model import Folder, Letter
 from mailtwist.errors import MailError
 from mailtwist.mailbox.model import INBOX
+from tests.store import traced
 
 ONE = b"Subject: one\r\n\r\nFrom here\r\n"
+TWO = b"Subject: two\r\n\r\nsecond\r\n"
+LATER = b"\r\nlater\r\n"
 
 
 class MboxEndTests(SynchronousTestCase):
@@ -48,27 +51,47 @@ class MboxEndTests(SynchronousTestCase):
         self.assertEqual(len(end.listed(INBOX).items), 1)
         self.assertRaises(MailError, end.make, Folder(("Sent",)))
 
-    def test_what_a_kill_left_half_written_is_taken_back(self):
-        """The note says how long the file was."""
-        self.fill()
-        file = self.root / "INBOX"
-        whole = file.read_bytes()
-        (self.root / ".INBOX.mailtwist").write_text(f"{len(whole)}\n")
-        file.write_bytes(whole + b"From x Thu Jan  1 00:00:00 1970\nSubj")
-        self.fill(INBOX, Letter(b"Subject: two\r\n\r\n", frozenset(), 1))
-        self.assertTrue(file.read_bytes().startswith(whole))
-        octets = self.end.read(
-            INBOX, [item.key for item in self.end.listed(INBOX).items]
-        )
-        self.assertEqual(octets, [ONE, b"Subject: two\r\n\r\n"])
-        self.assertEqual(os.listdir(self.root), ["INBOX"])
+    def killed(self, work):
+        """What is there after a kill at each system call of `work`, and another
+        program's mail behind it."""
+        self.fill(INBOX, Letter(ONE, frozenset(), 1), Letter(TWO, frozenset(), 2))
+        file, found = self.root / "INBOX", set()
+        before = file.read_bytes()
+        for number in range(1, 100):
+            file.write_bytes(before)
+            _, call = traced.killed_at(number, lambda tell: work())
+            with file.open("ab") as behind:
+                behind.write(b"From x Thu Jan  1 00:00:00 1970\n\nlater\n\n")
+            end = MboxEnd(str(self.root))
+            keys = [item.key for item in end.listed(INBOX).items]
+            found.add(tuple(end.read(INBOX, keys)))
+            end.add(INBOX, [Letter(ONE, frozenset(), 4)])
+            self.assertEqual(os.listdir(self.root), ["INBOX"], call)
+            if call is None:
+                break
+        self.assertIsNone(call)
+        return found
 
-    def test_a_note_that_was_cut_off_says_nothing(self):
-        """The kill came before anything was written."""
-        self.fill()
-        (self.root / ".INBOX.mailtwist").write_text("1")
-        self.fill(INBOX, Letter(b"two\r\n", frozenset(), 1))
-        self.assertEqual(len(self.end.listed(INBOX).items), 2)
+    def test_a_kill_while_messages_are_added_leaves_all_or_none(self):
+        letter = Letter(b"Subject: three\r\n\r\n", frozenset(), 3)
+        found = self.killed(lambda: self.end.add(INBOX, [letter, letter]))
+        new = (ONE, TWO, letter.octets, letter.octets, LATER)
+        self.assertEqual(found, {(ONE, TWO, LATER), new})
+
+    def test_a_kill_while_messages_are_removed_leaves_all_or_none(self):
+        def remove():
+            end = MboxEnd(str(self.root))
+            end.remove(INBOX, [end.listed(INBOX).items[0].key])
+
+        self.assertEqual(self.killed(remove), {(ONE, TWO, LATER), (TWO, LATER)})
+
+    def test_the_file_stays_the_same_one(self):
+        """Who waits for its lock has it open."""
+        (one,) = self.fill()
+        before = os.stat(self.root / "INBOX").st_ino
+        self.end.remove(INBOX, [one])
+        self.assertEqual(os.stat(self.root / "INBOX").st_ino, before)
+        self.assertEqual(os.stat(self.root / "INBOX").st_size, 0)
 
     def test_what_moved_within_the_file_is_found(self):
         one, two = self.fill(

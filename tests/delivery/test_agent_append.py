@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.delivery import agent_append
 from mailtwist.delivery.agent_append import CannotWrite, into_maildir, into_mbox, quoted
+from mailtwist.store.mbox import lock
 
 LINES = st.lists(
     st.sampled_from([b"From x", b"From", b"xFrom y", b"", b"Fro", b">From z"])
@@ -64,20 +65,68 @@ class AppendTests(SynchronousTestCase):
         )
 
     def test_a_locked_file_is_left_alone(self):
-        lock = self.folder / "mbox.lock"
-        lock.touch()
+        file = self.folder / "mbox.lock"
+        file.touch()
         with self.assertRaises(CannotWrite):
             into_mbox(str(self.path), io.BytesIO(MESSAGE))
         self.assertEqual(self.path.read_bytes(), b"")
-        self.assertTrue(lock.exists())
+        self.assertTrue(file.exists())
 
     def test_a_lock_that_was_left_behind_is_taken_away(self):
-        lock = self.folder / "mbox.lock"
-        lock.touch()
-        os.utime(lock, (1, 1))
+        file = self.folder / "mbox.lock"
+        file.touch()
+        os.utime(file, (1, 1))
         into_mbox(str(self.path), io.BytesIO(MESSAGE))
         self.assertIn(b"\n>From b\n", self.path.read_bytes())
-        self.assertFalse(lock.exists())
+        self.assertFalse(file.exists())
+
+    def test_nobody_waits_for_the_lock_file_with_the_lock(self):
+        """Who has the lock file and wants fcntl's lock gets it."""
+        (self.folder / "mbox.lock").touch()
+        waits, free = [], []
+
+        def pause(seconds):
+            waits.append(seconds)
+            free.append(lock.attempt(str(self.path), writes=False, files=self))
+            free[-1].release()
+
+        self.patch(agent_append.time, "sleep", pause)
+        with self.assertRaises(CannotWrite):
+            into_mbox(str(self.path), io.BytesIO(MESSAGE))
+        self.assertEqual(len(waits), 2)
+
+    def test_fcntl_comes_first(self):
+        """So nobody makes a lock file for a mailbox that another has locked."""
+        self.path.touch()
+        held = lock.attempt(str(self.path), writes=True, files=self)
+        self.addCleanup(held.release)
+        self.patch(agent_append, "lock_file", lambda path: 1 / 0)
+        with self.assertRaises(CannotWrite):
+            into_mbox(str(self.path), io.BytesIO(MESSAGE))
+
+    def take(self, path):
+        """This test has the lock file, as far as `lock` knows."""
+        return True
+
+    def release(self, path):
+        pass
+
+    touch = release
+
+    def test_a_file_that_was_replaced_is_not_written(self):
+        self.path.write_bytes(b"")
+        other = self.folder / "other"
+        other.write_bytes(b"From x  date\n\nnewer\n\n")
+        real = agent_append.locked_by_fcntl
+
+        def replaced(descriptor):
+            if other.exists():
+                other.rename(self.path)
+            return real(descriptor)
+
+        self.patch(agent_append, "locked_by_fcntl", replaced)
+        into_mbox(str(self.path), io.BytesIO(MESSAGE))
+        self.assertIn(b"newer\n\nFrom a ", self.path.read_bytes())
 
     def test_a_failure_leaves_nothing_in_a_maildir(self):
         self.patch(agent_append, "CHUNK", 8)

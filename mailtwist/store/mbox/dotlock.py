@@ -14,6 +14,7 @@ import os
 import stat
 import time
 
+LOCK_FILE = ".lock"  # behind the name of the mbox
 STALE_S = 300.0  # of a lock that names no process
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 LOST_S = 3600.0  # of any: a process of that number may be another one
@@ -23,7 +24,7 @@ def take(path: str) -> bool:
     """Make the lock of the file `path`; false if somebody else holds it.
 
     Raises PermissionError, or OSError with EROFS, where none can be made."""
-    lock = f"{path}.lock"
+    lock = f"{path}{LOCK_FILE}"
     return _made(lock) or (_remove_stale(lock) and _made(lock))
 
 
@@ -73,7 +74,7 @@ def _fill(descriptor: int) -> None:
 
 def is_held(path: str) -> bool:
     """True if there is a lock that was not left behind."""
-    lock = f"{path}.lock"
+    lock = f"{path}{LOCK_FILE}"
     try:
         return not _is_stale(lock, os.lstat(lock).st_mtime)
     except FileNotFoundError:
@@ -83,13 +84,13 @@ def is_held(path: str) -> bool:
 def release(path: str) -> None:
     """Remove the lock that `take` made."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(f"{path}.lock")
+        os.unlink(f"{path}{LOCK_FILE}")
 
 
 def touch(path: str) -> None:
     """The work takes long, and its owner lives."""
     with contextlib.suppress(FileNotFoundError):
-        os.utime(f"{path}.lock")
+        os.utime(f"{path}{LOCK_FILE}")
 
 
 def _remove_stale(lock: str) -> bool:

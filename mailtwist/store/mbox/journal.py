@@ -66,6 +66,11 @@ def journal_of(folder: str, path: str) -> str:
     return os.path.join(folder, f"mbox-{name}.journal")
 
 
+def is_journal(name: str) -> bool:
+    """True for what `journal_of` gives, also half written; not for one set aside."""
+    return name.startswith("mbox-") and name.endswith((".journal", ".journal.new"))
+
+
 def _nothing() -> None:
     """Nobody wants to know."""
 

@@ -13,13 +13,14 @@ import fcntl
 import os
 import stat
 import struct
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from attrs import define
 from twisted.logger import Logger
 
-from ...errors import MailboxFault
+from ...errors import MailboxFault, SystemBusy
 from . import dotlock, inbox
 
 log = Logger()
@@ -114,6 +115,24 @@ def attempt(path: str, *, writes: bool, files: LockFiles) -> Lock | None:
             lock.release()
         raise
     return lock
+
+
+def waited_for(path: str, *, writes: bool, most_s: float) -> Lock:
+    """As `attempt`, with the rights of this process, which may block.
+
+    Who only reads makes no lock file, and waits for another's to go.  Raises SystemBusy
+    after `most_s` seconds."""
+    until = time.monotonic() + most_s
+    for attempts in range(1_000_000):
+        lock = attempt(path, writes=writes, files=OwnRights())
+        if lock is not None:
+            if writes or not dotlock.is_held(path):
+                return lock
+            lock.release()
+        if time.monotonic() > until:
+            break
+        time.sleep(PAUSES_S[min(attempts, len(PAUSES_S) - 1)])
+    raise SystemBusy("It is locked by another program")
 
 
 def _open(path: str, *, writes: bool) -> int:

@@ -180,7 +180,7 @@ class MboxPlace:
         source = os.path.join(self.root, name)
         target = self._found(path) or self._target(path)
         if os.path.isfile(source) and not os.path.lexists(target):
-            self._repair(source)
+            self.repair(source)
             old, new = self.beside(source), self.beside(target)
             shutil.rmtree(new, True)
             os.rename(old, new)
@@ -189,8 +189,9 @@ class MboxPlace:
             durable.sync_directory(os.path.dirname(target))
         return target
 
-    def _repair(self, file: str) -> None:
-        """A journal belongs to the path that the file has until now."""
+    def repair(self, file: str) -> None:
+        """Complete what a process was killed at: before the file gets another path,
+        to which its journal does not belong, or is copied.  Raises SystemBusy."""
         journal = journal_of(self.home, file)
         if not os.path.exists(journal):
             return
