@@ -22,6 +22,7 @@ from twisted.logger import Logger
 
 from ..config.model import Config
 from ..delivery.dispatch import Dispatch
+from ..directory.model import Account
 from ..directory.reread import open_here
 from ..directory.userdb import UserDb
 from ..errors import ConfigError
@@ -40,11 +41,12 @@ from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
 from .privileges import Privileges
+from .purging import FOLDER, Keeps, Purging
 from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
 from .shares_rebuild import SharesKeeper
-from .sharing import build_shares, build_sharing, make_homes, tree_of
+from .sharing import account_of, build_shares, build_sharing, make_homes, tree_of
 from .sieve import Sieving, offer_of, scripts_in
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
@@ -82,6 +84,7 @@ class MailService(MultiService):
         self.agents = build_agents(reactor, config, keepers)
         self._local = LocalStore(reactor=reactor, config=config, hostname=self.hostname)
         self.store = AgentStore(self._local, self.agents)
+        keeps = Keeps(os.path.join(os.path.abspath(config.server.data), FOLDER))
         self.auth = build_auth(
             reactor=reactor,
             config=config,
@@ -90,6 +93,15 @@ class MailService(MultiService):
             open_=self.privileges.open,
         )
         self.portal = self.auth.portal
+        if config.deleted.keep_s:
+            self._local.keeps = self.store.keeps = keeps.note
+            Purging(
+                reactor,
+                keeps,
+                self.store,
+                self._account,
+                config.deleted.keep_s,
+            ).setServiceParent(self)
         self.shares = build_shares(reactor, config)
         if config.sharing.enabled:
             self.auth.realm.sharing = build_sharing(
@@ -164,6 +176,15 @@ class MailService(MultiService):
             return [row.account.name for row in db.accounts()]
 
         found: list[str] = await self.auth.thread.run(listed)
+        return found
+
+    async def _account(self, name: str) -> Account | None:
+        """Public folders are accounts as well."""
+        for one in self.config.public_folder:
+            public = account_of(self.config, one)
+            if public.name == name:
+                return public
+        found: Account | None = await self.auth.directory.account(name)
         return found
 
     def _factories(self) -> dict[tuple[str, str], Any]:

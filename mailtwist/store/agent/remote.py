@@ -72,6 +72,7 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
 
     def __init__(self, agents: Reaches, account: Account) -> None:
         self._agents, self.account = agents, account
+        self.keeps: Callable[[Account], None] | None = None
         self._got = Got()
         self._open: WeakSet[RemoteMailbox] = WeakSet()
 
@@ -100,7 +101,13 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
         object_id: str = await self._change("create", path, special_uses)
         return object_id
 
+    def deletes(self) -> None:
+        """The agent keeps for a while what is deleted, if the server does."""
+        if self.keeps is not None and not self.account.deleted:
+            self.keeps(self.account)
+
     async def delete(self, path: Path) -> None:
+        self.deletes()
         await self._change("delete", path)
 
     async def rename(self, old: Path, new: Path) -> None:
@@ -412,6 +419,7 @@ class RemoteMailbox:
         return appended
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
+        self._tree.deletes()
         expunged: Expunged = await self._ask("expunge", _list(uids))
         return expunged
 

@@ -47,6 +47,7 @@ class AgentStore:
         self._local, self._agents, self._own_uid = local, agents, own_uid
         self._trees: WeakValueDictionary[tuple[str, str, bool], RemoteMailboxes]
         self._trees = WeakValueDictionary()
+        self.keeps: Callable[[Account], None] | None = None  # see MaildirStore
         self._delivery = AgentDelivery(self)
         # (until when, the active script) by home
         self._scripts: dict[str, tuple[float, bytes | None]] = {}
@@ -65,7 +66,7 @@ class AgentStore:
         tree = self._trees.get(key)
         if tree is None:
             tree = self._trees[key] = RemoteMailboxes(self._agents, account)
-        tree.account = account  # its limits may be newer
+        tree.account, tree.keeps = account, self.keeps  # its limits may be newer
         return tree
 
     def delivery(self) -> IDelivery:

@@ -4,7 +4,8 @@ They lie in `deleted` beside the account's state: a Maildir with a state, and ea
 message in the mailbox that it was in.  So everything that reads an account reads them
 too (`Account.deleted`).  Before a message is expunged it gets a second name there, and
 is durable in that state; a crash in between leaves it in both places and in none of
-them half.  What was kept long enough goes when more comes, or when somebody asks.
+them half.  What was kept long enough goes when more comes, or when somebody asks, as
+`service.purging` does.
 """
 
 from __future__ import annotations
@@ -61,8 +62,11 @@ class Keeping:
         files_now: Callable[[], float],
         kept: Callable[[], MaildirMailboxes],
         keep_s: float,
+        noted: Callable[[], None],
     ) -> None:
-        """`files_now` is the reactor's clock."""
+        """`files_now` is the reactor's clock; `noted` is told before something is
+        kept."""
+        self._noted = noted
         self._seconds, self._kept, self._keep_s = files_now, kept, keep_s
         self._purged_at: float | None = None
 
@@ -94,6 +98,7 @@ class Keeping:
 
     async def _if_there_is_room(self, keep: Callable[[], Awaitable[None]]) -> None:
         """Users make room by deleting: on a full disk nothing more is kept."""
+        self._noted()
         try:
             await keep()
             await self._purge_now_and_then()

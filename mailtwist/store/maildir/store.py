@@ -54,6 +54,8 @@ class MaildirStore:
         self._reactor, self._poll_s = reactor, config.imap4.poll_s
         self._special_uses = wanted(config.imap4.special_uses)
         self._keep_s = config.deleted.keep_s
+        # Told of accounts for which deleted mail is kept.
+        self.keeps: Callable[[Account], None] | None = None
         self._pool = ThreadPool(0, THREADS, "mailtwist-store")
         self._trees: WeakValueDictionary[str, MaildirMailboxes] = WeakValueDictionary()
         self._kept: OrderedDict[str, MaildirMailboxes] = OrderedDict()
@@ -121,7 +123,11 @@ class MaildirStore:
         def kept() -> MaildirMailboxes:
             return self.mailboxes(evolve(owner.files.account, deleted=True))
 
-        return Keeping(self._reactor.seconds, kept, self._keep_s)
+        def noted() -> None:
+            if self.keeps is not None:
+                self.keeps(owner.files.account)
+
+        return Keeping(self._reactor.seconds, kept, self._keep_s, noted)
 
     @property
     def _files_get(self) -> tuple[Any, ...]:
