@@ -32,6 +32,7 @@ from .queue.model import (
     Outcome,
     QueuedMessage,
     QueuedRecipient,
+    Seen,
     Told,
 )
 from .sasl.model import ScramKeys
@@ -308,9 +309,14 @@ class ISpool(IDelivery):
     async def hurry(now_s: float, domain: str = "") -> None:
         """What waits for addresses in `domain` ("" for all) is due at `now_s`."""
 
-    async def changed() -> bool:
-        """True if another process changed the queue since the last call, or the
-        start."""
+    async def those(
+        queue_ids: Sequence[str],
+    ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
+        """The messages of these ids that are there, with their recipients that are not
+        done."""
+
+    async def seen() -> Seen:
+        """What other processes did with the queue since the last call, or the start."""
 
 
 class IReporter(Interface):

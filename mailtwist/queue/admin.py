@@ -206,7 +206,14 @@ class QueueAdmin:
     ) -> Any:
         if self._connection is None:
             return []
-        result = batch(self._connection, [work], writes)[0]
+
+        def ordered(connection: sqlite3.Connection) -> Any:
+            result = work(connection)
+            statements.give_order(connection)
+            return result
+
+        done = ordered if writes else work
+        result = batch(self._connection, [done], writes)[0]
         if isinstance(result, MailError):
             raise result
         return result

@@ -21,7 +21,7 @@ from . import retry
 from .destination import Destination
 from .jobs import jobs_of
 from .loaded import Loaded, LoadedMessages, Looked, Work
-from .model import Job, Outcome, QueuedMessage, QueuedRecipient
+from .model import Job, Outcome, QueuedMessage, QueuedRecipient, Seen
 from .turns import Turns
 from .verdicts import Verdicts, bare_verdicts, verdicts
 
@@ -127,6 +127,21 @@ class Manager:
             self._load(message, due, content)
             self._run()
 
+    async def heard(self, queue_ids: Sequence[str]) -> None:
+        """Another process put these messages into the queue."""
+        if self._stopping:
+            return
+        if self._loaded.room <= 0:
+            self._more = True
+            self._looked.forget()
+            return
+        try:
+            found = await self._spool.those(queue_ids)
+        except MailError:
+            return  # the next look finds them
+        for message, recipients in found:
+            self.arrived(message, recipients, self._spool.content(message))
+
     async def flush(self, domain: str = "") -> None:
         """Try now what waits for `domain`, or everything (RFC 1985)."""
         await self._spool.hurry(self._clock.seconds(), domain)
@@ -135,13 +150,17 @@ class Manager:
 
     async def _look_for_changes(self) -> None:
         try:
-            changed = await self._spool.changed()
+            seen = await self._spool.seen()
         except MailError:
             return  # the storage is asked again in a moment
-        if changed and not self._stopping:
+        if seen is Seen.NOTHING or self._stopping:
+            return
+        if seen is Seen.ORDERS:
             self._forget_waiting()
             self._revive()
-            self._fill()
+        else:
+            self._looked.forget()
+        self._fill()
 
     def _forget_waiting(self) -> None:
         """Somebody changed the queue: what has not begun is loaded anew."""

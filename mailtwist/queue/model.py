@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
 from attrs import frozen
 
@@ -58,6 +59,12 @@ class QueuedRecipient:
     host: str = ""
     delay_told: bool = False
     of_list: bool = False
+
+
+class Seen(Enum):
+    """What other processes did with the queue."""
+
+    NOTHING, MAIL, ORDERS = 0, 1, 2  # mail may have come; somebody wants it otherwise
 
 
 @frozen

@@ -23,7 +23,14 @@ from mailtwist.delivery.model import (
 )
 from mailtwist.errors import ConfigError, MailError, StorageFull
 from mailtwist.interfaces import IContent, ISpool, ISpoolSink
-from mailtwist.queue.model import Crowded, Memory, QueuedMessage, QueuedRecipient
+from mailtwist.queue.admin import Filter, QueueAdmin
+from mailtwist.queue.model import (
+    Crowded,
+    Memory,
+    QueuedMessage,
+    QueuedRecipient,
+    Seen,
+)
 from mailtwist.queue.spool import memory, rows, statements
 from mailtwist.queue.spool.disk import INLINE_OCTETS, DiskSpool
 from mailtwist.queue.spool.thread import connect
@@ -362,19 +369,43 @@ class SpoolTests(TestCase):
         reading = Deferred.fromCoroutine(self.spool.content(message).read(0, 10))
         await self.assertFailure(reading, MailError)
 
-    async def test_changes_by_others_are_noticed_and_ours_are_not(self):
+    async def test_orders_of_others_are_noticed_and_what_is_ours_is_not(self):
         await self.put("m")
-        self.assertFalse(await self.spool.changed())
+        self.assertEqual(await self.spool.seen(), Seen.NOTHING)
         await self.put("n")
-        self.assertFalse(await self.spool.changed())
-        other = connect(f"{self.folder}/queue.sqlite")
-        other.execute("UPDATE message SET held = 1 WHERE queue_id = 'm'")
-        other.close()
-        self.assertTrue(await self.spool.changed())
-        self.assertFalse(await self.spool.changed())
+        await self.spool.hurry(5.0)
+        await self.spool.seen()
+        self.assertEqual(await self.spool.seen(), Seen.NOTHING)
+        admin = QueueAdmin(self.folder, lambda: 5.0)
+        admin.hold(Filter(queue_ids=("m",)))
+        admin.close()
+        self.assertEqual(await self.spool.seen(), Seen.ORDERS)
+        self.assertEqual(await self.spool.seen(), Seen.NOTHING)
         ((message, _),) = await self.spool.due(9e9, 10)
         self.assertEqual(message.queue_id, "n")
         self.assertTrue((await self.spool.message("m")).held)
+
+    async def test_mail_that_another_process_took_is_no_order(self):
+        await self.put("m")
+        other = self.opened()
+        await other.start(alone=False)
+        sink = other.begin(note("n"))
+        sink.write(b"hello")
+        await sink.commit()
+        self.assertEqual(await self.spool.seen(), Seen.MAIL)
+        self.assertEqual(await self.spool.seen(), Seen.NOTHING)
+        ((found, recipients),) = await self.spool.those(["gone", "n"])
+        self.assertEqual((found.queue_id, len(recipients)), ("n", 1))
+
+    async def test_one_of_several_leaves_the_files_of_the_others_alone(self):
+        await self.put("m")
+        names = [f"{self.spool.files}/{name}" for name in ("new", "old")]
+        for name in names:
+            with open(name, "w") as file:
+                file.write("x")
+        os.utime(names[1], (1, 1))
+        await self.opened().start(alone=False)
+        self.assertEqual(os.listdir(self.spool.files), ["new"])
 
     async def test_a_full_disk_is_told_and_hurts_nothing_that_is_there(self):
         await self.put("m", b"kept")

@@ -26,6 +26,7 @@ from ..model import (
     Memory,
     QueuedMessage,
     QueuedRecipient,
+    Seen,
 )
 from . import memory, statements
 from .content import KeptContent, SpoolContent
@@ -38,6 +39,7 @@ log = Logger("mailtwist")
 DATABASE, FILES = "queue.sqlite", "files"
 INLINE_OCTETS = 32 * 1024  # a message up to this size lies in the database
 KEPT_OCTETS = 16 * 1024  # and up to this one is handed on in memory when new
+ORPHAN_S = 3600.0  # a file of a message that nobody has written to for so long
 
 Arrived = Callable[[QueuedMessage, Sequence[QueuedRecipient], IContent], None]
 
@@ -68,30 +70,30 @@ class DiskSpool:
         self.spooler = Spooler(reactor, INLINE_OCTETS, INLINE_OCTETS)
         self.arrived: Arrived = lambda message, recipients, content: None
         self._config = config
-        self._version: int | None = None
+        self._seen: tuple[int, int] | None = None  # version, and orders given
         self._settling: set[Deferred[None]] = set()
 
-    def start(self) -> Deferred[None]:
+    def start(self, *, alone: bool = True) -> Deferred[None]:
         """Make the folders; fires when what a crash left behind is removed.
 
-        A file that is begun after this call is safe.  Raises OSError."""
+        A file that is begun after this call is safe, and if we are not `alone` those
+        that others begin.  Raises OSError."""
         make_directories([self.files])
-        there = os.listdir(self.files)
+        there = [each.name for each in os.scandir(self.files) if alone or _old(each)]
         started = self.writer.submit(partial(self._remove_orphans, there))
         return started.addCallback(self._started)
 
-    def _started(self, version: int) -> None:
+    def _started(self, seen: tuple[int, int]) -> None:
         """What others change from here on is noticed."""
-        self._version = version
+        self._seen = seen
 
-    def _remove_orphans(self, there: list[str], connection: Any) -> int:
-        """The version of the database."""
+    def _remove_orphans(self, there: list[str], connection: Any) -> tuple[int, int]:
         if there:
             known = statements.files(connection)
             for name in there:
                 if name not in known:
                     self.remove_file(name)
-        return statements.data_version(connection)
+        return _look(connection)
 
     def remove_file(self, name: str) -> None:
         """The file of a message that ended; what stays is an orphan at next start."""
@@ -251,18 +253,45 @@ class DiskSpool:
         except Exception:
             log.failure("{id} arrived in the queue", id=new.message.queue_id)
 
-    async def changed(self) -> bool:
-        """True if somebody else changed the queue since the last call, or the start."""
-        version = await self.writer.submit(statements.data_version)
-        before, self._version = self._version, version
-        return before is not None and before != version
+    async def those(
+        self, queue_ids: Sequence[str]
+    ) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
+        """See ISpool."""
+        return await self.reader.submit(
+            partial(statements.those, queue_ids=list(queue_ids))
+        )
+
+    async def seen(self) -> Seen:
+        """See ISpool."""
+        now = await self.writer.submit(_look)
+        before, self._seen = self._seen, now
+        if before is None or before == now:
+            return Seen.NOTHING
+        return Seen.MAIL if before[1] == now[1] else Seen.ORDERS
 
     async def hurry(self, now_s: float, domain: str = "") -> None:
         """See ISpool."""
-        await self.writer.submit(partial(statements.hurry, now_s=now_s, domain=domain))
+
+        def work(connection: Any) -> None:
+            statements.hurry(connection, now_s=now_s, domain=domain)
+            statements.give_order(connection)
+
+        await self.writer.submit(work)
 
     def _fresh(self, message: QueuedMessage, octets: bytes | None) -> IContent:
         """The content of a message that has just come, `octets` if still in memory."""
         if octets is not None and len(octets) <= KEPT_OCTETS:
             return KeptContent(octets)
         return self.content(message)
+
+
+def _look(connection: Any) -> tuple[int, int]:
+    return statements.data_version(connection), statements.orders(connection)
+
+
+def _old(entry: os.DirEntry[str]) -> bool:
+    """True if nobody can be writing it any more; one that just went is not."""
+    try:
+        return time.time() - entry.stat().st_mtime > ORPHAN_S
+    except OSError:
+        return False

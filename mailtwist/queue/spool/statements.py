@@ -213,6 +213,28 @@ def files(connection: Connection) -> set[str]:
     return {name for (name,) in connection.execute(query)}
 
 
+def those(
+    connection: Connection, queue_ids: Sequence[str]
+) -> list[tuple[QueuedMessage, list[QueuedRecipient]]]:
+    """The messages of these ids that are there, with their recipients."""
+    found = []
+    for queue_id in queue_ids:
+        message = _message(connection, "queue_id", queue_id)
+        if message is not None:
+            found.append((message, recipients(connection, queue_id)))
+    return found
+
+
+def orders(connection: Connection) -> int:
+    """How many orders were given."""
+    return int(connection.execute("SELECT given FROM orders").fetchone()[0])
+
+
+def give_order(connection: Connection) -> None:
+    """Let whoever runs the queue look at all that waits anew."""
+    connection.execute("UPDATE orders SET given = given + 1")
+
+
 def data_version(connection: Connection) -> int:
     """Another number after each change by another connection."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
