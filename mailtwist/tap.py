@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
 from . import __version__
@@ -32,6 +34,8 @@ class Options(usage.Options):
     longdesc = "Runs the mail server that a TOML file describes."
     optParameters = [["config", "c", None, "The TOML file that describes the server."]]
     parsed: Config
+    where = ""
+    tells_log = False  # whoever started twistd chose where the log goes
 
     def opt_version(self) -> None:
         """Print the version and exit."""
@@ -43,6 +47,7 @@ class Options(usage.Options):
             raise SystemExit(f"mailtwist: {NO_FILE}")
         try:
             self.parsed = load(self["config"])
+            self.where = os.path.abspath(self["config"])  # a daemon leaves this folder
         except ConfigError as fault:
             raise SystemExit(f"mailtwist: {fault}") from fault
         self._choose_log()
@@ -54,6 +59,7 @@ class Options(usage.Options):
             return
         asked = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
         lost = self.parsed.log.to == "stdout" and not twistd.get("nodaemon")
+        self.tells_log = bool(asked or lost)
         if not asked and not lost:
             _chosen.append(self.parsed)
             twistd["logger"] = f"{__name__}.twistd_observer"
@@ -76,10 +82,25 @@ def makeService(options: Options) -> IService:
     """The whole server, not started; opens nothing before startService."""
     from twisted.internet import reactor
 
-    from .service.build import build
+    from .service.master import Master, count_of
 
     sys.excepthook = tell_plainly
+    if count_of(options.parsed) > 1 and not changes_user(options):
+        text = Path(options.where).read_text()
+        return Master(reactor, text, options.where, tells_log=options.tells_log)
+    from .service.build import build
+
     return build(options.parsed, reactor=reactor, embedded=False)
+
+
+def changes_user(options: Options) -> bool:
+    """True if twistd is to give root up: then it must be one process, as a master
+    starts workers as long as it runs."""
+    twistd: Any = options.parent
+    if twistd is None or twistd.get("uid") is None and twistd.get("gid") is None:
+        return False
+    Logger("mailtwist").warn("one process only with --uid: name [process] user instead")
+    return True
 
 
 def tell_plainly(

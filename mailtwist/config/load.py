@@ -179,6 +179,8 @@ class _Reader:
             if not isinstance(found, Mapping):
                 raise ValueError
             return {name: words(one) for name, one in found.items()}
+        if option.metadata.get("number_or_text"):
+            return found
         if option.type is bool:
             if not isinstance(found, bool):
                 raise ValueError

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -40,6 +41,7 @@ from .agents import build_agents
 from .auth import build_auth
 from .gate import Gate
 from .listeners import count_sessions, listener_services
+from .place import Place
 from .privileges import Privileges
 from .purging import FOLDER, Keeps, Purging
 from .queue import QueueService, build_spool, local_transports, reading_lines
@@ -57,12 +59,18 @@ LAST_WORDS_S = 0.5  # for a peer that was told the end to close its side too
 STOP_LOOK_S = 0.05  # how often a stopping server looks whether sessions are done
 
 
-def build(config: Config, *, reactor: Any, embedded: bool = True) -> MailService:
+def build(
+    config: Config,
+    *,
+    reactor: Any,
+    embedded: bool = True,
+    place: Place | None = None,
+) -> MailService:
     """The service of a whole mail server, in this one process.
 
     One that is `embedded` in an application leaves that application's rights alone;
-    otherwise root is given up as `[process]` says."""
-    return MailService(config, reactor, embedded=embedded)
+    otherwise root is given up as `[process]` says.  `place` is given to workers."""
+    return MailService(config, reactor, embedded=embedded, place=place or Place())
 
 
 class MailService(MultiService):
@@ -72,8 +80,11 @@ class MailService(MultiService):
     server in and want to log in or deliver by themselves.
     """
 
-    def __init__(self, config: Config, reactor: Any, *, embedded: bool = True) -> None:
+    def __init__(
+        self, config: Config, reactor: Any, *, embedded: bool, place: Place
+    ) -> None:
         super().__init__()
+        self.place = place
         self.setName("mailtwist")
         self.config, self._reactor = config, reactor
         self.hostname = config.server.hostname or socket.getfqdn()
@@ -155,19 +166,32 @@ class MailService(MultiService):
                 | self.relaying.transports
                 | self.routing.transports,
             ),
+            place,
         )
+        self.queue.when_leading.append(self.relaying.lead)
         self.queue.setServiceParent(self)
         self.auth.give_avatars(self.router, self.delivery)
         self.auth.give_tables(self.routing.tables.by_name)
         self.factories = self._factories()
         listeners = config.listener
         for listener in listener_services(
-            reactor, listeners, self.factories, self.gate, self.tls
+            reactor, listeners, self.factories, self.gate, self.tls, place.sockets
         ):
             listener.setServiceParent(self)
         open_ = self.privileges.open if config.tls.certificate else open_here
         watch = renewal_watch(self.tls, config.tls, reactor, open_)
         watch.setServiceParent(self)
+
+    def state(self) -> dict[str, Any]:
+        """What an administrator may want to know of this process, for JSON."""
+        sessions: Counter[str] = Counter()
+        for (protocol, _), factory in self.factories.items():
+            sessions[protocol] += len(factory.sessions)
+        return {
+            "pid": os.getpid(),
+            "queue": self.queue.leads,
+            "sessions": {name: count for name, count in sessions.items() if count},
+        }
 
     async def account_names(self) -> list[str]:
         """Of all accounts in the user database; raises MailError."""
@@ -231,7 +255,7 @@ class MailService(MultiService):
                 "restrictions": restrictions,
                 "policy": policy,
                 "rates": rates,
-                "flush": self.queue.manager.flush,
+                "flush": self.queue.flush,
             }
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **stranger)
             made["lmtp", mode] = SMTPFactory(role="lmtp", **mail, **stranger)
@@ -263,7 +287,7 @@ class MailService(MultiService):
         make_homes(self.config)
         if not self.tls.loaded:
             self.tls.load()
-        self.sieving.start()
+        self.sieving.start(alone=self.place.first)
         super().startService()
         log.info(
             "mailtwist serves {domains} as {hostname}",

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..config.listener import translated
 from ..config.model import Listener
-from ..errors import ConfigError
 from .gate import Gate, GatedFactory, Sessions
 from .proxy import ProxyProtocolFactory
+from .sockets import Inherited, endpoint_of, not_listening
 from .tls import LOGIN_SERVICES, AskingTls, ServerTls
-
-BACKLOG = 511
 
 
 class ListenerService(StreamServerEndpointService):
     """A listening socket; one that cannot be had stops the start with a clear word."""
 
-    def __init__(self, reactor: Any, listener: Listener, factory: Any) -> None:
+    def __init__(
+        self, reactor: Any, listener: Listener, factory: Any, descriptor: int | None
+    ) -> None:
+        """`descriptor` is of the socket, if another process has bound it."""
         self.listener = listener
-        text = with_backlog(listener.endpoint)
-        try:
-            endpoint = serverFromString(reactor, text)
-        except (LookupError, ValueError) as fault:  # systemd passed no such socket
-            raise ConfigError(
-                f"cannot listen on {listener.endpoint}: there is no such socket"
-            ) from fault
+        endpoint: Any
+        if descriptor is None:
+            endpoint = endpoint_of(reactor, listener.endpoint)
+        else:
+            endpoint = Inherited(reactor, descriptor)
         super().__init__(endpoint, factory)
         self._raiseSynchronously = True
 
@@ -40,11 +38,7 @@ class ListenerService(StreamServerEndpointService):
         try:
             super().privilegedStartService()
         except (CannotListenError, OSError) as fault:
-            cause = getattr(fault, "socketError", fault)
-            raise ConfigError(
-                f"cannot listen on {self.listener.endpoint}: "
-                f"{getattr(cause, 'strerror', None) or cause}"
-            ) from fault
+            raise not_listening(self.listener.endpoint, fault) from fault
 
 
 class NamedFactory(Factory):
@@ -68,23 +62,19 @@ class NamedFactory(Factory):
         return protocol
 
 
-def with_backlog(endpoint: str) -> str:
-    kind = endpoint.partition(":")[0]
-    if kind in ("tcp", "tcp6", "unix") and ":backlog=" not in endpoint:
-        return f"{endpoint}:backlog={BACKLOG}"
-    return endpoint
-
-
 def listener_services(
     reactor: Any,
     listeners: tuple[Listener, ...],
     factories: Mapping[tuple[str, str], Any],
     gate: Gate,
     tls: ServerTls,
+    descriptors: Sequence[int] | None = None,
 ) -> list[ListenerService]:
-    """The services of all listeners, on factories by (protocol, tls)."""
+    """The services of all listeners, on factories by (protocol, tls).
+
+    `descriptors` are of their sockets, in the same order, if those are bound."""
     services = []
-    for given in listeners:
+    for number, given in enumerate(listeners):
         listener = translated(given)
         core = factories[listener.protocol, listener.tls]
         named = NamedFactory(core, listener.name) if listener.name else core
@@ -96,7 +86,8 @@ def listener_services(
         outer: Any = GatedFactory(reactor, gate, inner, line, name)
         if listener.proxy_protocol:
             outer = ProxyProtocolFactory(reactor, outer)
-        services.append(ListenerService(reactor, listener, outer))
+        descriptor = None if descriptors is None else descriptors[number]
+        services.append(ListenerService(reactor, listener, outer, descriptor))
     return services
 
 

@@ -96,8 +96,8 @@ class Relaying(Service):
         if self._reporting:
             self._reports.told(domain, host, address, failure)
 
-    def startService(self) -> None:
-        super().startService()
+    def lead(self) -> None:
+        """We run the queue: reports are ours to send."""
         if self._reporting:
             self._reports.start()
 

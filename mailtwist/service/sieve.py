@@ -142,8 +142,10 @@ class Sieving:
         self.scripted = SieveDelivery(local, setting)
         return self.scripted
 
-    def start(self) -> None:
-        self.keeper.start()
+    def start(self, *, alone: bool = True) -> None:
+        """What a crash left is removed, if nobody else uses the folder."""
+        if alone:
+            self.keeper.start()
 
     async def close(self) -> None:
         await self.keeper.close()

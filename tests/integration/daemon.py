@@ -10,6 +10,7 @@ One daemon serves all tests of a class; every test gets accounts of its own by `
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import random
 import shutil
@@ -199,12 +200,29 @@ class Daemon:
         """A breath between two looks at something outside of us."""
         time.sleep(0.02)
 
+    def workers(self) -> list[int]:
+        """Pids of worker processes; none of a server that is one process."""
+        return [] if self.process is None else workers_of(self.process.pid)
+
     def kill(self) -> None:
-        """kill -9, as a power cut would."""
+        """kill -9 of all its processes, as a power cut would."""
         if self.process is not None:
+            workers = self.workers()
             self.process.kill()
+            for pid in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+            self.gone(workers)
+
+    def gone(self, pids: Sequence[int], most_s: float = 20.0) -> None:
+        """Wait until these have ended; raises AssertionError."""
+        end = time.monotonic() + most_s
+        while living := [pid for pid in pids if is_alive(pid)]:
+            if time.monotonic() > end:
+                raise AssertionError(f"{living} do not end")
+            self.pause()
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""
@@ -224,6 +242,28 @@ class Daemon:
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def workers_of(pid: int) -> list[int]:
+    """The children of a process that are workers, the oldest first."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(child) for child in children if b"service.worker" in words(child)]
+
+
+def words(pid: int | str) -> bytes:
+    """The command line of a process; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def is_alive(pid: int) -> bool:
+    """False for one that has ended, also if nobody has asked for its status yet."""
+    return bool(words(pid))
 
 
 class DaemonTestCase(SynchronousTestCase):

@@ -1,0 +1,180 @@
+"""Listening sockets: bound once, and then taken from by one process or by several.
+
+A master binds and takes no connection; each worker gets the same sockets as descriptors
+and takes one connection at a time, so that none has more to do than the others.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from ..config.listener import translated
+from ..config.model import Listener
+from ..errors import ConfigError
+
+BACKLOG = 511
+TAKEN_S = 3.0  # workers of a server that was killed let their sockets go by then
+AGAIN_S = 0.05
+
+
+def with_backlog(endpoint: str) -> str:
+    kind = endpoint.partition(":")[0]
+    if kind in ("tcp", "tcp6", "unix") and ":backlog=" not in endpoint:
+        return f"{endpoint}:backlog={BACKLOG}"
+    return endpoint
+
+
+def endpoint_of(reactor: Any, text: str) -> Any:
+    """The endpoint of a listener.  Raises ConfigError."""
+    try:
+        return serverFromString(reactor, with_backlog(text))
+    except (LookupError, ValueError) as fault:  # systemd passed no such socket
+        raise ConfigError(
+            f"cannot listen on {text}: there is no such socket"
+        ) from fault
+
+
+def not_listening(text: str, fault: Exception) -> ConfigError:
+    """Why a socket could not be had."""
+    cause = getattr(fault, "socketError", fault)
+    why = getattr(cause, "strerror", None) or cause
+    return ConfigError(f"cannot listen on {text}: {why}")
+
+
+# -- the master's end ---------------------------------------------------------------
+
+
+class Bound:
+    """Sockets by endpoint string, bound and left alone."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._ports: dict[str, Any] = {}
+
+    def bind(self, listeners: Sequence[Listener], taken_s: float = TAKEN_S) -> None:
+        """Have a socket for each, those that are there stay.  Raises ConfigError, and
+        then all is as before.
+
+        An address that is in use is waited for, `taken_s` in all."""
+        before, until_s = set(self._ports), time.monotonic() + taken_s
+        try:
+            for listener in listeners:
+                text = translated(listener).endpoint
+                while text not in self._ports:
+                    try:
+                        self._ports[text] = self._listening(text)
+                    except (CannotListenError, OSError) as fault:
+                        cause = getattr(fault, "socketError", fault)
+                        in_use = getattr(cause, "errno", 0) == errno.EADDRINUSE
+                        if not in_use or time.monotonic() > until_s:
+                            raise not_listening(text, fault) from fault
+                        time.sleep(AGAIN_S)
+        except ConfigError:
+            for text in self._ports.keys() - before:
+                self._ports.pop(text).stopListening()
+            raise
+
+    def _listening(self, text: str) -> Any:
+        """A port that reads nothing."""
+        found: list[Any] = []
+        listening = endpoint_of(self._reactor, text).listen(Nobody())
+        listening.addBoth(found.append)
+        if not found:
+            listening.cancel()
+            raise OSError(errno.EOPNOTSUPP, "one process only can listen there")
+        if not IListeningPort.providedBy(found[0]):
+            found[0].raiseException()
+        found[0].stopReading()
+        return found[0]
+
+    def descriptors(self, listeners: Sequence[Listener]) -> list[int]:
+        """Of the sockets of these, in their order."""
+        return [self._ports[translated(one).endpoint].fileno() for one in listeners]
+
+    async def keep(self, listeners: Sequence[Listener]) -> None:
+        """Close all others."""
+        wanted = {translated(one).endpoint for one in listeners}
+        for text in self._ports.keys() - wanted:
+            await maybeDeferred(self._ports.pop(text).stopListening)
+
+
+class Nobody(Factory):
+    """Of a port that takes no connection."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: Any) -> None:
+        return None
+
+
+# -- a worker's end -----------------------------------------------------------------
+
+
+class SharedPort(tcp.Port):
+    """Takes one connection, then lets others have a look."""
+
+    def doRead(self) -> None:
+        self.numberAccepts = 1
+        super().doRead()
+
+
+class SharedUnixPort(unix.Port):
+    """The same; the name in the file system, with its mode, is the master's."""
+
+    _shouldShutdown = False  # that would end it for all
+
+    def startListening(self) -> None:
+        shared: Any = self
+        shared.factory.doStart()
+        shared.socket, shared._preexistingSocket = self._preexistingSocket, None
+        shared.fileno = shared.socket.fileno
+        self.connected = True
+        self.startReading()
+
+    def doRead(self) -> None:
+        self.numberAccepts = 1
+        super().doRead()
+
+    def connectionLost(self, reason: Any) -> None:
+        tcp.Port.connectionLost(self, reason)
+
+
+@implementer(IStreamServerEndpoint)
+class Inherited:
+    """A socket that another process listens with."""
+
+    def __init__(self, reactor: Any, descriptor: int) -> None:
+        self._reactor, self._descriptor = reactor, descriptor
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+        """Once; the descriptor is closed, and the port has its own."""
+        os.set_blocking(self._descriptor, False)
+        with socket.socket(fileno=os.dup(self._descriptor)) as found:
+            family = found.family
+        port: Any
+        if family == socket.AF_UNIX:
+            port = SharedUnixPort._fromListeningDescriptor(
+                self._reactor, self._descriptor, protocolFactory
+            )
+        else:
+            port = SharedPort._fromListeningDescriptor(
+                self._reactor, self._descriptor, family, protocolFactory
+            )
+        with suppress(OSError):
+            os.close(self._descriptor)
+        port.startListening()
+        return succeed(port)

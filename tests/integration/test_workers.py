@@ -1,0 +1,191 @@
+"""Several workers: what dies with one of them, and what does not."""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import os
+import signal
+import smtplib
+import socket
+import time
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .daemon import PASSWORD, Daemon
+
+TWO = """
+[process]
+workers = 2
+[limits]
+stop_grace_s = 3
+[auth]
+plaintext_without_tls = true
+"""
+
+
+class WorkersTestCase(SynchronousTestCase):
+    timeout = 240
+    extra = TWO
+
+    def setUp(self):
+        self.daemon = Daemon(self.extra)
+        self.addCleanup(self.daemon.remove)
+        self.ann = self.daemon.add_user("ann")
+        self.daemon.start()
+        self.until(lambda: len(self.daemon.workers()) == 2)
+        self.addCleanup(self.look_at_log)
+
+    def look_at_log(self):
+        self.assertNotIn("Traceback", self.log())
+
+    def log(self):
+        return self.daemon.log.read_text(errors="replace")
+
+    def until(self, true, most_s=30.0):
+        end = time.monotonic() + most_s
+        while not true():
+            if time.monotonic() > end:
+                raise AssertionError(f"not in time:\n{self.log()[-4000:]}")
+            Daemon.pause()
+
+    def imap(self):
+        client = imaplib.IMAP4("127.0.0.1", self.daemon.port("imap"), timeout=20)
+        client.login(self.ann, PASSWORD)
+        client.select()
+        self.addCleanup(self.let_go, client)
+        return client
+
+    @staticmethod
+    def let_go(client):
+        with contextlib.suppress(OSError):
+            client.shutdown()
+
+    def send(self, text="hello"):
+        with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp"), timeout=20) as client:
+            client.sendmail(
+                "bob@else.test", [self.ann], f"Subject: {text}\r\n\r\n.\r\n"
+            )
+
+    def count(self):
+        client = self.imap()
+        return int(client.select()[1][0])
+
+    def served_by(self, client):
+        """The pid of the worker that has the other end of this connection."""
+        port = client.sock.getsockname()[1]
+        return peer_of(port, self.daemon.workers())
+
+    def one_each(self):
+        """Two IMAP sessions, one in each worker."""
+        clients = {}
+        for _ in range(200):
+            client = self.imap()
+            clients.setdefault(self.served_by(client), client)
+            if len(clients) == 2:
+                return clients
+        raise AssertionError("one worker takes everything")
+
+
+def peer_of(port, pids):
+    """Which of these processes has a connection to this local port."""
+    inode = ""
+    with open("/proc/net/tcp") as table:
+        for line in list(table)[1:]:
+            fields = line.split()
+            if int(fields[2].rpartition(":")[2], 16) == port and fields[9] != "0":
+                inode = f"socket:[{fields[9]}]"
+    for pid in pids:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{descriptor}") == inode:
+                    return pid
+    raise AssertionError(f"nobody has the connection to {port}")
+
+
+class DeathTests(WorkersTestCase):
+    def test_if_the_worker_that_runs_the_queue_dies_another_runs_it(self):
+        self.until(lambda: "runs the queue" in self.log())
+        first, second = self.daemon.workers()
+        os.kill(first, signal.SIGKILL)
+        self.until(lambda: "worker 1 runs the queue" in self.log())
+        os.kill(second, signal.SIGKILL)
+        self.until(lambda: self.log().count("runs the queue") == 3)
+
+    def test_workers_end_without_their_master_and_a_new_start_works_at_once(self):
+        self.send()
+        workers, process = self.daemon.workers(), self.daemon.process
+        client = self.imap()
+        process.kill()
+        process.wait()
+        self.daemon.start()
+        self.daemon.gone(workers)
+        with self.assertRaises((imaplib.IMAP4.abort, OSError)):
+            for _ in range(2):
+                client.noop()
+        self.send()
+        self.assertEqual(self.count(), 2)
+
+    def test_sigterm_ends_them_all(self):
+        workers = self.daemon.workers()
+        client = self.imap()
+        self.assertEqual(self.daemon.stop(), -signal.SIGTERM)
+        self.daemon.gone(workers, most_s=1.0)
+        self.assertIn(b"BYE", client.sock.recv(1000))
+
+
+class RestartTests(WorkersTestCase):
+    def test_all_are_replaced_and_no_connection_is_refused(self):
+        before = set(self.daemon.workers())
+        idle = self.imap()
+        idle.send(b"x IDLE\r\n")
+        self.assertTrue(idle.readline().startswith(b"+"))
+        self.daemon.process.send_signal(signal.SIGHUP)
+        sent = 0
+        while "workers are replaced" not in self.log():
+            self.send(str(sent))
+            sent += 1
+        self.assertGreater(sent, 5)
+        now = set(self.daemon.workers())
+        self.assertEqual((len(now), now & before), (2, set()))
+        self.assertIn(b"* BYE", idle.sock.recv(10_000))
+        self.assertEqual(self.count(), sent)
+
+    def test_a_changed_configuration_holds_from_then_on(self):
+        text = self.daemon.config.read_text()
+        port = self.daemon.ports["pop3"]
+        changed = text.replace("stop_grace_s = 3", "stop_grace_s = 2")
+        changed = changed.replace("workers = 2", "workers = 3")
+        changed = changed.replace('hostname = "mail.', 'hostname = "other.')
+        listener = (
+            '[[listener]]\nprotocol = "pop3"\ntls = "starttls"\n'
+            f'endpoint = "tcp:{port}:'
+        )
+        self.assertIn(listener, changed)
+        self.daemon.config.write_text(
+            changed.replace(listener, listener.replace("pop3", "manage_sieve", 1))
+        )
+        self.daemon.process.send_signal(signal.SIGHUP)
+        self.until(lambda: "workers are replaced" in self.log())
+        self.until(lambda: len(self.daemon.workers()) == 3)
+        with socket.create_connection(("127.0.0.1", port), 20) as client:
+            self.assertIn(b"IMPLEMENTATION", client.recv(1000))
+        with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp"), timeout=20) as client:
+            self.assertIn(b"other.example.test", client.ehlo()[1])
+
+    def test_a_configuration_that_cannot_be_used_changes_nothing(self):
+        before, text = self.daemon.workers(), self.daemon.config.read_text()
+        for number, wrong in enumerate(
+            [
+                text + "[nonsense]\n",
+                text + '[tls]\ncertificate = "missing.pem"\n',
+                text.replace('data = "data"', 'data = "elsewhere"'),
+            ],
+            1,
+        ):
+            self.daemon.config.write_text(wrong)
+            self.daemon.process.send_signal(signal.SIGHUP)
+            self.until(lambda n=number: self.log().count("stays as it was") == n)
+        self.send()
+        self.assertEqual(self.count(), 1)
+        self.assertEqual(len(self.daemon.workers()), len(before))
