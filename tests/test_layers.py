@@ -146,6 +146,8 @@ FLOORS = {
     "carry": 4,
     "backup": 4,
     "carry.model": 3,
+    "lists": 1,
+    "lists.model": 0,
     "service": 5,
     "tap": 6,
     "cli": 6,

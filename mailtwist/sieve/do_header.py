@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
-from ..mime.ascii_header import unstructured
+from ..mime.compose import field_of
 from ..mime.header import unfold
 from ..mime.text import decoded_words
 from .check_values import ROLES
 from .compiled import Call
 from .matching import found
 from .message import Field
-from .pattern import octets_of
 from .state import Run
 
 # §6: a message must not lose what stops loops; nor may a script forge its way here.
 PROTECTED = frozenset({b"received", b"auto-submitted"})
-MOST_LINE = 78  # characters, where there is room to fold
-
-_LINE_ENDS = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t]*")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def field_of(name: str, value: str) -> bytes:
-    """A raw field: one line or folded, in ASCII."""
-    value = _CONTROL.sub("", _LINE_ENDS.sub(" ", value)).strip()
-    octets = octets_of(value)
-    try:
-        encoded = unstructured(octets)
-    except UnicodeDecodeError:
-        encoded = octets.decode("ascii", "replace").encode("ascii", "replace")
-    head = name.encode("ascii") + b": "
-    if len(head) + len(encoded) <= MOST_LINE or b"\r\n" in encoded:
-        return head + encoded + b"\r\n"
-    lines, line = [], head.rstrip()
-    for word in encoded.split(b" "):
-        if len(line) + 1 + len(word) > MOST_LINE and line != head.rstrip():
-            lines.append(line)
-            line = b""
-        line += b" " + word
-    return b"\r\n".join([*lines, line]) + b"\r\n"
 
 
 def addheader(run: Run, call: Call) -> None:

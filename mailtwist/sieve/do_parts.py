@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from binascii import b2a_base64, b2a_qp
 from functools import partial
 from hashlib import blake2b
 
+from ..mime.compose import field_of, octets_of, text_entity
 from ..mime.header import fields
 from ..mime.part import Part
 from .check_values import ROLES
 from .compiled import Call
-from .do_header import field_of
 from .do_variables import modified
 from .part_text import text_of
-from .pattern import octets_of
 from .state import Run
-
-
-def text_entity(text: str) -> bytes:
-    """A text/plain entity, its header and body."""
-    octets = octets_of(text)
-    if octets.isascii() and all(len(line) <= 998 for line in octets.split(b"\r\n")):
-        return b"Content-Type: text/plain; charset=us-ascii\r\n\r\n" + octets
-    head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
-    if octets.isascii() or len(octets) > 4 * len(text) // 3:
-        lines = b2a_base64(octets, newline=False)
-        folded = b"\r\n".join(lines[at : at + 76] for at in range(0, len(lines), 76))
-        return head + b"base64\r\n\r\n" + folded + b"\r\n"
-    quoted = b2a_qp(octets.replace(b"\r\n", b"\n"), istext=True)
-    return head + b"quoted-printable\r\n\r\n" + quoted.replace(b"\n", b"\r\n")
 
 
 def _fits(run: Run, octets: bytes) -> bytes:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..mime.compose import octets_of
 from ..mime.text import casemap
 from .compiled import Match
 from .limits import Budget
-from .pattern import BadPattern, octets_of, regex, wildcard
+from .pattern import BadPattern, regex, wildcard
 
 _DIGITS = re.compile(r"[0-9]+", re.A)
 _INFINITY = float("inf")

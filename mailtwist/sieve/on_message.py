@@ -3,13 +3,13 @@ RFC 5260 §6, RFC 5703 §4)."""
 
 from __future__ import annotations
 
+from ..mime.compose import octets_of
 from ..mime.parameters import content_type, decoded_parameter, disposition
 from ..mime.part import Part
 from .compiled import Call
 from .faults import Place
 from .message import Header, address_parts
 from .part_text import body_octets, text_of
-from .pattern import octets_of
 from .questions import Asking
 from .state import Run
 

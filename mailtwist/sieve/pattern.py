@@ -12,6 +12,8 @@ from unicodedata import normalize
 
 import re2
 
+from ..mime.compose import octets_of
+
 MOST_PATTERN = 4096  # characters
 MOST_MEMORY = 1 << 20  # octets that RE2 may take for one pattern
 
@@ -50,14 +52,6 @@ class Pattern:
             octets[max(start, 0) : max(end, 0)].decode("utf-8", "surrogateescape")
             for start, end in spans
         )
-
-
-def octets_of(text: str) -> bytes:
-    """UTF-8; what ${hex:} brought as it was, and "?" for what has no form there."""
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace")
 
 
 def _options(comparator: str) -> re2.Options:

@@ -12,12 +12,10 @@ from ..address import Address
 from ..errors import BadAddress
 from ..mime.address_list import addresses
 from ..mime.ascii_header import ascii_header
+from ..mime.compose import field_of, octets_of, text_entity
 from .actions import Notify, Vacation
-from .do_header import field_of
-from .do_parts import text_entity
 from .faults import Fault
 from .message import Header
-from .pattern import octets_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _MACHINES = re.compile(
