@@ -45,8 +45,8 @@ class Search:
     )
     account_octets: int = option(
         2048 * MIB,
-        "Size of an account's index at which no more is put in; it takes about half of "
-        "the text.",
+        "Size of an account's index at which no more is put in; it takes about one and "
+        "a half times the octets of the text.",
         ge(MIB),
     )
     extract: Mapping[str, Sequence[str]] = option(

@@ -298,8 +298,9 @@ class IIndexedMailbox(IMailbox):
     """A mailbox with an index of its text."""
 
     async def text_hits(needle: str, place: TextPlace) -> TextHits | None:
-        """What the index knows of a needle that `mime.text.normal` gave, of three
-        characters or more; None while it cannot be used."""
+        """What the index knows of a needle that `mime.text.normal` gave; None while it
+        cannot be used.  Of a header or an extract it is asked for three characters or
+        more."""
 
     async def text_extracts(uids: Sequence[int]) -> list[str | None]:
         """For each what commands made of its attachments, normalized; None for one of

@@ -196,7 +196,8 @@ class TextHits:
     """What a text index knows of a needle.
 
     `covered`: the UIDs that are indexed, as pairs low, high, low, high...  `uids`:
-    those of them, ascending, that may have the needle; any other has it not.
+    those of them, ascending, that have the needle in TextPlace.BODY or TEXT, or may
+    have it in the other places; any other has it not.
     """
 
     uids: list[int]

@@ -298,8 +298,9 @@ class _Run:
             return among
         needle = Needle(text)
         place = TextPlace.TEXT if header else TextPlace.BODY
-        among = await self._index.text(needle.text, place, among)
-        matching: set[int] = set()
+        matching, among = await self._index.text(needle.text, place, among)
+        if matching:  # without a look at them
+            await self._columns(matching)
         for chunk in chunks(sorted(among)):
             small: dict[int, Span] = {}
             large: list[tuple[int, list[Span]]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from attrs import frozen
@@ -15,6 +16,8 @@ from ..mime.text import BodyDecoder, TransferDecoder, decoded_words
 from .search_needle import Needle, header_text
 
 PIECE = 1 << 16  # octets decoded at once; normalizing them takes some milliseconds
+# An entity that may stand for more than signs and spaces, part of a letter even.
+_ENTITY = re.compile(rb"&(?!(?:nbsp|amp|lt|gt|quot|#39|#160);)")
 MOST_HTML = 1 << 17  # octets of HTML whose tags are taken out; of more, the source
 
 
@@ -133,10 +136,10 @@ def in_shown(needle: Needle, stretch: Stretch, octets: bytes) -> bool:
     if needle.plain or not stretch.html or stretch.count > MOST_HTML:
         return False
     octets = TransferDecoder(stretch.encoding).feed(octets, final=True)
-    if ascii_inside(stretch.charset) and octets.isascii():
-        if b"&" not in octets and needle.octets is None:
-            return False
-        if needle.word not in octets.lower():
+    telling = ascii_inside(stretch.charset) and octets.isascii()
+    if telling and not _ENTITY.search(octets):
+        word = needle.octets is not None and needle.word in octets.lower()
+        if not word:
             return False
     return needle.in_text(visible(_decoded(stretch, octets)))
 

@@ -123,8 +123,8 @@ async def _by_text(
             extracts = dict(zip(chunk, told, strict=True))
         async for one in message_texts(mailbox, chunk, most=MOST_OCTETS, turns=turns):
             extract = extracts.get(one.uid, "")
-            score = look.score(one.header, one.body, few=few, extract=extract)
-            await turns.spent(50 + (len(one.body) + len(extract)) / 100)
+            score = look.score(one.header, one.texts, few=few, extract=extract)
+            await turns.spent(50 + (len(one.texts) + len(extract)) / 100)
             if score:
                 scores[one.uid] = score
     return scores
@@ -138,7 +138,7 @@ async def _narrowed(
     for _, piece in pieces(word, allowed(word, few=few)):
         if len(piece) < LEAST:
             return among
-        found |= await narrowing.text(piece, place, among)
+        found |= await narrowing.candidates(piece, place, among)
         if place is not TextPlace.HEADER and len(found) < len(among):
             found |= await narrowing.extracted(piece, among)
     return found

@@ -19,8 +19,8 @@ _Ask = Callable[[str, TextPlace], Awaitable[TextHits | None]]
 
 
 def indexable(needle: str) -> bool:
-    """True if an index can be asked for this normalized needle."""
-    return len(needle) >= LEAST and "\0" not in needle and APART not in needle
+    """True if an index has the octets of this normalized needle as they are."""
+    return "\0" not in needle and APART not in needle
 
 
 class Narrowing:
@@ -29,23 +29,36 @@ class Narrowing:
     def __init__(self, mailbox: IMailbox) -> None:
         self._indexed: IIndexedMailbox | None = None
         self._ask: _Ask | None = None
-        self.used = False  # some messages were left out by its word
+        self.used = False  # some messages were not looked at, by its word
         if IIndexedMailbox.providedBy(mailbox):
             self._indexed, self._ask = mailbox, mailbox.text_hits
 
-    async def text(self, needle: str, place: TextPlace, among: set[int]) -> set[int]:
-        """Those of `among` that may have the normalized needle."""
+    async def text(
+        self, needle: str, place: TextPlace, among: set[int]
+    ) -> tuple[set[int], set[int]]:
+        """Those of `among` that have the normalized needle in BODY or TEXT, and those
+        that the index cannot tell of."""
         if self._ask is None or len(among) <= FEW or not indexable(needle):
-            return among
+            return set(), among
         hits = await self._ask(needle, place)
         if hits is None:
-            return among
+            return set(), among
         self.used = True
-        return among.intersection(hits.uids).union(uncovered(among, hits.covered))
+        left = set(uncovered(among, hits.covered))
+        return among.intersection(hits.uids) - left, left
+
+    async def candidates(
+        self, needle: str, place: TextPlace, among: set[int]
+    ) -> set[int]:
+        """Those of `among` that may have the normalized needle."""
+        if len(needle) < LEAST:
+            return among
+        having, left = await self.text(needle, place, among)
+        return having | left
 
     async def extracted(self, needle: str, among: set[int]) -> set[int]:
         """Those of `among` that may have it in what was made of their attachments."""
-        if self._ask is None or not indexable(needle):
+        if self._ask is None or len(needle) < LEAST or not indexable(needle):
             return set()
         hits = await self._ask(needle, TextPlace.EXTRACT)
         return among.intersection(hits.uids) if hits is not None else set()
@@ -66,7 +79,7 @@ class Narrowing:
             return among
         match key:
             case Header(_, needle):
-                return await self.text(normal(needle), TextPlace.HEADER, among)
+                return await self.candidates(normal(needle), TextPlace.HEADER, among)
             case And(keys):
                 for one in keys:
                     among = await self.fields(one, among)

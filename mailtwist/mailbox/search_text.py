@@ -26,7 +26,8 @@ MOST_HEADER = 1 << 20  # octets of one header that are searched
 
 @frozen
 class MessageText:
-    """`header`: of the message and its parts; `body`: what BODY looks into; `extract`:
+    """`header`: of the message and its parts; `body`: what BODY looks into; `shown`:
+    what BODY looks into for more than one word, the text that HTML shows; `extract`:
     what commands made of attachments.
 
     Not `whole`: there is more text than was taken."""
@@ -36,6 +37,12 @@ class MessageText:
     body: str
     whole: bool = True
     extract: str = ""
+    shown: str = ""
+
+    @property
+    def texts(self) -> str:
+        """All that BODY looks into."""
+        return APART.join(filter(None, (self.body, self.shown)))
 
 
 async def message_texts(
@@ -85,6 +92,7 @@ async def _texts(
     read = await mailbox.octets(ranges) if ranges else []
     headers: list[list[str]] = [[] for _ in messages]
     bodies: list[list[str]] = [[] for _ in messages]
+    shown: list[list[str]] = [[] for _ in messages]
     gone: set[int] = set()
     for one, (at, where), octets in zip(ranges, places, read, strict=True):
         if octets is None:
@@ -100,12 +108,18 @@ async def _texts(
             if stretch.header:
                 headers[at] += texts
             if not stretch.header or stretch.start in inside:
-                bodies[at] += texts
+                bodies[at].append(texts[0])
+                shown[at] += texts[1:]
     for at, (uid, part, _) in enumerate(messages):
         if uid not in gone:
             bodies[at] += map(normal, name_texts(part))
-            header, body = joined(headers[at]), joined(bodies[at])
-            yield MessageText(uid, header, body, uid not in cut)
+            yield MessageText(
+                uid,
+                joined(headers[at]),
+                joined(bodies[at]),
+                uid not in cut,
+                shown=joined(shown[at]),
+            )
 
 
 async def normalized(text: str, turns: Turns) -> str:

@@ -1,8 +1,9 @@
 """A full-text index of one account's messages: deletable at any time.
 
-`search.sqlite` holds trigrams of normalized text in FTS5 tables without the text
-itself and without positions (half the size of the text, a fifth of what positions
-take), so it tells which messages *may* have a string; the search reads these.
+`search.sqlite` holds trigrams of normalized text in FTS5 tables without positions (half
+the size of the text, a fifth of what positions take), so they tell which messages *may*
+have a string, and the text itself in blocks (`text_blocks`), which tell which have it.
+A string that many messages may have is looked for in all blocks at once.
 What commands made of attachments is kept too, as nothing else has it.
 
 A table without its text cannot take a message out.  So there are generations of
@@ -20,15 +21,18 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 from ..mailbox.model import TextFigures, TextHits, TextPlace
+from ..mailbox.search_index import LEAST
+from ..mailbox.search_needle import Needle
 from ..mailbox.search_text import MessageText
-from . import sqlite
+from . import sqlite, text_blocks
 from .derived import DerivedFile
 
-VERSION = 2  # of the texts and tables; what another version wrote is dropped
+VERSION = 3  # of the texts and tables; what another version wrote is dropped
 FULL = 16_384  # messages of a generation
 FEW_DEAD = 64  # messages for which no generation is dropped
 MOST_TRIGRAMS = 32  # of a needle that are asked for
-PAGE_OCTETS = 4096
+COMMON = 16  # one in so many messages may have it: reading all blocks is quicker
+PAGE_OCTETS = 8192
 
 # Without positions and sizes, and the letters as they come: `normal` made them.
 _FTS = (
@@ -40,6 +44,10 @@ _PLACES = {
     TextPlace.BODY: ("bodies",),
     TextPlace.TEXT: ("headers", "bodies"),
     TextPlace.EXTRACT: ("extracts",),
+}
+_FIELDS: dict[TextPlace, tuple[str, ...]] = {  # of MessageText; that answer exactly
+    TextPlace.BODY: ("body",),
+    TextPlace.TEXT: ("header", "body"),
 }
 _TABLES = ("headers", "bodies", "extracts")  # of a generation
 
@@ -118,8 +126,8 @@ class TextIndex(DerivedFile):
             return 0
 
     def lacking(self, mailbox: str, texts: Sequence[MessageText]) -> list[int]:
-        """UIDs of those that are here as whole messages, but not found by some of
-        their trigrams."""
+        """UIDs of those that are here as whole messages, but not with their text or
+        not found by some of their trigrams."""
 
         def lacking(db: sqlite3.Connection) -> list[int]:
             self._refresh(db)
@@ -135,9 +143,11 @@ class TextIndex(DerivedFile):
         """Index messages in one transaction; True if that was possible."""
 
         def put(db: sqlite3.Connection) -> bool:
-            first = self._new_number(db, mailbox) << 32
+            number = self._new_number(db, mailbox)
+            first = number << 32
             generation = _generation(db)
             fresh = [one for one in texts if _add(db, first, generation, one)]
+            text_blocks.put(db, number, generation, fresh)
             for table in _TABLES:
                 rows = [(first + one.uid, _encodable(one, table)) for one in fresh]
                 db.executemany(
@@ -168,6 +178,7 @@ class TextIndex(DerivedFile):
 
     def forget(self, mailbox: str, uids: Iterable[int] | None = None) -> None:
         """Messages, or the whole mailbox, are gone; what is half dead is dropped."""
+        gone = None if uids is None else set(uids)
 
         def forget(db: sqlite3.Connection) -> None:
             self._refresh(db)
@@ -175,22 +186,24 @@ class TextIndex(DerivedFile):
             if number is None:
                 return
             first = number << 32
-            if uids is None:
+            if gone is None:
                 db.execute(
                     "DELETE FROM documents WHERE key BETWEEN ? AND ?",
                     (first, first + 0xFFFF_FFFF),
                 )
                 db.execute("DELETE FROM mailboxes WHERE number = ?", (number,))
+                text_blocks.forget_mailbox(db, number)
             else:
                 db.executemany(
                     "DELETE FROM documents WHERE key = ?",
-                    [(first + uid,) for uid in uids],
+                    [(first + uid,) for uid in gone],
                 )
+                text_blocks.forget(db, number, gone)
             _drop_dead(db)
 
         def run(db: sqlite3.Connection) -> None:
             sqlite.whole(db, forget)
-            db.execute("PRAGMA incremental_vacuum")
+            db.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
 
         if os.path.exists(self.path):
             self.guarded(run, None)
@@ -201,7 +214,7 @@ class TextIndex(DerivedFile):
 
         def clear(db: sqlite3.Connection) -> None:
             sqlite.whole(db, self.make_anew)
-            db.execute("PRAGMA incremental_vacuum")
+            db.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
 
         self.guarded(clear, None)
         self.forget_read()
@@ -220,7 +233,10 @@ class TextIndex(DerivedFile):
             covered = self._covered.get(number)
             if covered is None:
                 covered = self._covered[number] = _ranges(db, number, whole=True)
-            uids = _matching(db, number << 32, needle, place)
+            if place in _FIELDS:
+                uids = _having(db, number, needle, place)
+            else:
+                uids = sorted(_matching(db, number << 32, needle, place) or ())
         finally:
             if db.in_transaction:
                 db.execute("COMMIT")
@@ -275,6 +291,7 @@ class TextIndex(DerivedFile):
             "CREATE TABLE documents (key INTEGER PRIMARY KEY,"
             " generation INTEGER NOT NULL, whole INTEGER NOT NULL)",
             "CREATE INDEX documents_of ON documents (generation)",
+            *text_blocks.MAKE,
             "CREATE TABLE extracted (key INTEGER PRIMARY KEY, text BLOB NOT NULL)",
             "CREATE TRIGGER forget_extracted AFTER DELETE ON documents"
             " BEGIN DELETE FROM extracted WHERE key = old.key; END",
@@ -291,23 +308,46 @@ def trigrams(needle: str) -> list[str]:
     return found
 
 
-def _matching(
-    db: sqlite3.Connection, first: int, needle: str, place: TextPlace
+def _having(
+    db: sqlite3.Connection, mailbox: int, needle: str, place: TextPlace
 ) -> list[int]:
-    """UIDs, ascending; with those of messages that are gone."""
+    """UIDs, ascending, of those that have the needle."""
+    fields = _FIELDS[place]
+    if not Needle(needle).plain:  # as `search_body.in_shown`
+        fields += ("shown",)
+    among: set[int] | None = None
+    if len(needle) >= LEAST:
+        among = _matching(db, mailbox << 32, needle, place, one_in=COMMON)
+        if among is not None and not among:
+            return []
+    return sorted(text_blocks.having(db, mailbox, fields, needle, among))
+
+
+def _matching(
+    db: sqlite3.Connection,
+    first: int,
+    needle: str,
+    place: TextPlace,
+    one_in: int | None = None,
+) -> set[int] | None:
+    """UIDs of those that may have the needle, and of messages that are gone; None if
+    it is more than one in so many messages of a generation."""
     words = " AND ".join('"' + one.replace('"', '""') + '"' for one in trigrams(needle))
-    generations = db.execute("SELECT number FROM generations").fetchall()
+    generations = db.execute("SELECT number, documents FROM generations").fetchall()
     found: set[int] = set()
-    for (number,) in generations:
+    for number, documents in generations:
+        most = -1 if one_in is None else documents // one_in + 1
         for table in _PLACES[place]:
             name = f"{table}_{number}"
             rows = db.execute(
                 f"SELECT rowid - ? FROM {name} WHERE {name} MATCH ?"  # noqa: S608
-                " AND rowid BETWEEN ? AND ?",
-                (first, words, first, first + 0xFFFF_FFFF),
-            )
-            found.update(uid for (uid,) in rows.fetchall())
-    return sorted(found)
+                " AND rowid BETWEEN ? AND ? LIMIT ?",
+                (first, words, first, first + 0xFFFF_FFFF, most),
+            ).fetchall()
+            if len(rows) == most:
+                return None
+            found.update(uid for (uid,) in rows)
+    return found
 
 
 def _finds(db: sqlite3.Connection, key: int, one: MessageText) -> bool:
@@ -317,6 +357,8 @@ def _finds(db: sqlite3.Connection, key: int, one: MessageText) -> bool:
     ).fetchone()
     if row is None:
         return True
+    if not text_blocks.holds(db, key >> 32, one):
+        return False
     for table in ("headers", "bodies"):
         name, text = f"{table}_{row[0]}", _encodable(one, table)
         words = [text[at : at + 3] for at in (0, len(text) // 2, max(0, len(text) - 3))]
@@ -374,7 +416,7 @@ def _add(db: sqlite3.Connection, first: int, generation: int, one: MessageText) 
 
 def _encodable(one: MessageText, table: str) -> str:
     """SQLite takes UTF-8; a lone surrogate, which some codecs give, is none."""
-    texts = {"headers": one.header, "bodies": one.body, "extracts": one.extract}
+    texts = {"headers": one.header, "bodies": one.texts, "extracts": one.extract}
     text = texts[table]
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -403,5 +445,6 @@ def _drop_dead(db: sqlite3.Connection) -> None:
         if dead and (not live or (dead > FEW_DEAD and dead * 2 > documents)):
             db.execute("DELETE FROM documents WHERE generation = ?", (number,))
             db.execute("DELETE FROM generations WHERE number = ?", (number,))
+            text_blocks.forget_generation(db, number)
             for table in _TABLES:
                 db.execute(f"DROP TABLE {table}_{number}")

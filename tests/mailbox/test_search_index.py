@@ -144,13 +144,39 @@ class EqualTests(World):
         ]:
             self.assertEqual(both.found(key), want, reason)
 
+    def test_what_html_shows_is_found_as_a_scan_finds_it(self):
+        page = "<p>a&#108;pha</p> <b>a</b> nice &uuml;ber &filig;x&nbsp;end &amp; Co"
+        both = Both(self, [mail(page, kind="text/html; charset=utf-8"), mail("x")])
+        for key, want, reason in [
+            (Body("alpha"), [], "a word with an entity of a letter"),
+            (Body("a nice"), [1], "words over tags"),
+            (Body("nice \xfcber"), [1], "an entity of another letter"),
+            (Body("nice u"), [1], "its first half"),
+            (Body("\xfcber fix"), [1], "an entity of two letters"),
+            (Body("fix end"), [1], "a word of which two letters are in no source"),
+            (Body("fix"), [], "that word, as one word is looked for in the source"),
+            (Body("& co"), [1], "a sign"),
+        ]:
+            self.assertEqual(both.found(key), want, reason)
+
     def test_what_the_index_rules_out_is_not_read(self):
         both = Both(self, [mail("one apple"), mail("two pears"), mail("three nuts")])
         both.mail.mailbox = both.indexed
-        self.assertEqual(both.mail.found(Body("pears")), [2])
-        self.assertEqual(len(both.indexed.octets_asked), 1 + 1)  # in and out
+        self.assertEqual(both.mail.found(Header("x-rare", "pears")), [])
+        self.assertEqual(len(both.indexed.octets_asked), 1)  # to put them in
+
+    def test_no_body_is_read_of_what_is_indexed(self):
+        both = Both(self, [mail("one apple"), mail("two pears"), mail("three nuts")])
+        both.mail.mailbox = both.indexed
         before = len(both.plain.octets_asked)
-        self.assertEqual(both.mail.found(Body("plums")), [])
+        for key, want in [
+            (Body("pears"), [2]),
+            (Body("plums"), []),
+            (Body("o"), [1, 2]),
+            (Text("subject: x"), [1, 2, 3]),
+            (Not(Body("pears")), [1, 3]),
+        ]:
+            self.assertEqual(both.mail.found(key), want, key)
         self.assertEqual(len(both.plain.octets_asked), before)
 
     def test_messages_that_are_not_indexed_are_read(self):
@@ -266,16 +292,17 @@ class AnyTests(World):
         self.assertEqual(uncovered(uids, ranges), sorted(uids - inside))
 
 
+@implementer(IIndexedMailbox)
+class Asked:
+    asked = 0
+
+    async def text_hits(self, needle, place):
+        self.asked += 1
+        return TextHits([7], [1, 1000])
+
+
 class NarrowingTests(SynchronousTestCase):
-    def test_short_needles_and_few_messages_ask_nobody(self):
-        @implementer(IIndexedMailbox)
-        class Asked:
-            asked = 0
-
-            async def text_hits(self, needle, place):
-                self.asked += 1
-                return TextHits([], [1, 1000])
-
+    def test_for_few_messages_nobody_is_asked(self):
         mailbox = Asked()
         narrowing = Narrowing(mailbox)
         many, few = set(range(1, 500)), {1, 2}
@@ -283,15 +310,24 @@ class NarrowingTests(SynchronousTestCase):
         def left(needle, among):
             return answer(self, narrowing.text(needle, TextPlace.BODY, among))
 
-        self.assertEqual(left("ab", many), many)
-        self.assertEqual(left("abc", few), few)
+        self.assertEqual(left("a\0bc", many), (set(), many))
+        self.assertEqual(left("abc", few), (set(), few))
         self.assertEqual(mailbox.asked, 0)
-        self.assertEqual(left("abc", many), set())
+        self.assertEqual(left("abc", many), ({7}, set()))
+
+    def test_short_needles_have_no_trigrams(self):
+        mailbox = Asked()
+        narrowing = Narrowing(mailbox)
+        many = set(range(1, 500))
+        for place, want in [(TextPlace.HEADER, many), (TextPlace.BODY, many)]:
+            found = answer(self, narrowing.candidates("ab", place, many))
+            self.assertEqual(found, want, place)
+        self.assertEqual(mailbox.asked, 0)
 
     def test_what_can_be_asked(self):
         for needle, want, reason in [
             ("abc", True, "three characters"),
-            ("ab", False, "two"),
+            ("ab", True, "two"),
             ("a\0bc", False, "what ends a text for SQLite"),
             ("ab\uffffcd", False, "what stands between texts"),
             ("\U0001f600\U0001f600\U0001f600", True, "characters, not octets"),

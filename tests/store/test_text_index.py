@@ -110,6 +110,17 @@ class FindingTests(World):
         self.index.put("m", bodies("pear"))
         self.assertEqual(self.found("pear", index=other), [1])
 
+    def test_a_text_that_is_not_as_it_was_is_lacking(self):
+        texts = bodies("apple", "pear", "")
+        self.index.put("m", texts)
+        self.assertEqual(self.index.lacking("m", texts), [])
+        with sqlite3.connect(self.index.path) as db:
+            db.execute(
+                "UPDATE blocks SET text = CAST(replace(text, 'pear', 'peas') AS BLOB)"
+            )
+        db.close()
+        self.assertEqual(self.index.lacking("m", texts), [2])
+
 
 class ForgettingTests(World):
     def test_what_was_expunged_is_not_covered(self):
