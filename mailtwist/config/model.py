@@ -33,7 +33,7 @@ from .restricting import RestrictionClass, Restrictions
 from .routing import Alias, Domain, Mailboxes, RelayDomain, Route, Srs, Table
 from .searching import Search
 from .sharing import PublicFolder, Sharing
-from .sieve import Sieve
+from .sieve import ImapEvent, Sieve
 from .source import Master, Source
 from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
 
@@ -377,6 +377,9 @@ class Config:
     quota: QuotaLimits = section(QuotaLimits, "What accounts may hold.")
     mbox: Mbox = section(Mbox, "Mailboxes that are mbox files.")
     sieve: Sieve = section(Sieve, "Filters of users and of the server.")
+    imap_event: tuple[ImapEvent, ...] = listing(
+        ImapEvent, "Scripts for what IMAP clients do."
+    )
     search: Search = section(Search, "The full-text index.")
     deleted: Deleted = section(Deleted, "Expunged mail that is kept for a while.")
     sharing: Sharing = section(Sharing, "Mailboxes that others gave rights to.")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .checks import ge
-from .option import DAY_S, KIB, MINUTE_S, option
+from .checks import ge, matches_re, some_of
+from .option import DAY_S, KIB, MINUTE_S, option, required
+
+CAUSES = ("APPEND", "COPY", "FLAG")
+SIEVE_URL = matches_re(
+    r"(?:sieve://[A-Za-z0-9.:\[\]-]+)?", "a URL like sieve://mail.example.org"
+)
 
 
 @frozen(kw_only=True)
@@ -41,6 +46,24 @@ class Sieve:
         (),
         "Tables (`[[table]]`) that scripts may ask with `:list` (RFC 6134), by name.",
     )
+    events: bool = option(
+        True,
+        "When an IMAP client appends, copies or moves messages to a mailbox or changes "
+        "flags in it, carry out the script that the mailbox's or the account's "
+        "annotation `/shared/imapsieve/script` names (RFC 6785). Needs ManageSieve, or "
+        "`url`.",
+    )
+    url: str = option(
+        "",
+        "Where IMAP clients are sent to manage scripts, as `sieve://mail.example.org`; "
+        "the listener for ManageSieve of this server if empty.",
+        SIEVE_URL,
+    )
+    expunge_discarded: bool = option(
+        False,
+        "Remove a message that a script for IMAP events does not keep; off, it is only "
+        "marked as deleted.",
+    )
     script_octets: int = option(64 * KIB, "Octets of one script, at most.", ge(KIB))
     scripts: int = option(32, "Scripts of one account, at most.", ge(1))
     session_idle_s: float = option(
@@ -70,4 +93,32 @@ class Sieve:
     )
     vacation_most_s: float = option(
         365 * DAY_S, "Longest time between two answers to one sender.", ge(DAY_S)
+    )
+
+
+@frozen(kw_only=True)
+class ImapEvent:
+    """Scripts of the server for what IMAP clients do to messages (RFC 6785), such as
+    moving them into Junk."""
+
+    mailbox: str = required(
+        "In which mailboxes: a name as in LIST, with `*` and `%`, or a special use "
+        'like `"\\\\Junk"`. Names are those that the owner of the mailbox has for them.'
+    )
+    source: str = option(
+        "",
+        "From which mailboxes messages are copied or moved, likewise; any if empty. "
+        "What is copied from another account has none of these.",
+    )
+    causes: tuple[str, ...] = option(
+        CAUSES,
+        "What clients do: `APPEND`, `COPY` (moving is the same), `FLAG` for changed "
+        "flags.",
+        some_of(CAUSES),
+    )
+    before: tuple[str, ...] = option(
+        (), "Script files that run before the one of the mailbox.", path=True
+    )
+    after: tuple[str, ...] = option(
+        (), "Script files for what that one keeps.", path=True
     )

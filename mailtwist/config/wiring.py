@@ -28,6 +28,9 @@ def faults(config: Config) -> Iterator[str]:
     yield from _vouching(config)
     yield from _restrictions(config)
     yield from _sharing(config)
+    for number, event in enumerate(config.imap_event, 1):
+        if not event.before and not event.after:
+            yield f"imap_event[{number}] needs before or after: name the scripts"
     for number, route in enumerate(config.route, 1):
         if bool(route.action) == bool(route.table):
             yield f"route[{number}] needs either action or table, and not both"

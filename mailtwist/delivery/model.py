@@ -36,6 +36,7 @@ class LocalRecipient:
     `address` is the forward-path as the client said it (goes into Delivered-To);
     `detail` the subaddress behind the separator ("" if none); `path` the mailbox, and
     `flags` those of the message there.  `sorted` if `path` is where its scripts put it.
+    `as_is` for a message that was here before: nothing is put in front of it.
     """
 
     address: Address
@@ -45,6 +46,7 @@ class LocalRecipient:
     notify: Notify = NOTHING_SAID
     flags: Flags = NONE
     sorted: bool = False
+    as_is: bool = False
 
 
 @frozen

@@ -15,9 +15,12 @@ from ..mailbox.model import Path
 from .model import LocalRecipient, Route
 
 
-def route_into(path: Path, flags: Flags) -> Route:
-    """The way into this mailbox, past the account's scripts."""
-    place = {"path": path, "flags": sorted(flags)}
+def route_into(path: Path, flags: Flags, *, as_is: bool = False) -> Route:
+    """The way into this mailbox, past the account's scripts; `as_is` as of
+    LocalRecipient."""
+    place: dict[str, object] = {"path": path, "flags": sorted(flags)}
+    if as_is:
+        place["as_is"] = True
     return Route("mailbox", json.dumps(place, ensure_ascii=False))
 
 
@@ -31,4 +34,5 @@ def sorted_into(recipient: LocalRecipient, next_hop: str) -> LocalRecipient:
         path=tuple(place["path"]),
         flags=frozenset(place["flags"]),
         sorted=True,
+        as_is=place.get("as_is", False),
     )

@@ -19,7 +19,8 @@ def delivery_prefixes(
     """What stands before the message in each recipient's copy, each line with CRLF.
 
     Return-Path (RFC 5321 §4.4), Delivered-To, Delivery-Date, then the trace of the
-    envelope.  `now_s` is seconds since 1970.  All but Delivered-To is made once.
+    envelope; nothing before one that is taken `as_is`.  `now_s` is seconds since 1970.
+    All but Delivered-To is made once.
     """
     utf8 = envelope.smtputf8
     sender = envelope.reverse_path
@@ -29,9 +30,11 @@ def delivery_prefixes(
     if config.delivery_date:
         after = b"Delivery-Date: %s\r\n" % date_time(int(now_s)) + after
     if not config.delivered_to:
-        return [before + after] * len(recipients)
+        return [b"" if each.as_is else before + after for each in recipients]
     return [
-        b"%sDelivered-To: %s\r\n%s"
+        b""
+        if recipient.as_is
+        else b"%sDelivered-To: %s\r\n%s"
         % (before, recipient.address.encode(utf8=utf8), after)
         for recipient in recipients
     ]

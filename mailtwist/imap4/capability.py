@@ -23,6 +23,7 @@ class Situation:
     `compress`: connections may be compressed.  `missing`: capabilities by name that the
     avatar cannot give.  `append_limit`: octets of the largest message that APPEND
     takes.  `message_limit`: how many messages one command may touch, 0 for any number.
+    `sieve_url`: where scripts for IMAP events are managed, "" if there are none.
     """
 
     state: State
@@ -35,6 +36,7 @@ class Situation:
     missing: frozenset[str] = frozenset()
     append_limit: int = 0
     message_limit: int = 0
+    sieve_url: str = ""
 
     @property
     def logged_in(self) -> bool:
@@ -151,6 +153,12 @@ CAPABILITIES = (
     CapabilityRow("NOTIFY", "RFC 5465", _logged_in),
     CapabilityRow("UIDONLY", "RFC 9586", _logged_in, enables=True),
     CapabilityRow("UIDBATCHES", "RFC 10022", _logged_in),
+    CapabilityRow(
+        "IMAPSIEVE",
+        "RFC 6785 §2.1",
+        lambda s: s.logged_in and bool(s.sieve_url),
+        value=lambda s: s.sieve_url,
+    ),
     CapabilityRow(
         "MESSAGELIMIT",
         "RFC 9738",

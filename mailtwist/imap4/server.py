@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,14 +15,13 @@ from twisted.internet.interfaces import (
     IPushProducer,
     ISSLTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..auth.channel import TlsChannel
-from ..auth.login import Authenticator, Peer
-from ..config.reading import Imap4
+from ..auth.login import Peer
 from ..log import mail_log
 from .cmd import dispatch, idle
 from .commands import State
@@ -32,7 +31,9 @@ from .events import Asked, Event, Refused
 from .response import Answer, Kind, bye, in_progress, ok
 from .session import BUFFER_OCTETS, MailboxDeleted, Session, StreamBroken
 from .types import Compress, StartTls, Unauthenticate
-from .url_access import UrlAccess
+
+if TYPE_CHECKING:
+    from .factory import IMAP4Factory
 
 log = Logger()
 
@@ -93,6 +94,8 @@ class IMAP4Server(Protocol):
             factory.tls is not None,
             self,
             urls=factory.urls,
+            events=factory.events,
+            sieve_url=factory.sieve_url,
         )
         factory.sessions.add(self)
         self._began = self._active = self._slice = self._written = self.now()
@@ -466,35 +469,3 @@ class IMAP4Server(Protocol):
 def _done(event: Event, found: Answer, command: type[object]) -> bool:
     asked = isinstance(event, Asked) and isinstance(event.command, command)
     return asked and found.kind is Kind.OK
-
-
-class IMAP4Factory(Factory):
-    """Makes IMAP connections.
-
-    `sessions` holds the live ones; `tls` is the context of STARTTLS, None if it is not
-    offered.  `too_many` is said to a peer over the connection limit.  `urls` authorizes
-    URLs of messages; without it URLAUTH is not offered.
-    """
-
-    protocol = IMAP4Server  # type: ignore[assignment]
-    noisy = False
-    too_many = bye("Too many connections, try again later", b"UNAVAILABLE")
-
-    def __init__(
-        self,
-        *,
-        reactor: Any,
-        config: Imap4,
-        hostname: str,
-        authenticator: Authenticator,
-        tls: object | None,
-        urls: UrlAccess | None = None,
-    ) -> None:
-        self.reactor, self.config, self.hostname = reactor, config, hostname
-        self.authenticator, self.tls, self.urls = authenticator, tls, urls
-        self.sessions: set[IMAP4Server] = set()
-
-    def stop(self) -> None:
-        """Every session says BYE and closes when its command is answered."""
-        for session in list(self.sessions):
-            session.stop()

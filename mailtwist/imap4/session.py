@@ -6,10 +6,11 @@ an Answer back.  Nothing in it is large, so that thousands of idle sessions cost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol, TypeVar, cast
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..auth.login import Authenticator, Login, Peer
@@ -17,9 +18,17 @@ from ..config.reading import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import NONE, SYSTEM, Flags
 from ..foreign import NOTHING, missing
-from ..mailbox.interfaces import IIndexedMailboxes, IMailbox, IMailboxes, IRights
+from ..mailbox.events import MailEvents
+from ..mailbox.interfaces import (
+    IIndexedMailboxes,
+    IMailbox,
+    IMailboxes,
+    IRights,
+    IScripts,
+)
 from ..mailbox.model import Changes, Path
 from ..mailbox.rights import ALL, Rights, changeable
+from ..shielded import shielded
 from .appending import Appending
 from .capability import Situation, capabilities
 from .commands import CommandRow, State
@@ -33,9 +42,12 @@ from .url_access import UrlAccess
 
 log = Logger()
 
+Result = TypeVar("Result")
+
 URLS = frozenset({"URLAUTH", "URLAUTH=BINARY"})
 RIGHTS = frozenset({"ACL", "RIGHTS", "LIST-MYRIGHTS"})  # of stores that keep rights
 FUZZY = frozenset({"SEARCH=FUZZY"})  # of stores with a text index
+SCRIPTED = frozenset({"IMAPSIEVE"})  # of accounts with a place for scripts
 BUFFER_OCTETS = 64 * 1024  # sent at a time
 
 
@@ -107,6 +119,9 @@ class Session:
     supplied: Path | None = None  # a name in the command, if it was normalized
     decoded: Any = None  # the part that BINARY read last (cmd.fetch_binary)
     urls: UrlAccess | None = None  # authorizes URLs (RFC 4467)
+    events: MailEvents | None = None  # hears of what is done to messages
+    sieve_url: str = ""  # of ManageSieve, for scripts that act on events (RFC 6785)
+    _following: list[Deferred[None]] = field(factory=list)
     _remarks: list[bytes] = field(factory=list)
     _looked_at: float = 0.0
     _keywords: Flags = NONE  # told in FLAGS
@@ -160,6 +175,7 @@ class Session:
             message_limit=self.config.messages_per_command,
             compress=self.config.compress,
             literal_minus=self.config.literal_minus,
+            sieve_url=self.sieve_url,
             missing=self._missing(),
         )
 
@@ -172,6 +188,8 @@ class Session:
             found |= FUZZY
         if not IRights.providedBy(self.login.account.mailboxes):
             found |= RIGHTS
+        if not IScripts.providedBy(self.login.account.mailboxes):
+            found |= SCRIPTED
         return found if self.urls is not None else found | URLS
 
     def offers(self, name: str) -> bool:
@@ -232,6 +250,33 @@ class Session:
             return
         if uid_validity == mailbox.uid_validity:
             selected.own = selected.own.union(uids)
+
+    # -- what follows -----------------------------------------------------------------
+
+    async def followed(
+        self, work: Awaitable[Result], then: Callable[[Result], Awaitable[None]]
+    ) -> Result:
+        """What `work` gives.  `then` of it goes on beside the command, which ends when
+        that did; neither stops if the client is gone."""
+
+        async def both() -> Result:
+            result = await work
+
+            async def after() -> None:
+                await then(result)
+
+            following = Deferred.fromCoroutine(after())
+            following.addErrback(lambda fault: log.failure("what follows", fault))
+            self._following.append(following)
+            return result
+
+        return await shielded(Deferred.fromCoroutine(both()))
+
+    async def caught_up(self) -> None:
+        """All that follows what the command did is done."""
+        following, self._following = self._following, []
+        for one in following:
+            await shielded(one)
 
     # -- changes ----------------------------------------------------------------------
 

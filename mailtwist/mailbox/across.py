@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from ..errors import OverQuota
@@ -39,7 +39,8 @@ async def copy(
         ):
             upload = into.upload(target)
             messages.append((upload, flags, date))
-            if await _read(source, uid, octets, upload):
+            if await read_into(source, uid, octets, upload.write):
+                await upload.shelve()
                 copied.append(uid)
             else:
                 messages.pop()
@@ -55,15 +56,19 @@ async def copy(
     return Copied(done.uid_validity, copied, done.uids)
 
 
-async def _read(source: IMailbox, uid: int, octets: int, upload: IUpload) -> bool:
-    """False if the message is gone."""
+async def read_into(
+    source: IMailbox,
+    uid: int,
+    octets: int,
+    write: Callable[[bytes], Awaitable[None] | None],
+) -> bool:
+    """Write a message of so many octets in pieces; False if it is gone."""
     for start in range(0, octets, PIECE_OCTETS):
         asked = Range(uid, start, min(PIECE_OCTETS, octets - start))
         (piece,) = await source.octets([asked])
         if piece is None:
             return False
-        waiting = upload.write(piece)
+        waiting = write(piece)
         if waiting is not None:
             await waiting
-    await upload.shelve()
     return True

@@ -375,6 +375,10 @@ class ISharedMailboxes(IRights):
 
     namespaces: Namespaces = Attribute("Which names are others' and public ones.")
 
+    async def home(path: Path) -> tuple[IRights, Path]:
+        """All that the account of a mailbox has, whatever the login may do with it, and
+        the mailbox's name there.  Raises NoSuchMailbox, MailboxNotSelectable."""
+
     async def near(path: Path) -> list[MailboxInfo]:
         """As `listed`, but only what is of the same account.  Raises NoSuchMailbox."""
 

@@ -16,6 +16,7 @@ from zope.interface import alsoProvides, implementer
 from ..errors import MailboxNotSelectable, NoSuchMailbox, NotPermitted
 from ..flags import SEEN, Flags
 from . import shared_metadata
+from .events import SCRIPT
 from .held_rights import check
 from .interfaces import (
     IIndexedMailboxes,
@@ -157,6 +158,12 @@ class SharedMailboxes(OwnScripts):
                 await mailbox.see(self.reader.name, seen, True)
         finally:
             await mailbox.close()
+
+    async def home(self, path: Path) -> tuple[IRights, Path]:
+        if self.personal(path):
+            return self.own, path
+        beyond = await self._beyond(path)
+        return beyond.tree, beyond.inner(path)
 
     # -- the tree -------------------------------------------------------------
 
@@ -394,23 +401,13 @@ class SharedMailboxes(OwnScripts):
         if path is None or self.personal(path):
             held: list[Annotation] = await self.own.metadata(path, names)
             mine = shared_metadata.owners(held)
-            return mine if path is not None else mine + await self._all_others(names)
+            if path is not None:
+                return mine
+            trees = await self._all_beyond()
+            others = shared_metadata.of_all(self._sharing, trees, self.reader, names)
+            return mine + await others
         beyond, inner = await self._permitted(path, "r")
         return await shared_metadata.read(beyond, self.reader, inner, names)
-
-    async def _all_others(self, names: Sequence[str]) -> list[Annotation]:
-        async def of(beyond: Beyond) -> list[Annotation]:
-            lists = await beyond.tree.known_lists()
-            if not (lists or beyond.default):
-                return []
-            return [
-                one
-                for one in await shared_metadata.read(beyond, self.reader, None, names)
-                if beyond.held(lists, self.reader, beyond.inner(one.path)) >= {"l", "r"}
-            ]
-
-        trees = await self._all_beyond()
-        return [one for some in await self._sharing.each(trees, of) for one in some]
 
     async def set_metadata(
         self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
@@ -419,7 +416,10 @@ class SharedMailboxes(OwnScripts):
             await self.own.set_metadata(path, values, most)
             return
         private = all(name.startswith(PRIVATE) for name, _ in values)
-        beyond, inner = await self._permitted(path, "lr" if private else "lrw")
+        wanted = "lr" if private else "lrw"
+        if any(name == SCRIPT for name, _ in values):  # it acts for the owner
+            wanted += "a"
+        beyond, inner = await self._permitted(path, wanted)
         await shared_metadata.write(beyond, self.reader, inner, values, most)
 
     # -- rights ---------------------------------------------------------------

@@ -16,7 +16,7 @@ from .interfaces import IMailbox
 from .metadata import PRIVATE, SHARED
 from .model import Annotation, FlagAction, FlagChange, Path
 from .rights import Rights, changeable
-from .sharing import Beyond, Reader
+from .sharing import Beyond, Reader, Sharing
 
 _READERS = "/readers/"
 
@@ -49,6 +49,24 @@ async def read(
             continue
         found.append(evolve(one, path=beyond.outer(one.path), name=name))
     return sorted(found, key=lambda one: (one.path, one.name))
+
+
+async def of_all(
+    sharing: Sharing, trees: Sequence[Beyond], reader: Reader, names: Sequence[str]
+) -> list[Annotation]:
+    """Of all mailboxes in these trees that the reader may look into."""
+
+    async def of(beyond: Beyond) -> list[Annotation]:
+        lists = await beyond.tree.known_lists()
+        if not (lists or beyond.default):
+            return []
+        return [
+            one
+            for one in await read(beyond, reader, None, names)
+            if beyond.held(lists, reader, beyond.inner(one.path)) >= {"l", "r"}
+        ]
+
+    return [one for some in await sharing.each(trees, of) for one in some]
 
 
 async def write(

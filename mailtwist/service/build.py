@@ -27,7 +27,8 @@ from ..directory.model import Account
 from ..directory.reread import open_here
 from ..directory.userdb import UserDb
 from ..errors import ConfigError
-from ..imap4.server import IMAP4Factory
+from ..imap4.factory import IMAP4Factory
+from ..mailbox.events import MailEvents
 from ..manage_sieve.server import ManageSieveFactory
 from ..policy.rate import Rates
 from ..policy.restrictions import pipeline
@@ -49,7 +50,7 @@ from .relay import Relaying
 from .routing import build_routing
 from .shares_rebuild import SharesKeeper
 from .sharing import account_of, build_shares, build_sharing, make_homes, tree_of
-from .sieve import Sieving, offer_of, scripts_in
+from .sieve import Sieving, offer_of, scripts_in, url_of
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
 
@@ -77,7 +78,8 @@ class MailService(MultiService):
     """Every part of the server; a child of the application or of another service.
 
     `portal`, `store`, `router` and `delivery` are there for applications that drop the
-    server in and want to log in or deliver by themselves.
+    server in and want to log in or deliver by themselves, `events` for those that act
+    on what IMAP clients do.
     """
 
     def __init__(
@@ -145,6 +147,11 @@ class MailService(MultiService):
             tables=self.routing.tables.by_name,
         )
         self.delivery = Dispatch(local, self.spool)
+        self.sieve_url = url_of(config, self.hostname)
+        self.events = MailEvents()
+        scripted = self.sieving.events(self.auth.directory.account, self.sieve_url)
+        if scripted is not None:
+            self.events.add(scripted)
         self.relaying = Relaying(
             reactor,
             config,
@@ -268,7 +275,13 @@ class MailService(MultiService):
             made["manage_sieve", mode] = ManageSieveFactory(
                 config=config.sieve, offer=offer, **shared
             )
-            made["imap4", mode] = IMAP4Factory(config=config.imap4, urls=urls, **shared)
+            made["imap4", mode] = IMAP4Factory(
+                config=config.imap4,
+                urls=urls,
+                events=self.events,
+                sieve_url=self.sieve_url,
+                **shared,
+            )
         for factory in made.values():
             count_sessions(factory, self.gate)
         return made

@@ -13,7 +13,7 @@ from ..auth.login import Authenticator
 from ..config.model import Auth, Config, Smtp
 from ..config.reading import Imap4, Pop3
 from ..config.sieve import Sieve
-from ..imap4.server import IMAP4Factory
+from ..imap4.factory import IMAP4Factory
 from ..interfaces import IMailAccount
 from ..mailbox.foreign_smtp import NoWayIn
 from ..mailbox.interfaces import IScripts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,17 +13,23 @@ from twisted.internet.task import deferLater
 
 from .. import __version__
 from ..config.model import Config
+from ..directory.model import Account
 from ..errors import ConfigError, MailError
 from ..interfaces import IDelivery, IMailAccount, IRouter, ISpool, ITable
+from ..mailbox.events import Cause
 from ..mailbox.interfaces import IScripts, IStore
 from ..manage_sieve.session import Offer
 from ..sieve.delivery import Setting, SieveDelivery
+from ..sieve.events import Rule, ScriptedEvents
 from ..sieve.extensions import EXTENSIONS
 from ..sieve.kept import FOLDER, Keeper, pieces_of
 from ..sieve.limits import Limits
 from ..sieve.plan import Rooms
 from ..sieve.programs import Library, Programs, ScriptFile
 from .queue import new_id
+
+DEFAULT_PORT = "4190"
+_PORT = re.compile(r"tcp6?:(?:port=)?([0-9]+)")
 
 
 def known_of(config: Config) -> frozenset[str]:
@@ -107,6 +114,11 @@ def setting_of(
             "domain": domain,
             "host": hostname,
             "location": "MDA",
+            "imap.user": "",  # these five, RFC 6785 §4
+            "imap.email": "",
+            "imap.cause": "",
+            "imap.mailbox": "",
+            "imap.changedflags": "",
             "name": "mailtwist",
             "phase": "during",
             "version": __version__,
@@ -123,6 +135,21 @@ def setting_of(
     )
 
 
+def url_of(config: Config, hostname: str) -> str:
+    """Where scripts for IMAP events are managed (RFC 5804 §3); "" if there are none."""
+    sieve = config.sieve
+    if not (sieve.enabled and sieve.events):
+        return ""
+    if sieve.url:
+        return sieve.url
+    for listener in config.listener:
+        if listener.protocol == "manage_sieve":
+            found = _PORT.match(listener.endpoint)
+            other = found is not None and found[1] not in ("0", DEFAULT_PORT)
+            return f"sieve://{hostname}" + (f":{found[1]}" if other and found else "")
+    return ""
+
+
 class Sieving:
     """`delivery` is the way into mailboxes; `close` when the server stops."""
 
@@ -131,6 +158,7 @@ class Sieving:
         self.keeper = Keeper(reactor, folder, config.delivery.memory_octets)
         self._reactor, self._config = reactor, config
         self.scripted: SieveDelivery | None = None  # with `sieve.enabled`
+        self._events: ScriptedEvents | None = None
 
     def delivery(self, local: IDelivery, hostname: str, **rooms: Any) -> IDelivery:
         """`local` behind the scripts of recipients; `rooms` as `setting_of` wants."""
@@ -142,10 +170,39 @@ class Sieving:
         self.scripted = SieveDelivery(local, setting)
         return self.scripted
 
+    def events(
+        self, accounts: Callable[[str], Awaitable[Account | None]], url: str
+    ) -> ScriptedEvents | None:
+        """What acts on what IMAP clients do; None if nothing does.
+
+        `accounts` finds the account of a name; scripts of users do if `url` says where
+        they are managed."""
+        config = self._config
+        if self.scripted is None or not (url or config.imap_event):
+            return None
+        programs = self.scripted.setting.programs
+        rules = tuple(
+            Rule(
+                one.mailbox,
+                one.source,
+                frozenset(map(Cause, one.causes)),
+                tuple(ScriptFile(path, programs) for path in one.before),
+                tuple(ScriptFile(path, programs) for path in one.after),
+            )
+            for one in config.imap_event
+        )
+        expunges = config.sieve.expunge_discarded
+        self._events = ScriptedEvents(
+            self.scripted, accounts, rules, bool(url), expunges
+        )
+        return self._events
+
     def start(self, *, alone: bool = True) -> None:
         """What a crash left is removed, if nobody else uses the folder."""
         if alone:
             self.keeper.start()
 
     async def close(self) -> None:
+        if self._events is not None:
+            await self._events.close()
         await self.keeper.close()

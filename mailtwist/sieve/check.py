@@ -12,7 +12,7 @@ from attrs import evolve
 from ..mime.slices import Sliced, in_one_go
 from .bind import Binder, Wrong
 from .compiled import Call, Program
-from .extensions import BUILT_IN, EXTENSIONS, SIGNATURES
+from .extensions import BUILT_IN, EXTENSIONS, OF_DELIVERY, SIGNATURES
 from .faults import Fault, ScriptError
 from .parser import MOST_OCTETS, SLICE, parsing
 from .signature import Signature, Tests
@@ -49,13 +49,14 @@ def _checking(script: Script, known: frozenset[str]) -> Sliced[Program]:
     calls = yield from checker.script(script)
     if checker.faults:
         raise ScriptError(*sorted(checker.faults))
-    return Program(calls, frozenset(checker.enabled))
+    return Program(calls, frozenset(checker.enabled), checker.required)
 
 
 class _Checker:
     def __init__(self, known: frozenset[str]) -> None:
         self.known = known
         self.enabled: set[str] = set()
+        self.required: frozenset[str] = frozenset()
         self.faults: list[Fault] = []
         self._binder = Binder(self.enabled)
         self._checked = 0
@@ -71,6 +72,7 @@ class _Checker:
             except Wrong as wrong:
                 self.faults.append(wrong.fault)
             at += 1
+        self.required = frozenset(self.enabled)
         return (yield from self._block(commands[at:]))
 
     def _block(self, commands: Script) -> Sliced[tuple[Call, ...]]:
@@ -111,6 +113,9 @@ class _Checker:
             if name not in self.known and name not in BUILT_IN:
                 raise Wrong(command.place, f'extension "{name}" is not known here')
             self.enabled.add(str(name))
+        wrong = sorted(self.enabled & OF_DELIVERY)
+        if wrong and "imapsieve" in self.enabled:
+            raise Wrong(command.place, f'"{wrong[0]}" cannot go with "imapsieve"')
 
     def _command(self, command: Command) -> Sliced[Call]:
         signature = self._known(command, "command")

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from ..address import Address
 from ..delivery.model import NO_WISHES, NOTHING_SAID, Notify, Wishes
+from ..flags import NONE, Flags
 
 
 @frozen
@@ -18,6 +19,8 @@ class Circumstances:
 
     `now` with the local zone.  `environment` are items of RFC 5183 and others by name.
     `spam_percent` and `virus_level` (1 to 5) are None if nothing was tested.
+    `event` if an IMAP client did something to a message that is here, which has the
+    `flags` (RFC 6785); else it is being delivered.
     """
 
     now: datetime
@@ -29,3 +32,5 @@ class Circumstances:
     environment: Mapping[str, str] = field(factory=dict)
     spam_percent: int | None = None
     virus_level: int | None = None
+    event: bool = False
+    flags: Flags = NONE

@@ -45,7 +45,9 @@ class Call:
 
 @frozen(eq=False)
 class Program:
-    """A whole script; `extensions` those that it required."""
+    """A whole script; `extensions` those that it may use: `required` ones, and others
+    that it asks for with ihave."""
 
     calls: tuple[Call, ...]
     extensions: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()

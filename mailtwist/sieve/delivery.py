@@ -21,26 +21,25 @@ from zope.interface import implementer
 from ..delivery.model import (
     Envelope,
     LocalRecipient,
-    RemoteRecipient,
-    Target,
     Verdict,
 )
 from ..delivery.sinks import put, verdicts_of, write_to_all
-from ..delivery.sorted import route_into
+from ..directory.model import Account
 from ..errors import MailError
-from ..interfaces import IDelivery, IMessageSink, ISpoolSink, ITable
+from ..interfaces import IDelivery, IMessageSink, ITable
 from ..mailbox.interfaces import IStore
 from ..mime.slices import Buffer
-from ..store.maildir.shielded import shielded
+from ..shielded import shielded
 from . import verdicts
 from .actions import Draft, Outcome
 from .answers import Answers, Includes, drive
 from .circumstances import Circumstances
+from .commit import queue, write
 from .compiled import Program
 from .faults import Fault, ScriptError
 from .limits import Limits
 from .message import Message
-from .plan import Filing, Plan, Planner, Rooms, Sending, without_success
+from .plan import Filing, Plan, Planner, Rooms
 from .programs import Programs, ScriptFile
 from .run import Script, interpret
 
@@ -163,25 +162,45 @@ class SieveDelivery:
         trace: bool = False,
     ) -> tuple[Outcome, Answers]:
         """What these scripts make of the message; raises a temporary MailError."""
+        here = self.circumstances(message)
+        here = evolve(
+            here,
+            reverse_path=envelope.reverse_path,
+            recipient=recipient.address,
+            notify=recipient.notify,
+            wishes=envelope.wishes,
+        )
+        return await self.run(recipient.account, message, scripts, here, trace=trace)
+
+    def circumstances(self, message: Message) -> Circumstances:
+        """Those that are no matter of the envelope."""
+        setting = self.setting
+        return Circumstances(
+            setting.today(),
+            separators=setting.separator,
+            environment=setting.environment,
+            spam_percent=verdicts.spam_percent(message.header),
+            virus_level=verdicts.virus_level(message.header),
+        )
+
+    async def run(
+        self,
+        account: Account,
+        message: Message,
+        scripts: Sequence[Script],
+        here: Circumstances,
+        *,
+        trace: bool = False,
+    ) -> tuple[Outcome, Answers]:
+        """As `outcome`, whatever it is that the message goes through them for."""
         setting = self.setting
         answers = Answers(
-            recipient.account,
-            setting.store.mailboxes(recipient.account),
+            account,
+            setting.store.mailboxes(account),
             spool=setting.rooms.spool,
             includes=setting.includes,
             lists=setting.lists,
             delimiter=setting.delimiter,
-        )
-        here = Circumstances(
-            setting.today(),
-            envelope.reverse_path,
-            recipient.address,
-            recipient.notify,
-            envelope.wishes,
-            setting.separator,
-            setting.environment,
-            verdicts.spam_percent(message.header),
-            verdicts.virus_level(message.header),
         )
         work = interpret(
             scripts,
@@ -302,7 +321,15 @@ class SieveSink:
             elif plan.filings or plan.sendings or plan.memories:
                 more.append((at, recipient, plan))
         await self._file(buffer, plain, found)
-        await self._queue(buffer, more, found)
+        if more:
+            setting = self._delivery.setting
+            plans = [(recipient, plan) for _, recipient, plan in more]
+            try:
+                await queue(
+                    setting.rooms, self._envelope, buffer, plans, setting.pieces
+                )
+            except MailError as fault:
+                put(found, [at for at, _, _ in more], [fault] * len(more))
 
     async def _plan(self, buffer: Buffer, recipient: LocalRecipient) -> Plan:
         delivery, envelope = self._delivery, self._envelope
@@ -339,74 +366,9 @@ class SieveSink:
             )
             sink = self._delivery.local.begin(envelope)
             try:
-                await self._write(sink, buffer, draft)
+                await write(sink, buffer, draft, self._delivery.setting.pieces)
             except BaseException:
                 sink.abort()
                 raise
             places = [at for at, _ in some]
             put(found, places, await verdicts_of(sink, len(places)))
-
-    async def _queue(
-        self,
-        buffer: Buffer,
-        more: Sequence[tuple[int, LocalRecipient, Plan]],
-        found: list[Verdict],
-    ) -> None:
-        """Everything of these recipients in one transaction."""
-        if not more:
-            return
-        rooms = self._delivery.setting.rooms
-        sendings = [each for _, _, plan in more for each in plan.sendings]
-        sendings += self._filed(more)
-        memories = [memory for _, _, plan in more for memory in plan.memories]
-        sinks: list[ISpoolSink] = []
-        try:
-            for sending in sendings:
-                envelope = evolve(sending.envelope, trace=sending.head)
-                sink = rooms.spool.begin(envelope)
-                sinks.append(sink)
-                await self._write(sink, buffer, sending.content)
-            await rooms.spool.commit_all(sinks, memories)
-        except MailError as fault:
-            for at, _, _ in more:
-                found[at] = fault
-        finally:
-            for sink in sinks:
-                sink.abort()
-
-    def _filed(self, more: Sequence[tuple[int, LocalRecipient, Plan]]) -> list[Sending]:
-        """What is for mailboxes here, by content."""
-        by_draft: dict[Draft | None, list[RemoteRecipient]] = {}
-        for _, recipient, plan in more:
-            for filing in plan.filings:
-                address = recipient.address
-                target = Target(address, route_into(filing.path, filing.flags))
-                notify = without_success(recipient.notify)
-                to = RemoteRecipient(address, (target,), notify)
-                by_draft.setdefault(filing.draft, []).append(to)
-        new_id = self._delivery.setting.rooms.new_id
-        return [
-            Sending(
-                evolve(self._envelope, message_id=new_id(), recipients=tuple(some)),
-                draft,
-            )
-            for draft, some in by_draft.items()
-        ]
-
-    async def _write(
-        self, sink: IMessageSink, buffer: Buffer, content: bytes | Draft | None
-    ) -> None:
-        parts: Iterable[bytes]
-        if isinstance(content, bytes):
-            parts = [content]
-        elif content is None:
-            parts = self._delivery.setting.pieces(buffer)
-        else:
-            parts = (
-                each if isinstance(each, bytes) else buffer[each[0] : each[1]]
-                for each in content.pieces
-            )
-        for part in parts:
-            waiting = sink.write(part)
-            if waiting is not None:
-                await waiting

@@ -126,6 +126,7 @@ def _dsn(run: Run, call: Call) -> Dsn:
 
 def reject(run: Run, call: Call) -> None:
     """RFC 5429 §2: not beside anything that delivers or answers."""
+    run.need_delivery(call.name)
     for other in run.actions:
         if isinstance(other, (Keep, FileInto, Redirect, Vacation, Reject)):
             raise run.budget.fail(f'"{call.name}" beside "{_NAMES[type(other)]}"')

@@ -20,6 +20,7 @@ MOST_ADDRESSES = 100
 
 
 def vacation(run: Run, call: Call) -> None:
+    run.need_delivery("vacation")
     for other in run.actions:
         if isinstance(other, Vacation):
             raise run.budget.fail('"vacation" twice')  # §4.7

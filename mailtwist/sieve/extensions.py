@@ -102,5 +102,7 @@ def _tags() -> dict[str, dict[str, tuple[TagParameter, str]]]:
 SIGNATURES = _signatures()
 # Command -> tag -> what it takes, and the extension it comes from ("" if none).
 TAGS = _tags()
+# RFC 6785 §3.11: not for messages that were delivered before.
+OF_DELIVERY = frozenset({"ereject", "reject", "vacation", "vacation-seconds"})
 # RFC 5228 §2.7.3: these need no require.
 BUILT_IN = frozenset({"comparator-i;octet", "comparator-i;ascii-casemap"})

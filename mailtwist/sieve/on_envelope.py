@@ -12,6 +12,7 @@ from .state import Run
 
 
 def envelope(run: Run, call: Call) -> bool | Asking[bool]:
+    run.need_delivery("envelope")
     values: list[str] = []
     for part in run.some(call, "parts"):
         values += _values(run, call, part.lower())

@@ -190,11 +190,11 @@ class Planner:
 
     async def _redirect(self, action: actions.Redirect) -> Sending | None:
         """None where mail would go round, which leaves the keep (RFC 5228 §4.2)."""
-        address, me = action.address, self.recipient.address
+        address = action.address
         if address is None:
             self._told.append(f"list {action.members_of} cannot be sent to")
             return None
-        if address == me or str(me).lower() in self._passed():
+        if self._goes_round(address):
             self._told.append(f"not sent on to {address}: a loop")
             return None
         envelope, dsn = self.envelope, action.dsn
@@ -216,8 +216,17 @@ class Planner:
             wishes = evolve(wishes, deliver_by=by)
         sent = evolve(self._envelope(envelope.reverse_path, to), wishes=wishes)
         self._told.append(f"sent on to {address} as {sent.message_id}")
-        head = b"Delivered-To: %s\r\n" % me.encode(utf8=not me.ascii)
-        return Sending(sent, action.draft, head)
+        return Sending(sent, action.draft, self._head())
+
+    def _goes_round(self, address: Address) -> bool:
+        """True if what goes to `address` comes back."""
+        me = self.recipient.address
+        return address == me or str(me).lower() in self._passed()
+
+    def _head(self) -> bytes:
+        """What stands in front of a message that is sent on."""
+        me = self.recipient.address
+        return b"Delivered-To: %s\r\n" % me.encode(utf8=not me.ascii)
 
     def _passed(self) -> set[str]:
         """Whose mailboxes or scripts the message went through."""

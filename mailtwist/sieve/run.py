@@ -15,7 +15,7 @@ from attrs import frozen
 from .actions import Discard, Keep, Outcome
 from .circumstances import Circumstances
 from .compiled import Call, Program
-from .extensions import EXTENSIONS
+from .extensions import EXTENSIONS, OF_DELIVERY
 from .faults import Fault, ScriptError, ScriptFailed
 from .limits import Limits
 from .message import Message
@@ -61,9 +61,11 @@ def interpret(
     Each script sees the message if those before it kept it; the keep of the last is the
     one that counts.  A script that fails is a keep without any other action.
     """
+    if circumstances.event:
+        known -= OF_DELIVERY
     run = Run(message, circumstances, limits, known, trace=trace)
     failed: list[tuple[str, Fault]] = []
-    keep: Keep | None = Keep()
+    keep: Keep | None = Keep(run.flags)
     for script in scripts:
         before = len(run.actions), message.saved(), run.flags
         run.implicit_keep = True
@@ -99,10 +101,15 @@ class _Interpreter:
         self._run = run
 
     def script(self, program: Program) -> Asking[None]:
+        self._permit(program)
         try:
             yield from self._block(program.calls)
         except (_Stop, _Return):
             return
+
+    def _permit(self, program: Program) -> None:
+        for name in sorted(program.required & OF_DELIVERY):
+            self._run.need_delivery(name)
 
     def _block(self, calls: tuple[Call, ...]) -> Asking[None]:
         run = self._run
@@ -176,6 +183,7 @@ class _Interpreter:
             if "optional" in call.tags:
                 return
             raise run.budget.fail(f'there is no script "{what[0]}"')
+        self._permit(program)
         run.note(call.place, lambda: f'include "{what[0]}"')
         run.included.add(what)
         run.running.append(what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..flags import NONE, Flags
+from ..flags import Flags
 from ..mime.part import Part
 from .actions import Action, Step
 from .circumstances import Circumstances
@@ -43,7 +43,7 @@ class Run:
         self.budget = Budget(limits)
         self.limits = limits
         self.shared: dict[str, str] = {}  # global variables
-        self.flags: Flags = NONE
+        self.flags: Flags = circumstances.flags
         self.actions: list[Action] = []
         self.implicit_keep = True
         self.added_fields = 0
@@ -152,6 +152,12 @@ class Run:
             self.scope.matched = tuple(each[:most] for each in groups)
 
     # -- actions --------------------------------------------------------------------
+
+    def need_delivery(self, what: str) -> None:
+        """Raises ScriptFailed if the message was delivered long ago (RFC 6785 §3.11
+        and §4.6)."""
+        if self.circumstances.event:
+            raise self.budget.fail(f'"{what}" is for mail that comes in')
 
     def need_whole_header(self) -> None:
         """Raises ScriptFailed if the header cannot be edited."""

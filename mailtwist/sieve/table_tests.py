@@ -145,6 +145,7 @@ TESTS = (
             Signature("error", (Parameter("message", STRING),)),
         ),
     ),
+    Extension("imapsieve", 6785, "Scripts for what IMAP clients do"),
     Extension(
         "index",
         5260,

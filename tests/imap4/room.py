@@ -8,7 +8,7 @@ from mailtwist.auth.names import login_key
 from mailtwist.config.reading import Imap4
 from mailtwist.directory.model import Account
 from mailtwist.errors import AuthFailed, EncryptionNeeded, UnknownMechanism
-from mailtwist.imap4.server import IMAP4Factory
+from mailtwist.imap4.factory import IMAP4Factory
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.memory import MemoryStore
 from tests.transcript import MemoryTransport, MemoryWire

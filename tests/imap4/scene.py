@@ -10,6 +10,7 @@ Settings are the options of `Imap4` by name, and
     messages=N    the account may hold so many messages
     mailboxes=N   the account may have so many mailboxes
     uses          a new account has the mailboxes of the standard settings
+    scripts       ann has the scripts of `scripted`, and annotations may name them
     slow_copy     COPY takes longer than it takes to tell that it is worked on
 """
 
@@ -29,6 +30,7 @@ from mailtwist.mailbox.special_uses import STANDARD, wanted
 from tests.transcript import MemoryTransport
 
 from .room import ANN, NOON, Client, Logins, Room
+from .scripted import scripted
 from .sharers import Sharers, sharing_of
 
 OPTIONS = fields_dict(Imap4)
@@ -118,6 +120,11 @@ def _text_index(test, made):
     alsoProvides(made.store.mailboxes(made.account), IIndexedMailboxes)
 
 
+def _scripts(test, made):
+    made.factory.events = scripted(made.store, made.account, made.clock)
+    made.factory.sieve_url = "sieve://mail.example.test"
+
+
 def _uses(test, made):
     made.store.special_uses = wanted(STANDARD)
 
@@ -150,6 +157,7 @@ PREPARE = {
     "sharing": _sharing,
     "urls": _urls,
     "text_index": _text_index,
+    "scripts": _scripts,
     "slow_copy": _slow_copy,
     "uses": _uses,
 }

@@ -6,7 +6,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
-from mailtwist.imap4.server import LAST_WORDS_S, IMAP4Factory
+from mailtwist.imap4.factory import IMAP4Factory
+from mailtwist.imap4.server import LAST_WORDS_S
 from mailtwist.store.memory import MemoryMailboxes
 from mailtwist.store.memory_mailbox import MemoryMailbox
 from tests.transcript import MemoryTransport

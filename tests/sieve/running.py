@@ -100,7 +100,8 @@ Subject: inner\r
 inner words\r
 --boundary-a--\r
 """
-ALL = ", ".join(f'"{name}"' for name in sorted(EXTENSIONS) if name != "ihave")
+APART = {"ihave", "imapsieve"}  # what changes a script that requires all others
+ALL = ", ".join(f'"{name}"' for name in sorted(EXTENSIONS.keys() - APART))
 REQUIRE = f"require [{ALL}];\n"
 
 

@@ -15,6 +15,7 @@ from ...errors import (
     MessageTooBig,
     OverQuota,
 )
+from ...mailbox.events import Cause
 from ...mailbox.model import Appended
 from ...mime.binary_parts import BinaryParts
 from ..appending import Appending
@@ -24,6 +25,7 @@ from ..response import Answer, append_uid, ok
 from ..session import Session
 from ..types_append import Append, MessageEnd, MessageStart, Step, TextPart, UrlPart
 from ..url_content import opened
+from .happened import arriving
 from .limit import check_count
 from .permitted import permitted_steps
 
@@ -137,12 +139,14 @@ async def end(session: Session, steps: tuple[Step, ...]) -> Answer:
     if appending.replaced is not None:
         mailbox, _ = session.open
         uid = appending.replaced
-        done = await mailbox.replace(uid, command.path, messages[0])
+        replacing = mailbox.replace(uid, command.path, messages[0])
+        done = await arriving(session, Cause.APPEND, command.path, replacing)
         session.appending = None
         session.made(done.uid_validity, done.uids)
         return await _replaced_by(session, uid, done)
     check_count(session, len(messages))
-    done = await session.mailboxes.append(command.path, messages)
+    appending_all = session.mailboxes.append(command.path, messages)
+    done = await arriving(session, Cause.APPEND, command.path, appending_all)
     session.appending, session.appended_to = None, command.path
     session.made(done.uid_validity, done.uids)
     return ok("APPEND completed", append_uid(done))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from ...errors import MailboxReadOnly, MessageGone
-from ...mailbox.model import Copied
+from ...mailbox.events import Cause
+from ...mailbox.model import Copied, Path
 from ..response import Answer, copy_uid, ok
 from ..session import Session
 from ..types import Copy, Move
+from .happened import arriving
 from .limit import check_count, tell_apart, touched
 from .permitted import drop_flags
 
@@ -16,8 +20,7 @@ async def copy(session: Session, command: Copy) -> Answer:
     mailbox, selected = session.open
     uids = selected.uids_of(command.sequence_set, uid=command.uid)
     check_count(session, len(uids), uids)
-    copied = await mailbox.copy(uids, command.path)
-    await drop_flags(session, command.path, copied)
+    copied = await _copied(session, command.path, mailbox.copy(uids, command.path))
     _check_any(command, uids, copied)
     session.made(copied.uid_validity, copied.target_uids)
     return ok("COPY completed", copy_uid(copied))
@@ -30,8 +33,7 @@ async def move(session: Session, command: Move) -> Answer:
         raise MailboxReadOnly()
     limited = touched(session, selected.uids_of(command.sequence_set, uid=command.uid))
     uids = limited.uids
-    moved = await mailbox.move(uids, command.path)
-    await drop_flags(session, command.path, moved)
+    moved = await _copied(session, command.path, mailbox.move(uids, command.path))
     _check_any(command, uids, moved)
     code = limited.code
     if moved.source_uids:
@@ -42,6 +44,18 @@ async def move(session: Session, command: Move) -> Answer:
             tell_apart(session, code)
             code = b"HIGHESTMODSEQ %d" % selected.highest_modseq
     return ok("MOVE completed", code)
+
+
+async def _copied(session: Session, path: Path, work: Awaitable[Copied]) -> Copied:
+    """The copies, with the flags that they may have."""
+
+    async def copying() -> Copied:
+        copied = await work
+        await drop_flags(session, path, copied)
+        return copied
+
+    mailbox, _ = session.open
+    return await arriving(session, Cause.COPY, path, copying(), mailbox)
 
 
 def _check_any(command: Copy | Move, uids: list[int], copied: Copied) -> None:

@@ -36,7 +36,9 @@ async def answer(session: Session, event: Event) -> Answer | None:
     which the connection cannot go on.
     """
     try:
-        return await _answer(session, event)
+        found = await _answer(session, event)
+        await session.caught_up()
+        return found
     except (CancelledError, MailboxDeleted, StreamBroken):
         raise
     except MailError as fault:  # expected: the client is told
@@ -47,6 +49,7 @@ async def answer(session: Session, event: Event) -> Answer | None:
         )
         found = answer_for(MailError())
     append.drop(session)
+    await session.caught_up()
     if session.notice is not None:
         session.notice.own.clear()  # nothing was changed after all
     return found

@@ -22,6 +22,7 @@ from ..types import FetchAttribute, FetchFlags, FetchModSeq
 from .fetch_binary import DecodedPart, encoding_of
 from .fetch_columns import Chunk, View
 from .fetch_section import Wanted, without_nul
+from .happened import changing
 from .permitted import may_see
 
 BATCH_OCTETS = 256 * 1024  # read at once
@@ -210,7 +211,10 @@ async def _see(view: View, chunk: Chunk) -> tuple[Chunk, frozenset[int]]:
         return chunk, frozenset()
     change = FlagChange(FlagAction.ADD, frozenset({SEEN}))
     try:
-        done = (await view.mailbox.store_flags(unseen, change)).rows
+        stored = await changing(
+            view.session, unseen, lambda: view.mailbox.store_flags(unseen, change)
+        )
+        done = stored.rows
     except MailError as fault:
         session = view.session.peer.session
         log.warn("imap4 {s} cannot set Seen: {f}", s=session, f=fault.public)

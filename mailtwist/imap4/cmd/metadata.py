@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...config.reading import filters_of
 from ...errors import AnnotationTooBig, NotPermitted
+from ...mailbox.events import SCRIPT
 from ...mailbox.metadata import ACCOUNT, Wish
 from ...mailbox.model import Annotation, Path
 from ..response import Answer, astring, literal8, ok, parenthesized, string, untagged
@@ -55,7 +56,7 @@ async def set_metadata(session: Session, command: SetMetadata) -> Answer:
     most = session.config.annotation_octets
     if any(value is not None and len(value) > most for _, value in command.values):
         raise AnnotationTooBig(most)
-    shared = any(name.startswith(_SHARED) for name, _ in command.values)
+    shared = any(_is_the_servers(name) for name, _ in command.values)
     if command.path == ACCOUNT and shared:
         raise NotPermitted("What the server shares is set by its administrator")
     if command.path == ACCOUNT:
@@ -66,6 +67,11 @@ async def set_metadata(session: Session, command: SetMetadata) -> Answer:
     if session.notice is not None:
         session.notice.know(command.path, command.values)
     return ok("SETMETADATA completed")
+
+
+def _is_the_servers(name: str) -> bool:
+    """What the server shares; which script acts on events is each account's own."""
+    return name.startswith(_SHARED) and name != SCRIPT
 
 
 class Listed:

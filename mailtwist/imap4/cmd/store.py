@@ -9,6 +9,7 @@ from ..selected import Selected
 from ..session import Session
 from ..types import Store
 from .fetch_columns import backwards
+from .happened import changing
 from .limit import tell_apart, touched
 from .permitted import store_flags
 
@@ -22,7 +23,11 @@ async def store(session: Session, command: Store) -> Answer:
     limited = touched(session, selected.uids_of(command.sequence_set, uid=command.uid))
     uids = limited.uids
     await session.look_if_due()  # a change of others is known apart from ours
-    done = await store_flags(session, uids, command.change, command.unchanged_since)
+    done = await changing(
+        session,
+        uids,
+        lambda: store_flags(session, uids, command.change, command.unchanged_since),
+    )
     selected.told(done.rows, silent=command.silent)
     session.tell_keywords(done.rows.flags)
     if not command.silent or session.condstore:

@@ -17,8 +17,8 @@ from ...config.queueing import Queue
 from ...delivery.model import Envelope
 from ...errors import MailError
 from ...interfaces import IContent, ISpool, ISpoolSink
+from ...shielded import shielded
 from ...store.maildir.durable import make_directories
-from ...store.maildir.shielded import shielded
 from ...store.maildir.spool import Spooler
 from ..model import (
     NOTHING_CROWDED,

@@ -24,6 +24,7 @@ from ...directory.model import Account
 from ...errors import MailError, NoSuchMailbox, SystemBusy
 from ...mailbox.model import Path
 from ...mailbox.special_uses import Uses
+from ...shielded import shielded
 from ..cache import Cache
 from ..sqlite import damaged, fault_of
 from ..state import MailboxRow, State
@@ -39,7 +40,6 @@ from .live import Delta, Live, Stamp
 from .names import UniqueNames
 from .place import MaildirPlace, Place
 from .rested import Looked
-from .shielded import shielded
 from .watch import Watches
 
 log = Logger()

@@ -20,12 +20,12 @@ from ...errors import MailboxFault, MailError, NoRoute, OverQuota
 from ...interfaces import IDelivery, IMessageSink
 from ...log import mail_log
 from ...mailbox.model import INBOX, Path
+from ...shielded import shielded
 from . import durable
 from .admission import Room
 from .flagged import Copy, append, letters_of
 from .ledger import Uncounted
 from .names import UniqueNames
-from .shielded import shielded
 from .spool import Spool, Spooler
 from .writer import MaildirWriter, NewFile
 

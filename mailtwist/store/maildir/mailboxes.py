@@ -40,6 +40,7 @@ from ...mailbox.model import (
     Usage,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
+from ...shielded import shielded
 from .. import state_keys
 from . import durable, folders, metadata, rights, scripts, transfer, tree
 from .account import AccountFiles
@@ -51,7 +52,6 @@ from .ledger import Amount, Change, Page, key_of
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
 from .rested import RestedMailboxes
-from .shielded import shielded
 from .spool import Spool, Spooler
 from .writer import MaildirWriter
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ...errors import MailError
+from .errors import MailError
 
 log = Logger()
 
