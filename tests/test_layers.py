@@ -40,6 +40,7 @@ FLOORS = {
     "smtp.bdat": 2,
     "smtp.session": 3,
     "smtp.asked": 3,
+    "smtp.authorship": 3,
     "smtp.burl": 3,
     "smtp.judging": 3,
     "smtp.ordered": 3,

@@ -43,6 +43,7 @@ EHLO_KEYWORDS = (  # that a server can do without
     *("REQUIRETLS", "DELIVERBY", "FUTURERELEASE", "MT-PRIORITY", "LIMITS", "PRDR"),
     *("ETRN", "XCLIENT", "XFORWARD", "VRFY", "HELP", "BURL"),
 )
+AUTHOR_CHECKS = ("refuse", "sender", "x-header", "off")
 TLS_MODES = ("implicit", "starttls", "none")
 
 
@@ -166,6 +167,19 @@ class Smtp:
     )
     bare_lf_networks: tuple[Network, ...] = option(
         (), "Networks for which `bare_lf` may be `normalize`.", networks=True
+    )
+    author_check: str = option(
+        "refuse",
+        "What becomes of a message whose From or Sender is no address of the login "
+        "that submits it (RFC 6409 §6.1): `refuse` it, add `sender`, a Sender field "
+        "with the login's address, or an `x-header`, X-Authenticated-Sender; `off` for "
+        "no look at it. From is added where it is missing, unless `off`.",
+        in_(AUTHOR_CHECKS),
+    )
+    author_resent: bool = option(
+        True,
+        "Judge a message that somebody sends on unchanged (RFC 5322 §3.6.6) by its "
+        "Resent-From, and leave its From alone.",
     )
     received_tls: bool = option(True, "Name TLS version and cipher in Received.")
     received_login: bool = option(

@@ -17,7 +17,8 @@ from ..imap4.url_access import UrlAccess
 from ..interfaces import IDelivery, IRouter
 from ..policy.pipeline import Pipeline
 from ..policy.rate import Rates
-from .command import Offer
+from .authorship import OFF, Authorship
+from .command import Mail, Offer
 
 Network = IPv4Network | IPv6Network
 Flush = Callable[[str], Awaitable[None]]
@@ -115,6 +116,22 @@ class Rooms:
         if login is not None and IWayIn.providedBy(login.account):
             return cast(IWayIn, login.account)
         return cast(IWayIn, self)
+
+    def authorship(self, login: Login, mail: Mail) -> Authorship | None:
+        """What judges whom a message of the login is from; None if nobody asks.
+
+        Where the login has a way of its own that decides."""
+        config = self.config
+        if config.author_check == OFF or IWayIn.providedBy(login.account):
+            return None
+        return Authorship(
+            config.author_check,
+            config.author_resent,
+            login.account.may_send_as,
+            mail.reverse_path,
+            login.name,
+            mail.wishes.smtputf8,
+        )
 
     def _hold(self) -> str:
         """max-future-release-interval and -date-time (RFC 4865)."""

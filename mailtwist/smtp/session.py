@@ -395,6 +395,7 @@ class Session:
             missing,
             orders,
             () if copy is None else (copy,),
+            None if login is None else rooms.authorship(login, transaction.mail),
         )
 
     def _trace(self, utf8: bool) -> Hop:

@@ -23,8 +23,9 @@ from ..errors import AuthUnavailable, MailError, TooManyRecipients
 from ..interfaces import IDelivery, IMessageSink, IRouter
 from ..log import mail_log
 from ..policy.orders import Orders
+from .authorship import Authorship
 from .command import Mail, Rcpt
-from .faults import TooManyDomains
+from .faults import TooLate, TooManyDomains
 from .header import HeaderLook
 from .ordered import delivery_for, ordered
 from .reply import Replies, Reply, reply, reply_for
@@ -69,6 +70,7 @@ class Transaction:
         self._lookups: dict[Address, Deferred[Recipient]] = {}
         self._sink: IMessageSink | None = None
         self._look = NO_LOOK
+        self._authorship: Authorship | None = None  # until its header was judged
         self._fault: MailError | None = None
         self._redirected = False
 
@@ -90,7 +92,7 @@ class Transaction:
         try:
             recipient = await self._resolved(address)
         except AuthUnavailable as fault:
-            raise MailError("Cannot look that up now, try again later") from fault
+            raise _may_pass(fault) from fault
         if judge is not None:
             await judge(address)
         if event.notify is not NOTHING_SAID:
@@ -147,10 +149,12 @@ class Transaction:
         missing: tuple[bytes, bytes] | None,
         orders: Orders,
         copies: Sequence[Recipient] = (),
+        authorship: Authorship | None = None,
     ) -> None:
         """A sink for the message; `trace` makes the trace field for the only recipient
         to be named in it, `missing` as HeaderLook has it; `copies` go where the client
-        did not ask, and their fate is not told.  Raises MailError."""
+        did not ask, and their fate is not told; `authorship` judges whom the message is
+        from.  Raises MailError."""
         recipients = tuple(self._recipients.values())
         only = b""
         if len(recipients) == 1:
@@ -173,7 +177,7 @@ class Transaction:
         if copies and orders.redirect is None and not orders.discard:
             recipients = (*envelope.recipients, *copies)
             envelope = evolve(envelope, recipients=recipients)
-        self._look = HeaderLook(missing)
+        self._look, self._authorship = HeaderLook(missing), authorship
         self._sink = delivery_for(delivery, orders).begin(envelope)
 
     def write(self, octets: bytes) -> Awaitable[None] | None:
@@ -182,10 +186,37 @@ class Transaction:
             return None
         try:
             ready = self._look.feed(octets)
+            if not ready:
+                return None
+            if self._authorship is not None:
+                judged, rest = step(self._judged(ready, whole=False))
+                if rest is not None:
+                    return self._write_judged(rest)
+                ready = cast(bytes, judged)
         except MailError as fault:
             self.spoil(fault)
             return None
-        return self._sink.write(ready) if ready else None
+        return self._sink.write(ready)
+
+    async def _judged(self, octets: bytes, *, whole: bool) -> bytes:
+        """The first octets of the message, after a look at whom it is from."""
+        authorship, self._authorship = self._authorship, None
+        if authorship is None:
+            return octets
+        return await authorship.judged(octets, whole=whole)
+
+    async def _write_judged(self, judging: Awaitable[bytes]) -> None:
+        self._fault = TooLate()  # if this wait is cut short
+        try:
+            octets = await judging
+            self._fault = None
+        except MailError as fault:
+            self._fault = None
+            self.spoil(_may_pass(fault))
+            return
+        waiting = self._sink.write(octets) if self._sink is not None else None
+        if waiting is not None:
+            await waiting
 
     def spoil(self, fault: MailError | None = None) -> None:
         """What was taken can go; the answer at the end of data tells why."""
@@ -215,14 +246,14 @@ class Transaction:
         fault = fault or self._fault
         if fault is None and self._sink is not None:
             try:
-                octets = self._look.finish(octets)
+                octets = await self._judged(self._look.finish(octets), whole=True)
                 waiting = self._sink.write(octets) if octets else None
                 if waiting is not None:
                     await waiting
                 verdicts = await self._commit(self._sink, peer)
                 return self._replies(verdicts)
             except MailError as told:
-                fault = told
+                fault = _may_pass(told)
         fault = fault or MailError()
         if self._each_told and self._said:
             mail_log.refused(peer.session, peer.protocol, "message", fault)
@@ -285,6 +316,13 @@ class Transaction:
             for lookup in unasked.values():
                 lookup.addErrback(lambda fault: None)
                 lookup.cancel()
+
+
+def _may_pass(fault: MailError) -> MailError:
+    """A source of accounts that cannot be asked says nothing of a password here."""
+    if isinstance(fault, AuthUnavailable):
+        return MailError("Cannot look that up now, try again later")
+    return fault
 
 
 def _gravest(verdicts: dict[Address, MailError | None]) -> MailError:

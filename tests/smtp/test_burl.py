@@ -102,7 +102,8 @@ class BurlTests(SynchronousTestCase):
 
     def test_urls_and_chunks_make_a_message(self):
         self.put(ANN, b"first\r\nsecond")
-        text = b"Date: x\r\nMessage-ID: <2@x>\r\nSubject: y\r\n\r\n"
+        text = b"From: %b\r\nDate: x\r\n" % ANN.encode()
+        text += b"Message-ID: <2@x>\r\nSubject: y\r\n\r\n"
         chunk = b"BDAT %d\r\n" % len(text)
         last = b"BDAT 8 LAST\r\n-third\r\n"
         self.client.send(

@@ -440,14 +440,14 @@ class SubmissionTests(SynchronousTestCase):
         client = House().connect().begin(login=True)
         self.assertEqual(client.codes("MAIL FROM:<bob@example.test>"), ["550 5.7.1"])
 
-    def test_date_and_message_id_are_added_and_the_trace_names_the_login(self):
+    def test_what_is_missing_is_added_and_the_trace_names_the_login(self):
         client = self.house.connect().begin(login=True)
         client.ask("MAIL FROM:<ann@example.test>", "RCPT TO:<x@elsewhere.test>", "DATA")
         client.ask("Subject: x", "", "text", ".")
         ((envelope, octets),) = self.house.delivery.messages
         self.assertRegex(
             octets,
-            rb"\ADate: [^\r\n]+\r\n"
+            rb"\AFrom: ann@example.test\r\nDate: [^\r\n]+\r\n"
             rb"Message-ID: <[^>]+@mx.example.test>\r\nSubject: x\r\n",
         )
         self.assertIn(b"(authenticated as ann@example.test)", envelope.trace)
