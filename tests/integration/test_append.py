@@ -32,9 +32,9 @@ class AppendTests(DaemonTestCase):
     def test_a_draft_is_replaced_until_it_is_sent_by_its_url(self):
         client, user = self.client()
         client.create("Drafts")
-        client.append("Drafts", r"(\Draft)", None, message("first try"))
+        client.append("Drafts", r"(\Draft)", None, message("first try", sender=user))
         client.select("Drafts")
-        client.literal = message("second try")
+        client.literal = message("second try", sender=user)
         done, _ = client.xatom("UID", "REPLACE", "1", "Drafts", r"(\Draft)")
         self.assertEqual(done, "OK")
         self.assertEqual(client.uid("SEARCH", "ALL")[1], [b"2"])

@@ -64,7 +64,8 @@ class ChainTests(MachineTestCase):
         before = {user: len(messages(self.daemon, user)) for user in accounts}
         for user in accounts:
             for client in submission(self.daemon, user):
-                client.sendmail(user, accounts, MESSAGE)
+                own = MESSAGE.replace(b"x@else.test", user.encode())
+                client.sendmail(user, accounts, own)
                 client.quit()
         more = 2 * len(accounts)
         for user in accounts:

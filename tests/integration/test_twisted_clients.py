@@ -56,7 +56,7 @@ class TwistedClientTests(DaemonTestCase, TestCase):
         ann, bob = self.user(), self.user()
         for port in ("submission", "submissions"):
             sent = Deferred()
-            octets = message("By Twisted").replace(b"\r\n", b"\n")
+            octets = message("By Twisted", sender=bob).replace(b"\r\n", b"\n")
             factory = Sender(
                 bob.encode(),
                 PASSWORD.encode(),
