@@ -23,8 +23,7 @@ from ..errors import MailError
 from ..mailbox.interfaces import IMailbox, IMailboxes
 from ..mailbox.model import Column
 from ..mailbox.purging import purge
-from ..mime.header import fields, unfold
-from ..mime.text import decoded_words
+from ..mime.named_fields import named_fields
 from ..service.build import MailService
 from .carry import told
 
@@ -145,17 +144,8 @@ async def _lines(mailbox: IMailbox) -> list[str]:
                 continue
             saved, header = row
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(int(saved or 0)))
-            named = _fields(header)
+            named = named_fields(header)
             what = f"{named.get('message-id', '-')}  {named.get('subject', '')}"
             line = f"{when}  {'/'.join(mailbox.path)}  {what}"
             lines.append("".join(c if c.isprintable() else "?" for c in line))
     return lines
-
-
-def _fields(octets: bytes) -> dict[str, str]:
-    """The first of each name, in lower case."""
-    found: dict[str, str] = {}
-    for name, raw in fields(octets):
-        value = decoded_words(unfold(raw.partition(b":")[2]))
-        found.setdefault(name.decode("ascii", "replace").lower(), value.strip())
-    return found

@@ -18,6 +18,8 @@ from .test_indexing import World, no_pause
 
 PDFTOTEXT = ("pdftotext", "-enc", "UTF-8", "-", "-")
 ODT = "application/vnd.oasis.opendocument.text"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+DOCX2TXT = ("docx2txt", "-", "-")
 ODT2TXT = ("odt2txt", "--encoding=UTF-8", "/dev/stdin")
 
 
@@ -55,6 +57,21 @@ def odt(words):
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("mimetype", ODT)
         archive.writestr("content.xml", content)
+    return made.getvalue()
+
+
+def docx(words):
+    kind = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    content = (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f'<w:document xmlns:w="{kind}"><w:body><w:p><w:r><w:t>{words}</w:t></w:r></w:p>'
+        "</w:body></w:document>"
+    )
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/_rels/document.xml.rels", "<Relationships/>")
+        archive.writestr("word/document.xml", content)
     return made.getvalue()
 
 
@@ -172,12 +189,14 @@ class WhatIsFoundTests(Extracting):
 
 
 class OfficeTests(Extracting):
-    how = Search(index="manual", extract={ODT: ODT2TXT})
+    how = Search(index="manual", extract={ODT: ODT2TXT, DOCX: DOCX2TXT})
 
-    async def test_a_program_that_needs_a_file(self):
+    async def test_programs_that_need_a_file(self):
         await self.put(octets=mail("see", (ODT, odt("Leuchtt\xfcrme"))))
+        await self.put(octets=mail("see", (DOCX, docx("R\xfcckw\xe4rts"))))
         await self.index()
         self.assertEqual(await self.finds(Fuzzy(Body("LEUCHTT\xdcRME"))), [1])
+        self.assertEqual(await self.finds(Fuzzy(Body("r\xfcckw\xe4rts"))), [2])
         self.assertEqual(self.faults(), [])
 
 
