@@ -1,55 +1,50 @@
-"""Counters in a file that several processes map: they see each other's at once.
-
-A table of fixed size: a key has four places, and the one whose window ends first gives
-way.  The file is memory and no journal: a crash of the machine may lose it, a kill of a
-process loses nothing, and a torn place is a place of some key that nobody has.
-"""
+"""Counters that several processes share, in a file or in memory."""
 
 from __future__ import annotations
 
-import fcntl
-import mmap
 import os
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from hashlib import blake2b
+from collections.abc import Callable
 
-PLACES = 1 << 16  # 1.5 MiB
-WAYS = 4  # places of one key
+from ..shared_places import Places
+
 PLACE = struct.Struct("<QdQ")  # hash of the key, end of its window, failures
-TRIES = 10_000  # at the lock, some 20 ms; others hold it for microseconds
 
 
 class SharedCounters:
     """`now` is a clock that all processes share."""
 
-    def __init__(self, path: str, now: Callable[[], float], window_s: float) -> None:
-        """Raises OSError."""
+    def __init__(
+        self,
+        descriptor: int,
+        now: Callable[[], float],
+        window_s: float,
+        offset: int = 0,
+    ) -> None:
+        """The table at `offset` of an open file.  Raises OSError."""
         self._now, self._window_s = now, window_s
-        size = PLACES * PLACE.size
+        self._places = Places(descriptor, offset)
+        self._map = self._places.map
+
+    @classmethod
+    def at(cls, path: str, now: Callable[[], float], window_s: float) -> SharedCounters:
+        """In a file of their own, which stays open.  Raises OSError."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = os.open(path, flags, 0o600)
+        file = os.open(path, flags, 0o600)
         try:
-            if os.fstat(self._file).st_size < size:
-                os.ftruncate(self._file, size)
-            self._map = mmap.mmap(self._file, size)
+            return cls(file, now, window_s)
         except BaseException:
-            os.close(self._file)
+            os.close(file)
             raise
 
-    def close(self) -> None:
-        self._map.close()
-        os.close(self._file)
-
     def count(self, key: str) -> int:
-        mark, places = self._places(key)
+        mark, places = self._places.of(key)
         return self._find(mark, places, self._now())[1]
 
     def add(self, key: str) -> int:
-        mark, places = self._places(key)
+        mark, places = self._places.of(key)
         now_s = self._now()
-        with self._lock():
+        with self._places.lock(places[0]):
             at, count, ends_s = self._find(mark, places, now_s)
             if not count:
                 ends_s = now_s + self._window_s
@@ -57,19 +52,11 @@ class SharedCounters:
         return count + 1
 
     def renew(self, key: str) -> None:
-        mark, places = self._places(key)
+        mark, places = self._places.of(key)
         now_s = self._now()
-        with self._lock():
+        with self._places.lock(places[0]):
             at, _, _ = self._find(mark, places, now_s)
             PLACE.pack_into(self._map, at, mark, now_s + self._window_s, 1)
-
-    def _places(self, key: str) -> tuple[int, list[int]]:
-        """The key's hash, and where in the file it may stand."""
-        octets = key.encode(errors="surrogateescape")
-        digest = blake2b(octets, digest_size=8).digest()
-        mark = int.from_bytes(digest, "little")
-        first = mark % (PLACES // WAYS) * WAYS
-        return mark, [(first + way) * PLACE.size for way in range(WAYS)]
 
     def _find(
         self, mark: int, places: list[int], now_s: float
@@ -86,18 +73,3 @@ class SharedCounters:
             if ends_s < first_end:
                 oldest, first_end = at, ends_s
         return oldest, 0, 0.0
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Nobody else adds meanwhile; a process that was stopped while it held the
-        lock is not waited for: a failure that is not counted is the lesser harm."""
-        for _ in range(TRIES):
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                os.sched_yield()  # its holder may wait for this very processor
-        try:
-            yield
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Protocol
 
 from ..config.restricting import Restrictions
 from .faults import TooFast
@@ -38,23 +39,74 @@ class Rate:
         return len(self._buckets)
 
 
+class Taking(Protocol):
+    """See Rate."""
+
+    limit: int
+
+    def take(self, key: str) -> bool: ...
+
+
+class Entered(Protocol):
+    """How many there are of a key just now."""
+
+    def count(self, key: str) -> int: ...
+
+    def add(self, key: str) -> None: ...
+
+    def remove(self, key: str) -> None: ...
+
+
+Make = Callable[[str, int, float], Taking]  # (name of the limit, limit, seconds)
+
+
+class Counted:
+    """See Entered; in this process."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def count(self, key: str) -> int:
+        return self._counts[key]
+
+    def add(self, key: str) -> None:
+        self._counts[key] += 1
+
+    def remove(self, key: str) -> None:
+        self._counts[key] -= 1
+        if self._counts[key] <= 0:
+            del self._counts[key]
+
+
 class Rates:
     """The limits of `[restrictions]`, for clients by address and for logins by name.
 
     Methods raise TooFast.  Who logged in is counted as that alone.
     """
 
-    def __init__(self, config: Restrictions, now: Callable[[], float]) -> None:
-        def per_minute(limit: int) -> Rate:
-            return Rate(limit, MINUTE_S, now)
+    def __init__(
+        self,
+        config: Restrictions,
+        now: Callable[[], float],
+        make: Make | None = None,
+        entered: Entered | None = None,
+    ) -> None:
+        """`make` and `entered` are given where several processes count together."""
 
-        self._connections = per_minute(config.connections_per_minute)
-        self._messages = per_minute(config.messages_per_minute)
-        self._recipients = per_minute(config.recipients_per_minute)
-        self._login_messages = Rate(config.login_messages_per_hour, HOUR_S, now)
-        self._login_recipients = Rate(config.login_recipients_per_hour, HOUR_S, now)
+        def rate(name: str, span_s: float) -> Taking:
+            limit = getattr(config, name)
+            return make(name, limit, span_s) if make else Rate(limit, span_s, now)
+
+        self._connections = rate("connections_per_minute", MINUTE_S)
+        self._messages = rate("messages_per_minute", MINUTE_S)
+        self._recipients = rate("recipients_per_minute", MINUTE_S)
+        self._login_messages = rate("login_messages_per_hour", HOUR_S)
+        self._login_recipients = rate("login_recipients_per_hour", HOUR_S)
         self._login_connections = config.login_connections
-        self._entered = Counter[str]()
+        self._entered = entered or Counted()
 
     def connection(self, address: str) -> None:
         """A client connected."""
@@ -72,18 +124,16 @@ class Rates:
     def enter(self, login: str) -> None:
         """A connection logged in; `leave` when that ends."""
         if self._login_connections:
-            if self._entered[login] >= self._login_connections:
+            if self._entered.count(login) >= self._login_connections:
                 raise TooFast("Too many connections of this login", status="4.7.0")
-            self._entered[login] += 1
+            self._entered.add(login)
 
     def leave(self, login: str) -> None:
         """A login of `enter` ended."""
-        if self._entered[login] <= 1:
-            del self._entered[login]
-        else:
-            self._entered[login] -= 1
+        if self._login_connections:
+            self._entered.remove(login)
 
-    def _count(self, client: Rate, account: Rate, address: str, login: str) -> None:
+    def _count(self, client: Taking, account: Taking, address: str, login: str) -> None:
         rate = account if login else client
         if rate.limit and not rate.take(login or network(address)):
             raise TooFast()

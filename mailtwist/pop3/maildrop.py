@@ -7,7 +7,7 @@ chunks, and small ones ahead when a client takes them in order.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from ..config.reading import Pop3
 from ..errors import (
@@ -20,6 +20,7 @@ from ..errors import (
 from ..foreign import IUniqueIds
 from ..mailbox.model import Range
 from ..mailbox.shown import Shown
+from ..policy.rate import Taking
 from .text import DotStuffer, TopCutter
 
 CHUNK = 128 * 1024  # octets asked of the store at once while a message is sent
@@ -31,11 +32,24 @@ SLICE = 4096  # rows of LIST and UIDL made at once
 MOST_REMEMBERED = 10_000  # logins kept for LOGIN-DELAY before old ones are dropped
 
 
-class Maildrops:
-    """Who has which maildrop open, and when it was last opened; for all listeners."""
+class Locks(Protocol):
+    """Each name is taken by one at a time."""
 
-    def __init__(self, config: Pop3) -> None:
-        self._config = config
+    def take(self, name: str) -> bool: ...
+
+    def release(self, name: str) -> None: ...
+
+
+class Maildrops:
+    """Who has which maildrop open, and when it was last opened; for all listeners.
+
+    `locks` and `logins`, which tells whether a name may log in again, are given where
+    several processes serve the same accounts."""
+
+    def __init__(
+        self, config: Pop3, locks: Locks | None = None, logins: Taking | None = None
+    ) -> None:
+        self._config, self._locks, self._logins = config, locks, logins
         self._open: set[str] = set()
         self._entered: dict[str, float] = {}
 
@@ -44,22 +58,37 @@ class Maildrops:
 
         Raises MailboxInUse, LoginTooSoon.  `now_s` is of any clock that only grows.
         """
-        delay = self._config.login_delay_s
-        if delay and now_s - self._entered.get(name, now_s - delay) < delay:
+        if self._config.lock and not self._lock(name):
+            raise MailboxInUse("Maildrop is in use by another session")
+        if self._config.login_delay_s and not self._may_again(name, now_s):
+            self._let_go(name)
             raise LoginTooSoon()
-        if self._config.lock:
-            if name in self._open:
-                raise MailboxInUse("Maildrop is in use by another session")
-            self._open.add(name)
-        if delay:
-            self._remember(name, now_s)
-        return lambda: self._open.discard(name)
+        return lambda: self._let_go(name)
 
-    def _remember(self, name: str, now_s: float) -> None:
+    def _lock(self, name: str) -> bool:
+        if name in self._open or self._locks and not self._locks.take(name):
+            return False
+        self._open.add(name)
+        return True
+
+    def _let_go(self, name: str) -> None:
+        if name in self._open:
+            self._open.discard(name)
+            if self._locks:
+                self._locks.release(name)
+
+    def _may_again(self, name: str, now_s: float) -> bool:
+        """False within the delay after the last login."""
+        if self._logins is not None:
+            return self._logins.take(name)
+        delay = self._config.login_delay_s
+        if now_s - self._entered.get(name, now_s - delay) < delay:
+            return False
         if len(self._entered) >= MOST_REMEMBERED:
-            since = now_s - self._config.login_delay_s
+            since = now_s - delay
             self._entered = {n: at for n, at in self._entered.items() if at > since}
         self._entered[name] = now_s
+        return True
 
 
 class Maildrop:

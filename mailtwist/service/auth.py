@@ -35,6 +35,7 @@ from ..interfaces import IDelivery, IMailAccount, IRouter, ITable
 from ..keeper.process import Keepers
 from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
 from ..mailbox.interfaces import IStore
+from .memory import Memory
 from .privileges import keeper_settings
 from .sources import BuiltSource, build_sources, union_of
 from .vouchers import Vouchers
@@ -95,15 +96,20 @@ class WaysIn:
         return self.make()
 
 
-def throttle_of(config: AuthConfig, reactor: Any) -> Throttle:
-    """With counters in files if these are configured.  Raises ConfigError."""
+def throttle_of(
+    config: AuthConfig, reactor: Any, memory: Memory | None = None
+) -> Throttle:
+    """With counters in files if these are configured, or in `memory` that workers
+    share.  Raises ConfigError."""
     if not config.throttle_file:
+        if memory is not None:
+            return Throttle(config, time.time, memory.counters)
         return Throttle(config, reactor.seconds)
 
     def shared(kind: str, window_s: float) -> SharedCounters:
         path = f"{config.throttle_file}.{kind}"
         try:
-            return SharedCounters(path, time.time, window_s)
+            return SharedCounters.at(path, time.time, window_s)
         except OSError as fault:
             raise ConfigError(
                 f"auth.throttle_file: {path}: {fault.strerror}"
@@ -119,6 +125,7 @@ def build_auth(
     store: IStore,
     keepers: Keepers | None = None,
     open_: Open = open_here,
+    memory: Memory | None = None,
 ) -> Auth:
     """Opens nothing but settings files: others are read when the first client asks.
 
@@ -155,7 +162,7 @@ def build_auth(
     vouchers = Vouchers(reactor, config)
     authenticator = Authenticator(
         portal,
-        throttle_of(config.auth, reactor),
+        throttle_of(config.auth, reactor, memory),
         config.auth,
         reactor,
         config.server.hostname or socket.getfqdn(),

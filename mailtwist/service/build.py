@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +23,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..config.model import Config
+from ..config.restricting import Restrictions
 from ..delivery.dispatch import Dispatch
 from ..directory.model import Account
 from ..directory.reread import open_here
@@ -90,7 +92,8 @@ class MailService(MultiService):
         self.setName("mailtwist")
         self.config, self._reactor = config, reactor
         self.hostname = config.server.hostname or socket.getfqdn()
-        self.gate = Gate(config.limits)
+        shared = place.memory
+        self.gate = Gate(config.limits, shared.tally if shared else None)
         self.tls = server_tls(config, self.hostname)
         self.privileges = Privileges(reactor, config, self.hostname, embedded=embedded)
         keepers = self.privileges.keepers
@@ -104,6 +107,7 @@ class MailService(MultiService):
             store=self.store,
             keepers=keepers,
             open_=self.privileges.open,
+            memory=place.memory,
         )
         self.portal = self.auth.portal
         if config.deleted.keep_s:
@@ -182,7 +186,7 @@ class MailService(MultiService):
         self.factories = self._factories()
         listeners = config.listener
         for listener in listener_services(
-            reactor, listeners, self.factories, self.gate, self.tls, place.sockets
+            reactor, listeners, self.factories, self.gate, self.tls, place
         ):
             listener.setServiceParent(self)
         open_ = self.privileges.open if config.tls.certificate else open_here
@@ -222,7 +226,7 @@ class MailService(MultiService):
         """A factory for each (protocol, tls) that a listener may ask for."""
         config = self.config
         made: dict[tuple[str, str], Any] = {}
-        maildrops = Maildrops(self.config.pop3)  # one lock for all listeners
+        maildrops = maildrops_of(config, self.place)  # one lock for all listeners
         wrong = list(bad_actions(config))
         if wrong:
             raise ConfigError("\n".join(wrong))
@@ -237,7 +241,7 @@ class MailService(MultiService):
         if not restrictions.etrn_domains:
             kept = tuple(domain.name.lstrip(".") for domain in config.relay_domain)
             restrictions = evolve(restrictions, etrn_domains=kept)
-        rates = Rates(restrictions, self._reactor.seconds)
+        rates = rates_of(restrictions, self._reactor, self.place)
         urls = url_access(
             config,
             self.hostname,
@@ -302,6 +306,7 @@ class MailService(MultiService):
             self.tls.load()
         self.sieving.start(alone=self.place.first)
         super().startService()
+        self.place.serve(True)
         log.info(
             "mailtwist serves {domains} as {hostname}",
             domains=", ".join(domain.name for domain in self.config.domain),
@@ -313,6 +318,7 @@ class MailService(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self.place.serve(False)
         await super().stopService()
         for factory in self.factories.values():
             factory.stop()
@@ -342,6 +348,21 @@ class MailService(MultiService):
         await self.shares.close()
         await self.auth.close()
         await self.privileges.close()
+
+
+def rates_of(restrictions: Restrictions, reactor: Any, place: Place) -> Rates:
+    memory = place.memory
+    if memory is None:
+        return Rates(restrictions, reactor.seconds)
+    return Rates(restrictions, time.time, memory.rate, memory.tally)
+
+
+def maildrops_of(config: Config, place: Place) -> Maildrops:
+    pop3, memory = config.pop3, place.memory
+    if memory is None:
+        return Maildrops(pop3)
+    logins = memory.rate("login_delay_s", 1, pop3.login_delay_s or 1.0)
+    return Maildrops(pop3, memory.locks, logins)
 
 
 def check_folder(data: str) -> None:

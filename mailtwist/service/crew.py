@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from ..errors import ConfigError
 from ..store.agent.start import ROOT
 from .bus import MOST_OCTETS, End
-from .handing import BUS, FIRST_SOCKET, MEMORY, Handed, sealed
+from .handing import BUS, FIRST_SOCKET, MEMORY, SHARED, Handed, sealed
 
 log = Logger("mailtwist")
 
@@ -59,7 +59,7 @@ class Worker(ProcessProtocol):
     def pid(self) -> int:
         return self._process.pid or 0
 
-    def start(self, handed: Handed, sockets: Sequence[int]) -> None:
+    def start(self, handed: Handed, shared: int, sockets: Sequence[int]) -> None:
         """It may be called before the reactor runs.  Raises OSError."""
         ours, theirs = socket.socketpair()
         null = os.open(os.devnull, os.O_RDWR)
@@ -72,7 +72,8 @@ class Worker(ProcessProtocol):
                 sys.executable,
                 [sys.executable, "-s", "-m", PROGRAM],
                 env=environment(os.environ),
-                childFDs={0: null, 1: 1, 2: 2, BUS: theirs.fileno(), MEMORY: memory}
+                childFDs={0: null, 1: 1, 2: 2, BUS: theirs.fileno()}
+                | {MEMORY: memory, SHARED: shared}
                 | given,
             )
         except BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from ipaddress import ip_address
 from typing import Any
 
@@ -11,6 +10,8 @@ from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
 from ..config.model import Limits
+from ..policy.rate import Counted, Entered
+from .tally import Tally
 
 REFUSED_S = 5.0  # a refused peer that does not read is cut off after this
 
@@ -32,27 +33,35 @@ def network_of(address: Any) -> str:
 
 
 class Gate:
-    """Counts the connections of all services."""
+    """Counts the connections of all services, and with a `tally` of all workers.
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits, self._networks = limits, Counter[str]()
-        self.connections = 0
+    Workers that let clients in at the same moment may let in one each too many."""
+
+    def __init__(self, limits: Limits, tally: Tally | None = None) -> None:
+        self._limits, self._tally = limits, tally
+        self._networks: Entered = tally or Counted()
+        self.connections = 0  # of this process
 
     def admits(self, network: str) -> bool:
-        return self.connections < self._limits.connections and (
+        limits, tally = self._limits, self._tally
+        connections = tally.connections() if tally else self.connections
+        return connections < limits.connections and (
             network == "local"
-            or self._networks[network] < self._limits.connections_per_network
+            or self._networks.count(network) < limits.connections_per_network
         )
 
     def entered(self, network: str) -> None:
-        self.connections += 1
-        self._networks[network] += 1
+        self._networks.add(network)
+        self._connected(self.connections + 1)
 
     def left(self, network: str) -> None:
-        self.connections -= 1
-        self._networks[network] -= 1
-        if not self._networks[network]:
-            del self._networks[network]
+        self._networks.remove(network)
+        self._connected(self.connections - 1)
+
+    def _connected(self, connections: int) -> None:
+        self.connections = connections
+        if self._tally is not None:
+            self._tally.connected(connections)
 
 
 class Sessions(set[Any]):

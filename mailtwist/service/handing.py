@@ -16,13 +16,14 @@ from attrs import asdict, frozen
 from ..config.load import loads
 from ..config.model import Config
 
-BUS, MEMORY, FIRST_SOCKET = 3, 4, 5  # descriptors in the worker
+BUS, MEMORY, SHARED, FIRST_SOCKET = 3, 4, 5, 6  # descriptors in the worker
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 @frozen
 class Handed:
-    """`where` is the path of the file that has `text`; `sockets` is how many there are.
+    """`where` is the path of the file that has `text`; `sockets` is how many there are,
+    `region` the worker's in the shared memory.
 
     `tells_log` is true for a worker whose log lines the master writes."""
 
@@ -31,6 +32,7 @@ class Handed:
     number: int
     first: bool
     sockets: int
+    region: int = 0
     tells_log: bool = False
 
     def config(self) -> Config:

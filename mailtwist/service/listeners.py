@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
@@ -13,6 +13,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from ..config.listener import translated
 from ..config.model import Listener
 from .gate import Gate, GatedFactory, Sessions
+from .place import Place
 from .proxy import ProxyProtocolFactory
 from .sockets import Inherited, endpoint_of, not_listening
 from .tls import LOGIN_SERVICES, AskingTls, ServerTls
@@ -21,16 +22,8 @@ from .tls import LOGIN_SERVICES, AskingTls, ServerTls
 class ListenerService(StreamServerEndpointService):
     """A listening socket; one that cannot be had stops the start with a clear word."""
 
-    def __init__(
-        self, reactor: Any, listener: Listener, factory: Any, descriptor: int | None
-    ) -> None:
-        """`descriptor` is of the socket, if another process has bound it."""
+    def __init__(self, listener: Listener, endpoint: Any, factory: Any) -> None:
         self.listener = listener
-        endpoint: Any
-        if descriptor is None:
-            endpoint = endpoint_of(reactor, listener.endpoint)
-        else:
-            endpoint = Inherited(reactor, descriptor)
         super().__init__(endpoint, factory)
         self._raiseSynchronously = True
 
@@ -68,11 +61,9 @@ def listener_services(
     factories: Mapping[tuple[str, str], Any],
     gate: Gate,
     tls: ServerTls,
-    descriptors: Sequence[int] | None = None,
+    place: Place,
 ) -> list[ListenerService]:
-    """The services of all listeners, on factories by (protocol, tls).
-
-    `descriptors` are of their sockets, in the same order, if those are bound."""
+    """The services of all listeners, on factories by (protocol, tls)."""
     services = []
     for number, given in enumerate(listeners):
         listener = translated(given)
@@ -86,8 +77,12 @@ def listener_services(
         outer: Any = GatedFactory(reactor, gate, inner, line, name)
         if listener.proxy_protocol:
             outer = ProxyProtocolFactory(reactor, outer)
-        descriptor = None if descriptors is None else descriptors[number]
-        services.append(ListenerService(reactor, listener, outer, descriptor))
+        endpoint: Any
+        if place.sockets is None:
+            endpoint = endpoint_of(reactor, listener.endpoint)
+        else:
+            endpoint = Inherited(reactor, place.sockets[number], place.has_most)
+        services.append(ListenerService(listener, endpoint, outer))
     return services
 
 

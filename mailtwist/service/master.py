@@ -26,9 +26,11 @@ from ..config.load import loads
 from ..config.model import Config
 from ..config.process import AUTO
 from ..errors import ConfigError
+from . import memory
 from .crew import StartFailed, Worker
 from .handing import Handed
 from .sockets import Bound
+from .tally import Regions
 
 log = Logger("mailtwist")
 
@@ -58,6 +60,8 @@ class Master(Service):
         self._reactor, self._where, self._tells_log = reactor, where, tells_log
         self._text, self._config = text, loads(text.encode(), Path(where))
         self._bound = Bound(reactor)
+        self._shared = memory.made()
+        self._regions = Regions(self._shared)
         self._count = count_of(self._config)
         self.workers: dict[int, Worker] = {}  # that serve, or are to
         self._all: set[Worker] = set()  # that live
@@ -96,20 +100,26 @@ class Master(Service):
 
     def _begin(self, number: int, *, first: bool = False) -> Worker:
         """A process that will be worker `number`.  Raises OSError."""
-        listeners = self._config.listener
+        listeners, region = self._config.listener, self._regions.take()
         handed = Handed(
             text=self._text,
             where=self._where,
             number=number,
             first=first,
             sockets=len(listeners),
+            region=region,
             tells_log=self._tells_log,
         )
         worker = Worker(self._reactor, number)
         worker.line.hear("tell", lambda *words: self._pass_on(worker, words))
         worker.line.hear("pong", lambda _: self._heard_of(worker))
-        worker.start(handed, self._bound.descriptors(listeners))
+        try:
+            worker.start(handed, self._shared, self._bound.descriptors(listeners))
+        except BaseException:
+            self._regions.free(region)
+            raise
         self._all.add(worker)
+        worker.ended.addCallback(lambda _: self._regions.free(region))
         worker.ended.addCallback(lambda _: self._ended(worker))
         if number not in self.workers:
             self.workers[number] = worker

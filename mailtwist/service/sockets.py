@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ from ..errors import ConfigError
 BACKLOG = 511
 TAKEN_S = 3.0  # workers of a server that was killed let their sockets go by then
 AGAIN_S = 0.05
+LEFT_S = 0.001  # for a worker with fewer connections to take one first
 
 
 def with_backlog(endpoint: str) -> str:
@@ -124,16 +125,48 @@ class Nobody(Factory):
 # -- a worker's end -----------------------------------------------------------------
 
 
-class SharedPort(tcp.Port):
-    """Takes one connection, then lets others have a look."""
+class Shares:
+    """Of a port: takes one connection, then lets others have a look.
+
+    While we have the most connections, the others have a moment to take it first."""
+
+    reactor: Any
+    has_most: Callable[[], bool]
+    _left: Any = None
 
     def doRead(self) -> None:
-        self.numberAccepts = 1
-        super().doRead()
+        port: Any = self
+        if self.has_most():
+            port.stopReading()
+            self._left = self.reactor.callLater(LEFT_S, self._look_again)
+        else:
+            self._take()
+
+    def _look_again(self) -> None:
+        port: Any = self
+        self._left = None
+        port.startReading()
+        self._take()
+
+    def _take(self) -> None:
+        port: Any = self
+        port.numberAccepts = 1
+        tcp.Port.doRead(port)
+
+    def connectionLost(self, reason: Any) -> None:
+        port: Any = self
+        if self._left is not None:
+            self._left.cancel()
+            self._left = None
+        tcp.Port.connectionLost(port, reason)
 
 
-class SharedUnixPort(unix.Port):
-    """The same; the name in the file system, with its mode, is the master's."""
+class SharedPort(Shares, tcp.Port):
+    """Of TCP."""
+
+
+class SharedUnixPort(Shares, unix.Port):
+    """The name in the file system, with its mode, is the master's."""
 
     _shouldShutdown = False  # that would end it for all
 
@@ -145,20 +178,16 @@ class SharedUnixPort(unix.Port):
         self.connected = True
         self.startReading()
 
-    def doRead(self) -> None:
-        self.numberAccepts = 1
-        super().doRead()
-
-    def connectionLost(self, reason: Any) -> None:
-        tcp.Port.connectionLost(self, reason)
-
 
 @implementer(IStreamServerEndpoint)
 class Inherited:
     """A socket that another process listens with."""
 
-    def __init__(self, reactor: Any, descriptor: int) -> None:
+    def __init__(
+        self, reactor: Any, descriptor: int, has_most: Callable[[], bool]
+    ) -> None:
         self._reactor, self._descriptor = reactor, descriptor
+        self._has_most = has_most
 
     def listen(self, protocolFactory: Any) -> Deferred[Any]:
         """Once; the descriptor is closed, and the port has its own."""
@@ -176,5 +205,6 @@ class Inherited:
             )
         with suppress(OSError):
             os.close(self._descriptor)
+        port.has_most = self._has_most
         port.startListening()
         return succeed(port)

@@ -25,7 +25,8 @@ from ..errors import ConfigError
 from ..log import setup
 from .build import MailService, build
 from .bus import Bus
-from .handing import BUS, FIRST_SOCKET, MEMORY, Handed, taken
+from .handing import BUS, FIRST_SOCKET, MEMORY, SHARED, Handed, taken
+from .memory import Memory
 from .place import Place
 from .privileges import acting_as
 
@@ -44,7 +45,7 @@ class TellingObserver:
 
 
 def main() -> int:
-    for descriptor in (BUS, MEMORY):
+    for descriptor in (BUS, MEMORY, SHARED):
         os.set_inheritable(descriptor, False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the master's word counts
     from twisted.internet import reactor
@@ -90,6 +91,7 @@ def place_of(handed: Handed, bus: Bus) -> Place:
         number=handed.number,
         sockets=sockets,
         bus=bus,
+        memory=Memory(SHARED, handed.region),
     )
 
 

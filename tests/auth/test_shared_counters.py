@@ -10,15 +10,16 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.auth.counters import MemoryCounters
-from mailtwist.auth.shared_counters import PLACE, PLACES, WAYS, SharedCounters
+from mailtwist.auth.shared_counters import PLACE, SharedCounters
 from mailtwist.auth.throttle import Throttle
 from mailtwist.config.model import Auth
 from mailtwist.errors import AuthThrottled
+from mailtwist.shared_places import PLACES, WAYS
 
 OTHER = """
 import sys
 from mailtwist.auth.shared_counters import SharedCounters
-counters = SharedCounters(sys.argv[1], lambda: 0.0, 60.0)
+counters = SharedCounters.at(sys.argv[1], lambda: 0.0, 60.0)
 for _ in range(int(sys.argv[2])):
     counters.add("net")
 print(counters.count("net"))
@@ -31,8 +32,8 @@ STEP = st.tuples(
 class SharedCountersTests(SynchronousTestCase):
     def opened(self, path=None, clock=None):
         path = path or self.mktemp()
-        made = SharedCounters(path, (clock or Clock()).seconds, 60.0)
-        self.addCleanup(made.close)
+        made = SharedCounters.at(path, (clock or Clock()).seconds, 60.0)
+        self.addCleanup(made._places.close)
         return path, made
 
     def test_two_processes_count_together_and_lose_nothing(self):
@@ -54,8 +55,8 @@ class SharedCountersTests(SynchronousTestCase):
         os.mkdir(folder)
 
         def shared(kind, window_s):
-            made = SharedCounters(f"{folder}/{kind}", now, window_s)
-            self.addCleanup(made.close)
+            made = SharedCounters.at(f"{folder}/{kind}", now, window_s)
+            self.addCleanup(made._places.close)
             return made
 
         config = Auth(failures_per_network=3)
@@ -99,4 +100,4 @@ class SharedCountersTests(SynchronousTestCase):
     def test_it_follows_no_link(self):
         path = self.mktemp()
         os.symlink("elsewhere", path)
-        self.assertRaises(OSError, SharedCounters, path, Clock().seconds, 60.0)
+        self.assertRaises(OSError, SharedCounters.at, path, Clock().seconds, 60.0)

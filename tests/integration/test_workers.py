@@ -33,7 +33,7 @@ class WorkersTestCase(SynchronousTestCase):
         self.addCleanup(self.daemon.remove)
         self.ann = self.daemon.add_user("ann")
         self.daemon.start()
-        self.until(lambda: len(self.daemon.workers()) == 2)
+        self.until(lambda: self.log().count("mailtwist serves") == 2)
         self.addCleanup(self.look_at_log)
 
     def look_at_log(self):
@@ -79,7 +79,7 @@ class WorkersTestCase(SynchronousTestCase):
     def one_each(self):
         """Two IMAP sessions, one in each worker."""
         clients = {}
-        for _ in range(200):
+        for _ in range(10):
             client = self.imap()
             clients.setdefault(self.served_by(client), client)
             if len(clients) == 2:
@@ -104,6 +104,21 @@ def peer_of(port, pids):
 
 
 class DeathTests(WorkersTestCase):
+    def test_only_the_sessions_of_a_killed_worker_end_and_another_comes(self):
+        clients = self.one_each()
+        before = self.daemon.workers()
+        dead, lives = before
+        os.kill(dead, signal.SIGKILL)
+        with self.assertRaises((imaplib.IMAP4.abort, OSError)):
+            for _ in range(2):
+                clients[dead].noop()
+        self.assertEqual(clients[lives].noop()[0], "OK")
+        self.send()
+        self.assertEqual(clients[lives].noop()[0], "OK")
+        self.until(lambda: len(set(self.daemon.workers()) - {dead}) == 2)
+        self.assertIn("ended by signal 9", self.log())
+        self.assertEqual(self.count(), 1)
+
     def test_if_the_worker_that_runs_the_queue_dies_another_runs_it(self):
         self.until(lambda: "runs the queue" in self.log())
         first, second = self.daemon.workers()
@@ -143,12 +158,16 @@ class RestartTests(WorkersTestCase):
         self.daemon.process.send_signal(signal.SIGHUP)
         sent = 0
         while "workers are replaced" not in self.log():
-            self.send(str(sent))
-            sent += 1
+            try:
+                self.send(str(sent))
+                sent += 1
+            except smtplib.SMTPResponseException as told:  # in its last moment
+                self.assertEqual(told.smtp_code, 421)
         self.assertGreater(sent, 5)
         now = set(self.daemon.workers())
         self.assertEqual((len(now), now & before), (2, set()))
-        self.assertIn(b"* BYE", idle.sock.recv(10_000))
+        while not (told := idle.file.readline()).startswith(b"* BYE"):
+            self.assertTrue(told.endswith((b"EXISTS\r\n", b"RECENT\r\n")), told)
         self.assertEqual(self.count(), sent)
 
     def test_a_changed_configuration_holds_from_then_on(self):

@@ -43,7 +43,9 @@ class SocketTests(TestCase):
         """A factory behind the socket, as a worker has it."""
         (descriptor,) = bound.descriptors([one])
         factory = Counting()
-        port = await Inherited(reactor, os.dup(descriptor)).listen(factory)
+        port = await Inherited(reactor, os.dup(descriptor), lambda: False).listen(
+            factory
+        )
         self.addCleanup(port.stopListening)
         return factory, port
 
