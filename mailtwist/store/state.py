@@ -12,7 +12,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from twisted.logger import Logger
 
 from ..errors import ConfigError, MailError
 from ..mailbox.model import Path
-from . import sqlite
+from . import sqlite, state_text
 from .state_paths import path_text, paths_of
 
 log = Logger()
@@ -62,14 +62,6 @@ class Message(NamedTuple):
     thread_id: int = 0
 
 
-class Identifiers(NamedTuple):
-    """What the state keeps of a message for those who ask."""
-
-    email_id: str  # "" for one made of mailbox and UID
-    thread_id: int  # 0 if it is not known yet
-    saved_at: int
-
-
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAILBOX = (
     "SELECT id, path, object_id, uid_validity, uid_next, highest_modseq, recent_from,"
@@ -90,6 +82,7 @@ class State:
         self._inode = 0
         self._uncounted: dict[int, int] = {}  # rows of `vanished` added since a count
         self.opens = self.renamed = 0  # how often
+        self._retell = self._later = False  # `state_text` is not what it was
 
     @property
     def is_open(self) -> bool:
@@ -156,6 +149,8 @@ class State:
             log.critical("{why}", why=str(fault))
             raise MailError() from fault
         self._inode = os.stat(self.path).st_ino
+        if not os.path.exists(state_text.path_of(self.path)):
+            self._retell = True
         try:
             db.execute("SELECT count(*) FROM mailboxes").fetchone()
         except BaseException:
@@ -178,11 +173,22 @@ class State:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            later, self._later = self._later, False
+            if self._retell and not later:
+                state_text.write(self.path, db)
             db.execute("COMMIT")
+            self._retell = later
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+    def retell(self, *, later: bool = False) -> None:
+        """Something was changed that stands in the text beside the state, too.
+
+        `later`: it is written in the next transaction, as without this one there is no
+        state whose text it could be."""
+        self._retell, self._later = True, later or self._later
 
     # -- mailboxes ------------------------------------------------------------
 
@@ -239,6 +245,8 @@ class State:
     ) -> MailboxRow:
         """A row for a mailbox; UIDVALIDITY is never one that was given before."""
         self.renamed += 1
+        if special_uses:
+            self.retell()
         last = self.db.execute("SELECT last FROM validity").fetchone()[0]
         validity = uid_validity or max(last + 1, int(time.time()))
         self.db.execute("UPDATE validity SET last = ?", (max(last, validity),))
@@ -278,6 +286,7 @@ class State:
 
     def set_special_uses(self, row_id: int, uses: frozenset[str]) -> None:
         self.renamed += 1
+        self.retell()
         self.db.execute(
             "UPDATE mailboxes SET special_uses = ? WHERE id = ?",
             (" ".join(sorted(uses)), row_id),
@@ -401,37 +410,6 @@ class State:
             "INSERT OR REPLACE INTO columns_tokens VALUES (?, ?)", (row_id, token)
         )
 
-    # -- identifiers ----------------------------------------------------------
-
-    def identifiers(self, row_id: int, uids: Sequence[int]) -> dict[int, Identifiers]:
-        """Those of `uids` that are here."""
-        rows = self.db.execute(
-            "SELECT uid, email_id, thread_id, saved_at FROM messages"
-            " WHERE mailbox = ? AND uid IN (SELECT value FROM json_each(?))",
-            (row_id, json.dumps(list(uids))),
-        )
-        return {row[0]: Identifiers(*row[1:]) for row in rows}
-
-    def threads(self, keys: Collection[int]) -> dict[int, int]:
-        """Threads by key, of the keys that are known."""
-        rows = self.db.execute(
-            "SELECT key, thread_id FROM thread_ids"
-            " WHERE key IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(keys)),),
-        )
-        return dict(rows.fetchall())
-
-    def add_threads(self, threads: Iterable[tuple[int, int]]) -> None:
-        """(key, thread) pairs."""
-        self.db.executemany("INSERT OR IGNORE INTO thread_ids VALUES (?, ?)", threads)
-
-    def set_threads(self, row_id: int, threads: Mapping[int, int]) -> None:
-        """Threads by UID."""
-        self.db.executemany(
-            "UPDATE messages SET thread_id = ? WHERE mailbox = ? AND uid = ?",
-            [(thread, row_id, uid) for uid, thread in threads.items()],
-        )
-
     # -- files that have no row any more --------------------------------------
 
     def add_removed(self, row_id: int, bases: Iterable[str]) -> None:
@@ -476,12 +454,14 @@ class State:
 
     def subscribe(self, path: Path) -> None:
         self.renamed += 1
+        self.retell()
         self.db.execute(
             "INSERT OR IGNORE INTO subscriptions VALUES (?)", (path_text(path),)
         )
 
     def unsubscribe(self, path: Path) -> None:
         self.renamed += 1
+        self.retell()
         self.db.execute("DELETE FROM subscriptions WHERE path = ?", (path_text(path),))
 
 

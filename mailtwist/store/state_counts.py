@@ -63,6 +63,7 @@ def limits(state: State) -> dict[Path, Limits]:
 
 def set_limits(state: State, path: Path, wanted: Limits) -> None:
     """Without any limit the mailbox is no root any more."""
+    state.retell()
     if wanted.any:
         values = path_text(path), wanted.octets, wanted.messages, wanted.mailboxes
         state.db.execute(

@@ -47,6 +47,7 @@ def change(
     state: State, row: MailboxRow | None, put: Mapping[str, bytes], gone: Iterable[str]
 ) -> None:
     """Of a mailbox, or with None of the account."""
+    state.retell()
     state.db.execute("UPDATE metadata_changes SET changes = changes + 1")
     if row is None:
         state.db.executemany(

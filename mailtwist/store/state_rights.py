@@ -36,6 +36,7 @@ def list_of(state: State, row_id: int, owner: str) -> dict[str, Rights]:
 
 def put(state: State, row_id: int, entries: Entries, owner: str) -> None:
     """In place of the list that it has."""
+    state.retell()
     state.db.execute("DELETE FROM rights WHERE mailbox = ?", (row_id,))
     state.db.executemany(
         "INSERT INTO rights VALUES (?, ?, ?)",
@@ -48,6 +49,7 @@ def put(state: State, row_id: int, entries: Entries, owner: str) -> None:
 
 def inherit(state: State, row_id: int, parent: int) -> None:
     """The list of another mailbox, if that has one."""
+    state.retell()
     state.db.execute("DELETE FROM rights WHERE mailbox = ?", (row_id,))
     state.db.execute(
         "INSERT INTO rights SELECT ?, identifier, rights FROM rights WHERE mailbox = ?",

@@ -69,7 +69,7 @@ class MaildirFirstUseTests(WithUses, FirstUseContract, StoreWords, TestCase):
         await self.restart(lambda: self.damage("state.sqlite", "deleted"))
         uses = await self.uses()
         self.assertNotIn(("Junk",), uses)
-        self.assertEqual(uses["Drafts",], {"\\Drafts"})
+        self.assertEqual(uses["Drafts",], {"\\Drafts", "subscribed"})
 
     async def test_an_account_that_has_a_state_is_not_new(self):
         self.config = evolve(USES, imap4=Imap4(special_uses=()))

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.store import sqlite
 from mailtwist.store.state import State
+from mailtwist.store.state_identifiers import identifiers
 
 FILES = sorted(
     (resources.files("mailtwist.store") / "schema").iterdir(), key=lambda f: f.name
@@ -47,7 +48,7 @@ class UpgradeTests(SynchronousTestCase):
             (message,) = state.messages_after(row.id, 0)
             self.assertEqual(message[:5], (2, "base", ":2,S", "", 5), version)
             self.assertEqual(state.subscriptions(), {("INBOX",)})
-            known = state.identifiers(row.id, [2])[2]
+            known = identifiers(state, row.id, [2])[2]
             self.assertEqual((known.email_id, known.thread_id), ("", 0))
             saved = 0 if version >= 4 else 99
             self.assertEqual(known.saved_at, saved, "the nearest to it that was kept")

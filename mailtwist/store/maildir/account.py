@@ -355,7 +355,7 @@ class AccountFiles:
         beside = self.place.beside(folder)
         if uidlist.overgrown(beside, len(live)):
             pairs = zip(live.uids, live.bases, strict=True)
-            uidlist.rewrite(beside, row, pairs, letters)
+            uidlist.rewrite(beside, row, pairs, letters, live.words())
         return live
 
     def folder_of(self, path: Path) -> str:
@@ -447,7 +447,13 @@ class AccountFiles:
         state.vanish(row.id, row.highest_modseq, delta.vanished)
         state.set_counters(row.id, row.uid_next, row.highest_modseq)
         beside = self.place.beside(live.folder)
-        uidlist.append(beside, row, [m[:2] for m in delta.added], fresh)
+        others = live.names.others
+        words = [
+            (message.uid, message.keywords)
+            for message in (*delta.added, *delta.changed)
+            if message.keywords or (others and message.uid < live.row.uid_next)
+        ]
+        uidlist.append(beside, row, [m[:2] for m in delta.added], fresh, words)
 
     def forget_removed(self, live: Live) -> None:
         """In a thread: the files of `live.removed` are gone; make that durable."""

@@ -21,6 +21,7 @@ from ...errors import MailboxFault
 from ...mailbox.model import Checked, Column, Finding, Path
 from ...mailbox.search_text import MessageText, message_texts
 from ...mailbox.turns import Turns
+from .. import state_text
 from ..derived import DerivedFile
 from . import render, scan, uidlist
 from .indexing import text_name
@@ -55,6 +56,7 @@ class Check:
 
     async def run(self) -> Checked:
         if await self._databases():
+            await self._files.turn(self._text_beside)
             for info in await self._tree.listed():
                 if info.selectable and info.exists:
                     try:
@@ -117,6 +119,17 @@ class Check:
                 if wrong and self._repair:
                     await self._tree.recount()
                 return
+
+    async def _text_beside(self) -> None:
+        files = self._files
+        same = await files.thread(state_text.agrees, files.state.path, files.state.db)
+        self._note(_ACCOUNT, f"{state_text.FILE} is not what the state says", not same)
+        if self._repair and not same:
+            await files.thread(self._written_beside)
+
+    def _written_beside(self) -> None:
+        with self._files.state.transaction():
+            self._files.state.retell()
 
     # -- a mailbox ------------------------------------------------------------
 
@@ -228,11 +241,19 @@ class Check:
             wrong = len(pairs) or 1
         else:
             wrong = sum(kept.uids.get(base) != uid for uid, base in pairs)
-            names = kept.keywords.items()
-            wrong += sum(one not in names for one in live.names.letters.items())
+            told = kept.keywords.items()
+            wrong += sum(one not in told for one in live.names.letters.items())
+            bases = dict(pairs)
+            held = {bases[uid]: some for uid, some in live.words()}
+            wrong += held != {
+                base: some
+                for base, some in kept.without_letter.items()
+                if base in kept.uids and base in live.by_base
+            }
         self._note(live.path, "lines of the uidlist are missing or wrong", wrong)
         if wrong and self._repair:
-            uidlist.rewrite(beside, row, pairs, live.names.letters)
+            names = live.names.letters
+            uidlist.rewrite(beside, row, pairs, names, live.words())
 
     # -- what is derived ------------------------------------------------------
 

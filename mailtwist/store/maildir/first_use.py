@@ -9,10 +9,13 @@ comes next finishes it (`AccountFiles._finish_renames`).
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...mailbox.model import INBOX
+from ...mailbox.model import INBOX, Path
 from ...mailbox.special_uses import Uses, settled
+from .. import state_text
+from ..state_text import Told
 from . import uidlist
 
 if TYPE_CHECKING:
@@ -22,9 +25,15 @@ if TYPE_CHECKING:
 def note(files: AccountFiles, asked: Uses) -> None:
     """Put down what an account without any state is to have."""
     place, state = files.place, files.state
+    files.counting.doubted()  # figures of a state that was lost are not this one's
+    told = state_text.read(state.path)
+    present = place.listed()
+    if told is not None:
+        _restored(files, told, present)
+        return
+    state.retell(later=True)
     for path in place.subscriptions():
         state.subscribe(path)
-    present = place.listed()
     found, missing = settled(asked, present)
     if os.path.exists(os.path.join(place.beside(present[INBOX]), uidlist.FILE)):
         missing = {}  # only its state was lost: what is not there was deleted
@@ -35,3 +44,16 @@ def note(files: AccountFiles, asked: Uses) -> None:
         state.add_mailbox(path, uses)
         state.subscribe(path)
     state.add_renames([(place.staged(path), path) for path in missing])
+
+
+def _restored(files: AccountFiles, told: Told, present: Mapping[Path, str]) -> None:
+    """The state was lost: what users set up comes from the text beside it."""
+    db = files.state.db
+    state_text.restore_account(told, db)
+    for path, folder in present.items():
+        row = files.adopt(path, folder)
+        line = told.of_mailbox(row.object_id, path)
+        if line is not None:
+            state_text.restore_mailbox(line, row.id, db)
+            files.state.set_special_uses(row.id, frozenset(line["uses"]))
+    files.state.retell()

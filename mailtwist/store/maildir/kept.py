@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from ...mailbox.identifiers import email_id, thread_keys, thread_of
 from ...mailbox.model import Column
-from ..state import Identifiers, State
+from .. import state_identifiers
+from ..state import State
+from ..state_identifiers import Identifiers
 from .live import Live
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def _email_id(live: Live, uid: int, row: Identifiers) -> bytes:
 
 
 def _read(state: State, live: Live, uids: Sequence[int]) -> dict[int, Identifiers]:
-    return state.identifiers(live.row.id, uids)
+    return state_identifiers.identifiers(state, live.row.id, uids)
 
 
 def _thread(
@@ -60,16 +62,19 @@ def _thread(
 ) -> dict[int, Identifiers]:
     """Put these messages, in order, into the threads of the account."""
     with state.transaction():
-        found = state.identifiers(live.row.id, list(keys))
+        found = state_identifiers.identifiers(state, live.row.id, list(keys))
         lacking = [uid for uid in keys if uid in found and not found[uid].thread_id]
-        known = state.threads({key for uid in lacking for key in keys[uid]})
+        known = state_identifiers.threads(
+            state, {key for uid in lacking for key in keys[uid]}
+        )
         before = set(known)
         threads = {
             uid: thread_of(keys[uid], known, lambda: secrets.randbits(62) + 1)
             for uid in lacking
         }
-        state.add_threads((key, known[key]) for key in known.keys() - before)
-        state.set_threads(live.row.id, threads)
+        fresh = [(key, known[key]) for key in known.keys() - before]
+        state_identifiers.add_threads(state, fresh)
+        state_identifiers.set_threads(state, live.row.id, threads)
     return {
         uid: row._replace(thread_id=threads.get(uid, row.thread_id))
         for uid, row in found.items()

@@ -134,6 +134,13 @@ class Live:
         known = dict(zip(self.uids, range(len(self.uids)), strict=True))
         return [known[uid] for uid in uids if uid in known]
 
+    def words(self) -> list[tuple[int, str]]:
+        """(UID, keywords without a letter) of messages that have some."""
+        if not any(self.keywords):
+            return []
+        pairs = zip(self.uids, self.keywords, strict=True)
+        return [(uid, some) for uid, some in pairs if some]
+
     def message(self, at: int) -> Message:
         return Message(
             self.uids[at],

@@ -54,6 +54,7 @@ def publish(home: str, state: State) -> None:
         return
     if wanted is None and not db.execute("SELECT 1 FROM scripts LIMIT 1").fetchone():
         with state.transaction():
+            state.retell()
             db.execute("INSERT INTO scripts VALUES (?, ?, 1)", (ADOPTED, there))
         return
     _write(home, wanted)
@@ -103,6 +104,7 @@ def put(files: AccountFiles, name: str, octets: bytes, most: int) -> None:
     publish(files.account.home, files.state)
     db = files.state.db
     with files.state.transaction():
+        files.state.retell()
         (others,) = db.execute(
             "SELECT count(*) FROM scripts WHERE name != ?", (name,)
         ).fetchone()
@@ -120,6 +122,7 @@ def remove(files: AccountFiles, name: str) -> None:
     """Raises NoSuchScript, ScriptActive."""
     db = files.state.db
     with files.state.transaction():
+        files.state.retell()
         if _is_active(files, name):
             raise ScriptActive()
         db.execute("DELETE FROM scripts WHERE name = ?", (name,))
@@ -129,6 +132,7 @@ def rename(files: AccountFiles, old: str, new: str) -> None:
     """Raises NoSuchScript, ScriptExists."""
     db = files.state.db
     with files.state.transaction():
+        files.state.retell()
         _is_active(files, old)
         if db.execute("SELECT 1 FROM scripts WHERE name = ?", (new,)).fetchone():
             raise ScriptExists()
@@ -141,6 +145,7 @@ def activate(files: AccountFiles, name: str | None) -> None:
     publish(files.account.home, files.state)
     db = files.state.db
     with files.state.transaction():
+        files.state.retell()
         if name is not None:
             _is_active(files, name)
         db.execute("UPDATE scripts SET active = 0 WHERE active = 1")

@@ -23,6 +23,7 @@ from ...flags import DELETED, NONE, Flags
 from ...mailbox.identifiers import email_id
 from ...mailbox.model import Appended, Copied, Path
 from ..state import Message
+from ..state_identifiers import identifiers
 from . import durable, scan
 from .account import CATCH_UP_S, AccountFiles, Behind
 from .change import unlinked
@@ -224,7 +225,7 @@ class _Leaving:
 def identified(files: AccountFiles, live: Live, transfer: Transfer) -> list[Message]:
     """The new messages, which are the same mail as the old ones (RFC 8474 §5.1)."""
     uids = [message.uid for message in transfer.old]
-    known = files.state.identifiers(live.row.id, uids)
+    known = identifiers(files.state, live.row.id, uids)
     added = []
     for old, new in zip(transfer.old, transfer.new, strict=True):
         one = known[old.uid]

@@ -3,10 +3,12 @@
     1 V1700000000 N4712 O5f3a1c0d9e8b7a65
     K a $Junk
     4711 1700000000.M1P2Q3.mx,S=100,W=100
+    W 4711 later $MDNSent
 
 UIDVALIDITY, the next UID when the file was last written whole, the mailbox's object id,
-keywords by letter, UIDs by base.  Lines are added as messages come; a UID named twice
-belongs to the later line.  What other servers kept is read by `predecessors`.
+keywords by letter, UIDs by base, and keywords that have no letter.  Lines are added as
+messages come; a UID named twice belongs to the later line.  What other servers kept is
+read by `predecessors`.
 """
 
 from __future__ import annotations
@@ -41,9 +43,11 @@ def append(
     row: MailboxRow,
     added: Iterable[tuple[int, str]],
     keywords: Iterable[tuple[str, str]] = (),
+    words: Iterable[tuple[int, str]] = (),
 ) -> None:
-    """Put down (UID, base) pairs and (letter, keyword) pairs."""
-    lines = _lines(added, keywords)
+    """Put down (UID, base) pairs, (letter, keyword) pairs and, for UIDs that have or
+    had some, keywords without a letter."""
+    lines = _lines(added, keywords, words)
     if lines:
         with open(f"{folder}/{FILE}", "ab") as file:
             file.write(lines if file.tell() else _head(row) + lines)
@@ -54,11 +58,12 @@ def rewrite(
     row: MailboxRow,
     messages: Iterable[tuple[int, str]],
     keywords: Mapping[str, str],
+    words: Iterable[tuple[int, str]] = (),
 ) -> None:
     """Write the file anew, without what is gone."""
     path = f"{folder}/{FILE}"
     with open(f"{path}.new", "wb") as file:
-        file.write(_head(row) + _lines(messages, keywords.items()))
+        file.write(_head(row) + _lines(messages, keywords.items(), words))
         file.flush()
         os.fsync(file.fileno())
     os.rename(f"{path}.new", path)
@@ -79,10 +84,13 @@ def _head(row: MailboxRow) -> bytes:
 
 
 def _lines(
-    messages: Iterable[tuple[int, str]], keywords: Iterable[tuple[str, str]]
+    messages: Iterable[tuple[int, str]],
+    keywords: Iterable[tuple[str, str]],
+    words: Iterable[tuple[int, str]],
 ) -> bytes:
     lines = [f"K {letter} {keyword}\n" for letter, keyword in keywords]
     lines += [f"{uid} {base}\n" for uid, base in messages]
+    lines += [f"W {uid} {some}\n" for uid, some in words]
     return "".join(lines).encode()
 
 
@@ -114,11 +122,15 @@ def _ours(lines: list[str]) -> UidList:
         raise ValueError(lines[0])
     uids: dict[int, str] = {}
     keywords: dict[str, str] = {}
+    words: dict[int, str] = {}
     for line in lines[1:-1]:  # the last line is empty, or was cut off by a crash
         first, _, rest = line.partition(" ")
         if first == "K":
             letter, _, keyword = rest.partition(" ")
             keywords[letter] = keyword
+        elif first == "W":
+            uid, _, some = rest.partition(" ")
+            words[int(uid)] = some
         elif first.isdecimal() and rest:
             uids[int(first)] = rest
     noted = max((int(word[1:]) for word in more if word[0] == "N"), default=1)
@@ -128,5 +140,6 @@ def _ours(lines: list[str]) -> UidList:
         {base: uid for uid, base in uids.items()},
         keywords,
         next((word[1:] for word in more if word[0] == "O"), ""),
-        bases=uids,
+        {uids[uid]: some for uid, some in words.items() if some and uid in uids},
+        uids,
     )
