@@ -326,6 +326,9 @@ class IMAP4Server(Protocol):
             return
         if self._ending:
             return
+        if self._stopping:  # what was in hand was no command, but news for an IDLE
+            self._say_stop()
+            return
         ended = self._inflater is not None and self._inflater.ended
         if self._half_closed or ended:
             self._end(b"", "closed by the client")

@@ -286,6 +286,17 @@ class EndTests(HeldTestCase):
         )
         self.assertTrue(client.is_closed())
 
+    def test_stop_comes_behind_news_on_their_way_to_an_idle_client(self):
+        client = self.room.selected()
+        waiting = self.hold(MemoryMailbox, "changes")
+        client.send(b"a IDLE\r\n")
+        self.assertEqual(len(waiting), 1)
+        self.room.factory.stop()
+        self.assertFalse(client.is_closed())
+        waiting.pop().callback(None)
+        self.assertEqual(client.hear()[-1], b"* BYE [UNAVAILABLE] Server is stopping")
+        self.assertTrue(client.is_closed())
+
     def test_too_many_bad_commands_end_it(self):
         room = Room(config=small(errors=3))
         client = room.login()
