@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Awaitable, Callable
 
 from attrs import evolve
 
@@ -71,17 +72,19 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run_list(options: argparse.Namespace) -> int:
     """Print a line for each account; 1 if one could not be counted."""
-    return each_account(options, _told)
+    telling = Telling()
+    return telling.of(options, telling.told)
 
 
 def run_recount(options: argparse.Namespace) -> int:
     """As `run_list`, after counting."""
+    telling = Telling()
 
     async def tell(mailboxes: IMailboxes) -> str:
         await mailboxes.recount()
-        return await _told(mailboxes)
+        return await telling.told(mailboxes)
 
-    return each_account(options, tell)
+    return telling.of(options, tell)
 
 
 def run_set(options: argparse.Namespace) -> int:
@@ -95,7 +98,7 @@ def run_set(options: argparse.Namespace) -> int:
         held = [each for each in await mailboxes.quotas(path) if each.root == path]
         before = held[0].limits if held else Limits()
         await mailboxes.set_limits(path, evolve(before, **changes))
-        return await _told(mailboxes)
+        return await Telling().told(mailboxes)
 
     return each_account(options, tell)
 
@@ -145,13 +148,32 @@ def _path(name: str) -> Path:
     return INBOX + path[1:] if path[0].upper() == "INBOX" else path
 
 
-async def _told(mailboxes: IMailboxes) -> str:
-    usage = await mailboxes.usage()
-    lines = [told(usage)]
-    for quota in await mailboxes.quotas():
-        if quota.root:
-            lines.append(f"  {'/'.join(quota.root)}: {_of_mailbox(quota)}")
-    return "\n".join(lines)
+class Telling:
+    """Of one account after the other, and then of the domains that they share."""
+
+    def __init__(self) -> None:
+        self._domains: dict[str, Quota] = {}  # as the last account had it
+
+    def of(
+        self,
+        options: argparse.Namespace,
+        tell: Callable[[IMailboxes], Awaitable[str]],
+    ) -> int:
+        """Print what there is to tell; as `each_account`."""
+        failed = each_account(options, tell)
+        for name, quota in sorted(self._domains.items()):
+            print(f"all of {name}: {_of_mailbox(quota)}")
+        return failed
+
+    async def told(self, mailboxes: IMailboxes) -> str:
+        """Lines of an account and of its mailboxes with limits."""
+        lines = [told(await mailboxes.usage())]
+        for quota in await mailboxes.quotas():
+            if quota.domain:
+                self._domains[quota.domain] = quota
+            elif quota.root:
+                lines.append(f"  {'/'.join(quota.root)}: {_of_mailbox(quota)}")
+        return "\n".join(lines)
 
 
 def told(usage: Usage) -> str:

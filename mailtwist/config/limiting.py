@@ -115,3 +115,8 @@ class QuotaLimits:
         "are put in. A text in English if empty.",
         path=True,
     )
+
+    @property
+    def full_status(self) -> str:
+        """What senders are told of a full account (RFC 3463 §3.3)."""
+        return "5.2.2" if self.full == "permanent" else "4.2.2"

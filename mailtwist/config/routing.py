@@ -67,6 +67,14 @@ class Domain:
     account_messages: int = option(
         0, "Likewise messages; 0 for what `quota.messages` says.", ge(0)
     )
+    storage_octets: int = option(
+        0,
+        "Octets that all accounts of the domain may hold together; 0 for no limit.",
+        ge(0),
+    )
+    messages: int = option(
+        0, "Messages that they may hold together; 0 for no limit.", ge(0)
+    )
 
 
 @frozen(kw_only=True)

@@ -53,7 +53,7 @@ class Router:
         their turn while a long list is walked; `posting` knows mailboxes that
         subaddresses post into."""
         self._store, self._posting = store, posting
-        self._full = "5.2.2" if config.quota.full == "permanent" else "4.2.2"
+        self._full = config.quota.full_status
         tables = tables or {}
         # What an address literal of this host, or no domain, stands for.
         default = next(

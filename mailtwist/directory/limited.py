@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from attrs import evolve
 
 from ..config.limiting import mailbox_limits
 from ..config.model import Config
-from .model import Account
+from .model import Account, DomainLimit
+
+FOLDER = "domains"  # in the data folder: what the accounts of each domain hold
 
 
 class Defaults:
@@ -23,8 +27,20 @@ class Defaults:
             for domain in config.domain
             if domain.account_storage_octets or domain.account_messages
         }
+        folder = os.path.join(os.path.abspath(config.server.data), FOLDER)
+        self._shared = {
+            domain.name: DomainLimit(
+                domain.name,
+                os.path.join(folder, domain.name),
+                domain.storage_octets or None,
+                domain.messages or None,
+            )
+            for domain in config.domain
+            if domain.storage_octets or domain.messages
+        }
         numbers = self._messages, self._storage, self._mailboxes
-        self._any = bool(any(numbers) or self._below or self._domains)
+        named = self._below or self._domains or self._shared
+        self._any = bool(any(numbers) or named)
 
     def of(self, account: Account) -> Account:
         """The account with the limits that it did not have."""
@@ -44,6 +60,7 @@ class Defaults:
             message_limit=_first(account.message_limit, limits[1]),
             mailboxes_limit=_first(account.mailboxes_limit, self._mailboxes),
             mailbox_limits=account.mailbox_limits + more,
+            domain=self._shared.get(domain),
         )
 
 

@@ -20,6 +20,22 @@ def uses_allow(uses: frozenset[str] | None, protocol: str) -> bool:
 
 
 @frozen
+class DomainLimit:
+    """What all accounts of the domain `name` may hold together, and the `file` that
+    their sum is kept in, absolute; "" where another process keeps it.  Limits that are
+    None are none."""
+
+    name: str
+    file: str
+    octets: int | None = None
+    messages: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.octets, self.messages)
+
+
+@frozen
 class Account:
     """A mailbox owner.
 
@@ -50,6 +66,7 @@ class Account:
     mailboxes_limit: int | None = None  # how many mailboxes it may have
     deleted: bool = False  # it stands for the mailboxes of what it deleted
     unlimited: bool = False  # its source says so: limits by default are not for it
+    domain: DomainLimit | None = None  # that it shares with others
 
     @property
     def mailbox_path(self) -> str:
@@ -80,8 +97,13 @@ class Account:
 
     @property
     def is_limited(self) -> bool:
-        """True if it, or one of its mailboxes, may be full."""
-        return bool(self.limits.any or self.mailbox_limits)
+        """True if it, one of its mailboxes, or its domain may be full."""
+        return bool(self.limits.any or self.mailbox_limits or self.domain)
+
+    @property
+    def summed(self) -> DomainLimit | None:
+        """The limit whose sum this process keeps."""
+        return self.domain if self.domain is not None and self.domain.file else None
 
     @property
     def limits(self) -> Limits:

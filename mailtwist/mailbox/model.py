@@ -303,13 +303,15 @@ class Quota:
     """A quota root (RFC 9208 §3): what the mailbox `root` and its inferiors hold, or
     all of the account for (), and what that may be.
 
-    `mailboxes` is counted where there is a limit of them, else it is 0."""
+    `mailboxes` is counted where there is a limit of them, else it is 0.  Of the sum of
+    a domain's accounts `domain` is the name, and `root` is ()."""
 
     root: Path
     octets: int
     messages: int
     mailboxes: int
     limits: Limits
+    domain: str = ""
 
 
 def covers(root: Path, path: Path) -> bool:

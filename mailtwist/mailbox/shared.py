@@ -355,7 +355,7 @@ class SharedMailboxes(OwnScripts):
         beyond = await self._beyond(path)
         rest = path[len(beyond.place) :]
         return [
-            evolve(quota, root=beyond.place + quota.root)
+            quota if quota.domain else evolve(quota, root=beyond.place + quota.root)
             for quota in await beyond.tree.quotas(beyond.inner(path) if rest else INBOX)
         ]
 

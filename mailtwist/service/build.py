@@ -37,11 +37,13 @@ from ..policy.restrictions import pipeline
 from ..pop3.maildrop import Maildrops
 from ..pop3.server import POP3Factory
 from ..smtp.factory import SMTPFactory
+from ..store.agent.shared_limit import SharedLimits
 from ..store.agent.store import AgentStore
 from ..store.local import LocalStore
 from ..tables.access import bad_actions
 from .agents import build_agents
 from .auth import build_auth
+from .domain_sums import DomainSums
 from .gate import Gate
 from .listeners import count_sessions, listener_services
 from .place import Place
@@ -99,7 +101,11 @@ class MailService(MultiService):
         keepers = self.privileges.keepers
         self.agents = build_agents(reactor, config, keepers)
         self._local = LocalStore(reactor=reactor, config=config, hostname=self.hostname)
-        self.store = AgentStore(self._local, self.agents)
+        self.store = AgentStore(
+            self._local,
+            self.agents,
+            shared=SharedLimits(self._local.defer, config.quota.full_status),
+        )
         keeps = Keeps(os.path.join(os.path.abspath(config.server.data), FOLDER))
         self.auth = build_auth(
             reactor=reactor,
@@ -128,6 +134,10 @@ class MailService(MultiService):
                 self.shares,
                 partial(tree_of, self.auth.directory, self.store),
                 self.account_names,
+            ).setServiceParent(self)
+        if place.number == 0:
+            DomainSums(
+                reactor, config, self.auth.directory, self.store, self.account_names
             ).setServiceParent(self)
         self.spool = build_spool(reactor, config)
         self.routing = build_routing(

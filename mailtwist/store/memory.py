@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from zope.interface import implementer
 
-from ..directory.model import Account
+from ..directory.model import Account, DomainLimit
 from ..errors import (
     BadMailboxName,
     MailboxExists,
@@ -69,6 +69,11 @@ class MemoryStore:
             tree = self._trees[account.name] = MemoryMailboxes(self, account)
         tree.account = account  # its limits may be newer
         return tree
+
+    def held_together(self, domain: DomainLimit) -> tuple[int, int]:
+        """Octets and messages of the accounts that share the limit."""
+        each = [t.held() for t in self._trees.values() if t.account.domain == domain]
+        return sum(one[0] for one in each), sum(one[1] for one in each)
 
     def delivery(self) -> MemoryDelivery:
         return self._delivery
@@ -379,7 +384,7 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
             if limits.any and (path is None or covers(root, path))
         ]
         roots.sort(key=lambda root: (not root, -len(root) if path else 0, root))
-        return [self._quota(root) for root in roots]
+        return [*map(self._quota, roots), *self._domain_quota()]
 
     async def set_limits(self, path: Path, limits: Limits) -> None:
         if not path:
@@ -412,11 +417,25 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         mailboxes = 0 if limits.mailboxes is None else len(self._below(root))
         return Quota(root, *self._held(root), mailboxes, limits)
 
+    def _domain_quota(self) -> list[Quota]:
+        """The sum of the accounts that share a limit with this one."""
+        domain = self.account.summed
+        if domain is None:
+            return []
+        held = self._store.held_together(domain)
+        return [Quota((), *held, 0, domain.limits, domain.name)]
+
+    def held(self) -> tuple[int, int]:
+        """Octets and messages of the account."""
+        return self._held(())
+
     def _fits(self, changes: Sequence[tuple[Path, int, int]]) -> bool:
-        for root, limits in self._roots().items():
+        roots = [(root, each, self._held(root)) for root, each in self._roots().items()]
+        for shared in self._domain_quota():
+            roots.append(((), shared.limits, (shared.octets, shared.messages)))
+        for root, limits, held in roots:
             inside = [more for path, *more in changes if covers(root, path)]
             octets, messages = map(sum, zip(*inside, strict=True)) if inside else (0, 0)
-            held = self._held(root)
             for more, there, limit in (
                 (octets, held[0], limits.octets),
                 (messages, held[1], limits.messages),

@@ -69,3 +69,54 @@ class QuotaCommandTests(DaemonTestCase):
             with self.assertRaises(AssertionError, msg=words) as caught:
                 self.daemon.command("quota", "set", self.name, *words)
             self.assertIn(wanted, str(caught.exception), words)
+
+
+class DomainTests(DaemonTestCase):
+    """Accounts of a domain share what it may hold."""
+
+    extra = '[[domain]]\nname = "full.test"\nmessages = 3\nstorage_octets = "1 MiB"\n'
+
+    def setUp(self):
+        super().setUp()
+        self.names = [
+            self.daemon.add_user(f"{name}@full.test") for name in ("ann", "bob")
+        ]
+
+    def send(self, name):
+        port = self.daemon.port("smtp")
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            client.sendmail("bob@client.test", [name], LETTER)
+
+    def test_senders_clients_and_commands_see_the_sum(self):
+        ann, bob = self.names
+        self.send(ann)
+        client, other = ways_in.imap(self.daemon, bob)
+        other.logout()
+        self.addCleanup(client.logout)
+        self.assertEqual(client.append("INBOX", "", None, LETTER)[0], "OK")
+        _, (roots, (line,)) = client.getquotaroot("INBOX")
+        self.assertEqual(roots, [b'INBOX "Domain full.test"'])
+        held = int(line.split()[3])
+        root = b'"Domain full.test" (STORAGE %d 1024 MESSAGE 2 3)' % held
+        self.assertEqual(line, root)
+        self.assertGreater(held, 5)
+
+        self.send(ann)
+        with self.assertRaises(smtplib.SMTPRecipientsRefused) as caught:
+            self.send(bob)
+        ((code, text),) = caught.exception.recipients.values()
+        self.assertEqual((code, text.split()[0]), (452, b"4.2.2"))
+        status, (text,) = client.append("INBOX", "", None, LETTER)
+        self.assertEqual((status, text[:11]), ("NO", b"[OVERQUOTA]"))
+
+        told = self.daemon.command("quota", "list", ann, bob)
+        last = told.splitlines()[-1]
+        self.assertRegex(
+            last, r"^all of full\.test: \d+ of 1048576 .*, 3 of 3 messages"
+        )
+        self.assertEqual(told, self.daemon.command("quota", "recount", ann, bob))
+
+        client.select("INBOX")
+        client.store("1", "+FLAGS", "\\Deleted")
+        client.expunge()
+        self.send(bob)

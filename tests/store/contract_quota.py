@@ -1,9 +1,12 @@
 """Limits of mailboxes and all that is below them (RFC 9208)."""
 
+import os
+
 from attrs import evolve
 
 from mailtwist.address import Address
 from mailtwist.delivery.model import LocalRecipient
+from mailtwist.directory.model import DomainLimit
 from mailtwist.errors import NotPermitted, OverQuota
 from mailtwist.mailbox.model import INBOX, Limits
 
@@ -127,6 +130,27 @@ class QuotaContract:
 
     async def test_limits_of_the_account_are_kept_elsewhere(self):
         await self.faulty(NotPermitted, self.tree.set_limits((), Limits(octets=1)))
+
+    async def test_accounts_of_a_domain_share_its_limit(self):
+        file = os.path.abspath(self.mktemp())
+        domain = DomainLimit("example.test", file, messages=2)
+        self.account = evolve(self.account, domain=domain)
+        bob = evolve(self.account_of("bob@example.test"), domain=domain)
+        self.tree, his = self.mailboxes(self.account), self.mailboxes(bob)
+        self.assertIs(await self.tree.fits(INBOX, 1), True)
+        await self.put(INBOX, b"x" * 400)
+        self.assertEqual(await self.deliver(bob), [None])
+        for tree in (self.tree, his):
+            (quota,) = await tree.quotas(INBOX)
+            self.assertEqual((quota.domain, quota.messages), ("example.test", 2))
+            self.assertIs(await tree.fits(INBOX, 1), False)
+        await self.faulty(OverQuota, self.put(INBOX, b"x"))
+        self.assertIsInstance((await self.deliver(bob))[0], OverQuota)
+        mailbox = await self.open()
+        await self.faulty(OverQuota, mailbox.copy([1], INBOX))
+        await mailbox.expunge([1])
+        self.assertEqual(await self.deliver(bob), [None])
+        self.assertEqual((await his.quotas())[-1].messages, 2)
 
     async def test_a_recount_changes_nothing_that_was_right(self):
         self.limited(5000)

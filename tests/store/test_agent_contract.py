@@ -7,7 +7,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
@@ -30,6 +30,7 @@ from mailtwist.mailbox.rights import Action, RightsChange
 from mailtwist.store.agent.agents import Agents
 from mailtwist.store.agent.codec import NotOurs, packed, unpacked
 from mailtwist.store.agent.served import StoreServer
+from mailtwist.store.agent.shared_limit import SharedLimits
 from mailtwist.store.agent.store import AgentStore
 from mailtwist.store.memory import MemoryStore
 
@@ -47,7 +48,8 @@ class OverSocket:
         self.servers = []
         self.agents = Agents(reactor, self.spawn, most=9, idle_s=60.0)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.agents.close()))
-        return AgentStore(self.behind, self.agents, lambda: self.own_uid)
+        shared = SharedLimits(execute, "4.2.2")
+        return AgentStore(self.behind, self.agents, lambda: self.own_uid, shared)
 
     def account_of(self, *arguments, **named):
         return evolve(super().account_of(*arguments, **named), uid=7001, gid=7001)

@@ -154,7 +154,7 @@ class UsageTests(QuotaWords, TestCase):
         sink = self.store.delivery().begin(envelope)
         sink.write(b"x" * 700)
         self.assertEqual(await sink.commit(), [None], "its own does not hinder it")
-        self.assertEqual(self.tree.files.coming, (0, 0))
+        self.assertEqual(self.tree.files.coming.to(self.account), (0, 0))
 
     async def test_an_account_without_limits_has_no_ledger(self):
         await self.put()

@@ -1,14 +1,15 @@
 """GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208): what is held and may be held.
 
 A quota root is the account, or a mailbox together with its inferiors; it is called as
-the mailbox is.  A mailbox counts towards every root above it.  What has no limit is no
-root.
+the mailbox is.  A mailbox counts towards every root above it, and the account towards
+that of its domain, which is the sum of all its accounts.  What has no limit is no root.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 
+from ...address import ascii_domain
 from ...errors import MailboxFault, NotPermitted
 from ...mailbox.held_rights import personal
 from ...mailbox.model import Limits, Quota
@@ -19,6 +20,7 @@ from ..types_kept import GetQuota, GetQuotaRoot, SetQuota
 from .mailboxes import name_of
 
 ROOT = b"User quota"  # as Dovecot names it, which clients show
+DOMAIN_ROOT = b"Domain %b"
 BLOCK_OCTETS = 1024  # of STORAGE (RFC 9208 §5.1)
 
 
@@ -54,6 +56,8 @@ async def set_quota(session: Session, command: SetQuota) -> Answer:
 
 
 def _name(session: Session, quota: Quota) -> bytes:
+    if quota.domain:
+        return astring(DOMAIN_ROOT % ascii_domain(quota.domain).encode())
     return name_of(session, quota.root) if quota.root else astring(ROOT)
 
 

@@ -19,7 +19,7 @@ import attrs
 from ... import errors
 from ...address import Address
 from ...delivery import model as delivery_model
-from ...directory.model import Account
+from ...directory.model import Account, DomainLimit
 from ...errors import MailError
 from ...mailbox import model as mailbox_model
 from ...mailbox import rights
@@ -34,7 +34,7 @@ _VALUES = {
     for module in (mailbox_model, delivery_model, rights)
     for value in vars(module).values()
     if isinstance(value, type) and (attrs.has(value) or issubclass(value, Enum))
-} | {"Account": Account, "Address": Address}
+} | {"Account": Account, "Address": Address, "DomainLimit": DomainLimit}
 _NAMES = {kind: name for name, kind in _VALUES.items()}
 _FIELDS = {
     kind: tuple(f.name for f in attrs.fields(kind))
@@ -159,9 +159,15 @@ def _fields(value: Any, octets: list[bytes]) -> Any:
     return {"value": [_NAMES[kind], *fields]}
 
 
+def _domain_limit(value: DomainLimit, octets: list[bytes]) -> Any:
+    """The sum is kept by the server alone."""
+    return _fields(attrs.evolve(value, file=""), octets)
+
+
 _WRITERS: dict[type, Callable[[Any, list[bytes]], Any]] = dict.fromkeys(
     _FIELDS, _fields
 ) | {
+    DomainLimit: _domain_limit,
     bytes: _raw,
     list: _list,
     tuple: _tuple,

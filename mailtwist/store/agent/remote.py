@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
@@ -33,26 +33,27 @@ from ...mailbox.model import (
     Copied,
     Expunged,
     FlagChange,
-    Limits,
     Listing,
     MailboxStatus,
     MessageRows,
     Path,
-    Quota,
     Range,
     Stored,
     TextFigures,
     TextHits,
     TextPlace,
-    Usage,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
 from .connection import Connection
 from .listings import Got
+from .remote_held import RemoteHeld
 from .remote_scripts import RemoteScripts
 from .remote_writer import RemoteUpload
+from .shared_limit import SharedLimits
 
 log = Logger("mailtwist")
+
+Result = TypeVar("Result")
 
 INDEX_S = 24 * 3600.0  # for all texts of an account
 
@@ -66,12 +67,14 @@ class Reaches(Protocol):
 
 
 @implementer(IIndexedMailboxes, ICheckedMailboxes, IRights)
-class RemoteMailboxes(KeptRights, RemoteScripts):
+class RemoteMailboxes(RemoteHeld, KeptRights, RemoteScripts):
     """See IMailboxes.  Nothing at the other end belongs to it: an agent that was
     started anew is as good as the one before."""
 
-    def __init__(self, agents: Reaches, account: Account) -> None:
-        self._agents, self.account = agents, account
+    def __init__(
+        self, agents: Reaches, account: Account, shared: SharedLimits | None = None
+    ) -> None:
+        self._agents, self.account, self._shared = agents, account, shared
         self.keeps: Callable[[Account], None] | None = None
         self._got = Got()
         self._open: WeakSet[RemoteMailbox] = WeakSet()
@@ -108,7 +111,7 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
 
     async def delete(self, path: Path) -> None:
         self.deletes()
-        await self._change("delete", path)
+        await self.within((0, 0), self._change("delete", path))
 
     async def rename(self, old: Path, new: Path) -> None:
         await self._change("rename", old, new)
@@ -160,25 +163,6 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
         given = None if default is None else dict(default)
         await self._change("set_rights", path, identifier, wanted, given)
 
-    async def usage(self) -> Usage:
-        usage: Usage = await self._ask("usage")
-        return usage
-
-    async def quotas(self, path: Path | None = None) -> list[Quota]:
-        quotas: list[Quota] = await self._ask("quotas", path)
-        return quotas
-
-    async def set_limits(self, path: Path, limits: Limits) -> None:
-        await self._ask("set_limits", path, limits)
-
-    async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
-        fits: bool = await self._ask("fits", path, octets, messages)
-        return fits
-
-    async def recount(self) -> Usage:
-        usage: Usage = await self._ask("recount")
-        return usage
-
     async def access_key(self, path: Path, *, make: bool = False) -> bytes | None:
         key: bytes | None = await self._ask("access_key", path, make=make)
         return key
@@ -219,10 +203,14 @@ class RemoteMailboxes(KeptRights, RemoteScripts):
         self, path: Path, messages: Sequence[tuple[IUpload, Flags, int | None]]
     ) -> Appended:
         with _taken(messages) as (connection, told):
-            connection = connection or self.reach()
-            asked = connection.call("append", self.account, path, told)
-            appended: Appended = await asked
-        return appended
+            octets = sum(upload.octets for upload, _, _ in messages)
+
+            async def append() -> Appended:
+                there = connection or self.reach()
+                done: Appended = await there.call("append", self.account, path, told)
+                return done
+
+            return await self.within((octets, len(messages)), append())
 
 
 Message = tuple[IUpload, Flags, int | None]
@@ -403,7 +391,11 @@ class RemoteMailbox:
         return stored
 
     async def copy(self, uids: Sequence[int], target: Path) -> Copied:
-        copied: Copied = await self._ask("copy", _list(uids), target)
+        more = 0, 0
+        if self._tree.shares:
+            more = sum((await self.rows(uids)).octets), len(uids)
+        asked = self._ask("copy", _list(uids), target)
+        copied: Copied = await self._tree.within(more, asked)
         return copied
 
     async def move(self, uids: Sequence[int], target: Path) -> Copied:
@@ -414,13 +406,22 @@ class RemoteMailbox:
         with _taken([message]) as (connection, told):
             if await self.opened() is not connection:
                 raise MailboxUnreachable()
-            asked = connection.call("replace", self._number, uid, target, told[0])
-            appended: Appended = await asked
-        return appended
+            octets = message[0].octets
+            if self._tree.shares:
+                octets -= sum((await self.rows([uid])).octets)
+
+            async def replace() -> Appended:
+                done: Appended = await connection.call(
+                    "replace", self._number, uid, target, told[0]
+                )
+                return done
+
+            return await self._tree.within((max(0, octets), 0), replace())
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Expunged:
         self._tree.deletes()
-        expunged: Expunged = await self._ask("expunge", _list(uids))
+        asked = self._ask("expunge", _list(uids))
+        expunged: Expunged = await self._tree.within((0, 0), asked)
         return expunged
 
     # -- readers --------------------------------------------------------------

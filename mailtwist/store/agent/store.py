@@ -22,6 +22,7 @@ from ...mailbox.interfaces import IMailboxes, IStore
 from ...mailbox.linked import ILinkedStore, Link
 from .remote import Reaches, RemoteMailboxes
 from .remote_writer import RemoteSink
+from .shared_limit import LimitedSink, SharedLimits
 
 log = Logger("mailtwist")
 
@@ -36,19 +37,21 @@ NOT_ASKED = "not asked"  # the stamp of a script that may be there
 class AgentStore:
     """Accounts without a uid, or with ours, in `local`; others by agents.
 
-    `own_uid` gives ours: root's until its rights are given up."""
+    `own_uid` gives ours: root's until its rights are given up; `shared` keeps the
+    limits that others' accounts have together."""
 
     def __init__(
         self,
         local: IStore,
         agents: Reaches,
         own_uid: Callable[[], int] = os.geteuid,
+        shared: SharedLimits | None = None,
     ) -> None:
         self._local, self._agents, self._own_uid = local, agents, own_uid
         self._trees: WeakValueDictionary[tuple[str, str, bool], RemoteMailboxes]
         self._trees = WeakValueDictionary()
         self.keeps: Callable[[Account], None] | None = None  # see MaildirStore
-        self._delivery = AgentDelivery(self)
+        self._delivery, self._shared = AgentDelivery(self), shared
         # (until when, the active script) by home
         self._scripts: dict[str, tuple[float, bytes | None]] = {}
         self._linkless: dict[str, float] = {}  # until when, by path of the Maildir
@@ -65,7 +68,9 @@ class AgentStore:
         key = account.name, account.mailbox_path, account.deleted
         tree = self._trees.get(key)
         if tree is None:
-            tree = self._trees[key] = RemoteMailboxes(self._agents, account)
+            tree = self._trees[key] = RemoteMailboxes(
+                self._agents, account, self._shared
+            )
         tree.account, tree.keeps = account, self.keeps  # its limits may be newer
         return tree
 
@@ -141,28 +146,39 @@ class AgentStore:
         self._scripts[account.home] = time.monotonic() + SCRIPT_S, octets
         return octets
 
+    def shares(self, account: Account) -> bool:
+        """True if what comes to it counts towards what it shares with others."""
+        here = self._shared is None or self.uid_of(account) is None
+        return not here and account.summed is not None
+
     def sink(self, envelope: Envelope) -> IMessageSink:
-        """For recipients that are all here, or all of one uid."""
+        """For recipients that are all here, or all of one uid; of one account if that
+        `shares`."""
         account = _local(envelope)[0].account
         if self.uid_of(account) is None:
             return self._local.delivery().begin(envelope)
-        return RemoteSink(lambda: self._agents.connection(account), envelope)
+        sink = RemoteSink(lambda: self._agents.connection(account), envelope)
+        if self._shared is None or not self.shares(account):
+            return sink
+        usage = self.mailboxes(account).usage
+        return LimitedSink(self._shared, account, envelope, usage, sink)
 
 
 @implementer(IDelivery)
 class AgentDelivery:
-    """The octets once to each uid."""
+    """The octets once to each uid, or to each account whose domain is limited."""
 
     def __init__(self, store: AgentStore) -> None:
         self._store = store
 
     def begin(self, envelope: Envelope) -> IMessageSink:
         """See IDelivery; recipients elsewhere get NoRoute."""
-        places: dict[int | None, list[int]] = {}
+        places: dict[tuple[int | None, str], list[int]] = {}
         for at, each in enumerate(envelope.recipients):
             if isinstance(each, LocalRecipient):
-                uid = self._store.uid_of(each.account)
-                places.setdefault(uid, []).append(at)
+                uid, account = self._store.uid_of(each.account), each.account
+                alone = account.name if self._store.shares(account) else ""
+                places.setdefault((uid, alone), []).append(at)
         if len(places) == 1 and len(_local(envelope)) == len(envelope.recipients):
             return self._store.sink(envelope)
         return SharedSink(self._store, envelope, list(places.values()))

@@ -31,6 +31,7 @@ from ..state import MailboxRow, State
 from ..text_index import TextIndex
 from . import columns, durable, first_use, predecessors, scan, scripts, uidlist
 from .account_watch import AccountWatch
+from .coming import Coming
 from .counting import Counting
 from .inotify import Inotify
 from .keywords import FlagNames
@@ -91,6 +92,7 @@ class AccountFiles:
         special_uses: Uses,
         thresholds: Sequence[int] = (),
         crossed: Callable[[Account, list[Crossing]], None] = lambda *_: None,
+        coming: Coming | None = None,
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
         self.names, self._used, self._changed = names, used, changed
@@ -105,8 +107,7 @@ class AccountFiles:
         self.counting = Counting(
             lambda: self.account, self.state, lambda: self.place, names, thresholds
         )
-        self._crossed = crossed
-        self.coming = (0, 0)  # octets and messages that clients are just now sending
+        self._crossed, self.coming = crossed, coming or Coming()
         self.watches = Watches(
             reactor,
             poll_s,

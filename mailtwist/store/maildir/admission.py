@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
@@ -14,7 +15,7 @@ from attrs import define, field, frozen
 from ...directory.model import Account
 from ...errors import MailError, OverQuota
 from ...mailbox.model import Path
-from . import durable, maildirsize
+from . import domain_sum, durable, maildirsize
 from .ledger import (
     NAME,
     Book,
@@ -105,19 +106,27 @@ class Admission:
     @staticmethod
     def _admit(account: _Account, page: Page, jobs: list[Job]) -> None:
         flight: list[Change] = []
-        limits = account.room.account.limits
+        owner = account.room.account
         account.token = token()
         page.flights[account.token] = flight
-        for job in jobs:
-            change = _change(job)
-            if _exempt(job) or page.fits(limits, [change]):
-                flight.append(change)
-                account.jobs.append(job)
-            else:
-                known = page.counted_lately(time.time())
-                job.refused(OverQuota() if known else Uncounted())
-        if not flight:
-            del page.flights[account.token]
+        octets = 0
+        with domain_sum.opened(owner.summed) if owner.summed else nullcontext() as all_:
+            for job in jobs:
+                change = _change(job)
+                more, beside = (change.octets, 1), (octets, len(flight))
+                fits = all_ is None or all_.fits(more, beside)
+                if _exempt(job) or (fits and page.fits(owner.limits, [change])):
+                    flight.append(change)
+                    octets += change.octets
+                    account.jobs.append(job)
+                else:
+                    known = page.counted_lately(time.time())
+                    known = known and (all_ is None or all_.settled_lately)
+                    job.refused(OverQuota() if known else Uncounted())
+            if not flight:
+                del page.flights[account.token]
+            elif all_ is not None:
+                all_.put(owner.home, page)
 
     def end(self) -> None:
         """What came, counts; whatever else was to come does not."""
@@ -139,9 +148,12 @@ class Admission:
                 page.stale = True  # a look may have met them there
             for change in came:
                 page.arrived(change.key, change.octets, change.messages)
-            limits = room.account.limits
+            limits, domain = room.account.limits, room.account.summed
             maildirsize.keep(room.maildir, account.token, page, limits, more)
             crossings = page.crossed(limits, room.thresholds)
+            if domain is not None:
+                with domain_sum.opened(domain) as all_:
+                    all_.put(room.account.home, page)
         if crossings:
             self.crossings.append((room.account, crossings))
 

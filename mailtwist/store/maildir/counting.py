@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from attrs import define, field
@@ -22,7 +22,7 @@ from ...errors import OverQuota, SystemBusy
 from ...mailbox.model import Limits, Path, Quota, covers
 from .. import state_counts
 from ..state import MailboxRow, State
-from . import maildirsize, scan
+from . import domain_sum, maildirsize, scan
 from .ledger import (
     NAME,
     Amount,
@@ -170,7 +170,40 @@ class Counting:
             if bounded and not page.fits(self._account().limits, work.changes):
                 raise OverQuota()
             work.token = work.token or token()
-            page.flights[work.token] = work.changes
+            self._fly(page, bounded=bounded)
+
+    def _fly(self, page: Page, *, bounded: bool) -> None:
+        """Put the changes down on the page, and in the sum of the domain."""
+        account, changes = self._account(), self._work.changes
+        if account.summed is None:
+            page.flights[self._work.token] = changes
+            return
+        with domain_sum.opened(account.summed) as total:
+            if bounded and not total.fits(amount_of(changes)):
+                raise OverQuota()
+            page.flights[self._work.token] = changes
+            total.put(account.home, page)
+
+    def _sum(self, page: Page) -> None:
+        """The sum of the domain learns what the page says."""
+        account = self._account()
+        if account.summed is not None:
+            with domain_sum.opened(account.summed) as total:
+                total.put(account.home, page)
+
+    def domain_fits(self, more: Amount) -> bool:
+        """True if so many octets and messages more fit into the domain's limit."""
+        domain = self._account().summed
+        if domain is None:
+            return True
+        with domain_sum.opened(domain) as total:
+            return total.fits(more)
+
+    def settle(self) -> None:
+        """Make the sum of the domain one for which somebody may be refused."""
+        domain = self._account().summed
+        if domain is not None:
+            domain_sum.settle(domain)
 
     def _differences(self) -> list[Change]:
         """Of each mailbox between now and when it was counted last."""
@@ -207,6 +240,7 @@ class Counting:
                         looked=bool(work.taken),
                     )
                 self.crossings += page.crossed(limits, self._thresholds)
+                self._sum(page)
             work.landed = True
         self.drop()
 
@@ -222,6 +256,7 @@ class Counting:
                 page.flights.pop(work.token, None)
                 for key, amount in work.taken.items():
                     page.arrived(key, *amount)
+                self._sum(page)
         book.close()
 
     # -- figures ----------------------------------------------------------------------
@@ -234,6 +269,7 @@ class Counting:
         with book:
             with book.changed() as page:
                 book.clear(page)
+                self._sum(page)
             known = page.told == as_told(self._account().mailbox_limits)
             if page.stale or not known:
                 return None
@@ -274,6 +310,7 @@ class Counting:
                     draft, limited = self._names.draft(), account.limits
                     maildirsize.renew(self._maildir, draft, page, limited)
                 self.crossings += page.crossed(account.limits, self._thresholds)
+                self._sum(page)
             return page
 
     def _counted(
@@ -296,7 +333,8 @@ class Counting:
         )
 
     def quotas(self, page: Page, path: Path | None = None) -> list[Quota]:
-        """The roots that have limits, of one mailbox or of all, the account last."""
+        """The roots that have limits, of one mailbox or of all, then the account, the
+        sum of its domain last."""
         account, listed = self._account(), None
         keys = [*sorted(page.limits), ""] if path is None else page.roots(key_of(path))
         quotas = []
@@ -312,6 +350,9 @@ class Counting:
                 listed = listed or self._place().listed()
                 mailboxes = sum(covers(root, each) for each in listed)
             quotas.append(Quota(root, *page.amount(key), mailboxes, limits))
+        if account.summed is not None:
+            with domain_sum.opened(account.summed) as total:
+                quotas.append(total.quota())
         return quotas
 
     def _held(self, row: MailboxRow, folder: str) -> Amount:
@@ -327,6 +368,15 @@ class Counting:
         """What is there, counted without putting it down."""
         each = [held(folder) for folder in self._place().listed().values()]
         return sum(one[0] for one in each), sum(one[1] for one in each)
+
+
+def amount_of(changes: Iterable[Change]) -> Amount:
+    """What an account holds more after these."""
+    octets = messages = 0
+    for change in changes:
+        octets += change.octets
+        messages += change.messages
+    return octets, messages
 
 
 def held(folder: str) -> tuple[int, int, list[str]]:

@@ -71,7 +71,7 @@ class MaildirDelivery:
         quota: QuotaLimits = NO_QUOTA,
     ) -> None:
         self.thresholds = percents(quota.warn_at)
-        self._full = "5.2.2" if quota.full == "permanent" else "4.2.2"
+        self._full = quota.full_status
         self.store, self.writer, self.spooler = store, writer, spooler
         self.names, self.config, self.reactor = names, config, reactor
         self._now = now

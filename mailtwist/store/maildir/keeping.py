@@ -51,6 +51,7 @@ def kept_account(account: Account) -> Account:
         message_limit=None,
         mailbox_limits=(),
         mailboxes_limit=None,
+        domain=None,
     )
 
 

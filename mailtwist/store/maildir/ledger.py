@@ -7,19 +7,16 @@ for microseconds (octet 0 of the file).  Meanwhile he shares another one (octet 
 flight that is there while nobody shares it was cut short by a crash, and all is counted
 anew.  Nothing is synced: a file of before the last boot counts as no figure at all.
 
-The locks are those of open file descriptions: they end with the descriptor, whatever
-becomes of the process.
+The locks are those of `octet_locks`: they end with the descriptor.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
-import struct
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -32,16 +29,14 @@ from attrs import define, field, frozen
 from ...directory.owner import give_to_owner_of
 from ...errors import SystemBusy
 from ...mailbox.model import Limits, Path
+from .octet_locks import alone, lock, wait
 
 NAME = "usage"
 TRUSTED_S = 5.0  # a refusal needs a count not older than this ...
 TRUSTED_TIMES = 50  # ... or than so often the time that it took
-WAIT_S = 10.0  # for others
-PAUSE_S = 0.0005
 MOST_READ = 16 * 1024 * 1024
 
 MUTEX, IN_FLIGHT = 0, 1  # octets that are locked
-_FLOCK = "@hhqqi"
 _EMPTY = [0, 0]
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
@@ -101,7 +96,7 @@ class Page:
     a mailbox and no look has taken in.  `flights` by token.  `stale`: the figures are
     wrong; `doubt`: another program may have changed something.  `warned`: the highest
     threshold that the owner was told of.  `header`, `size`: of maildirsize after our
-    last line.
+    last line.  `place`: where the account stands in the sum of its domain.
     """
 
     boot: str = ""
@@ -117,6 +112,7 @@ class Page:
     warned: dict[str, int] = field(factory=dict)
     size: int = -1
     header: str = ""
+    place: int = -1
 
     @classmethod
     def read(cls, octets: bytes) -> Page:
@@ -135,6 +131,14 @@ class Page:
         return _ENCODER.encode(values).encode() + b"\n"
 
     # -- figures ------------------------------------------------------------------
+
+    def flying(self) -> Amount:
+        """What is in flight and will be more."""
+        octets = messages = 0
+        for flight in self.flights.values():
+            octets += max(0, sum(change.octets for change in flight))
+            messages += max(0, sum(change.messages for change in flight))
+        return octets, messages
 
     def amount(self, key: str) -> Amount:
         """What is held at and below a root."""
@@ -263,13 +267,13 @@ class Book:
 
     def read(self) -> Page:
         """Alone with the file for a moment."""
-        with self._alone():
+        with alone(self._descriptor, MUTEX):
             return self._read()
 
     @contextmanager
     def changed(self) -> Iterator[Page]:
         """The page, written back when the block ends well."""
-        with self._alone():
+        with alone(self._descriptor, MUTEX):
             page = self._read()
             yield page
             os.pwrite(self._descriptor, page.written(), 0)
@@ -280,32 +284,18 @@ class Book:
             octets += os.pread(self._descriptor, len(octets), len(octets))
         return Page.read(octets)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._wait(lambda: self._lock(MUTEX, fcntl.F_WRLCK))
-        try:
-            yield
-        finally:
-            self._lock(MUTEX, fcntl.F_UNLCK)
-
     # -- who is in flight -------------------------------------------------------------
 
     def share(self, *, wait: bool = False) -> bool:
         """Be one of those who change files; False while all is being counted."""
-        if not wait:
-            return self._lock(IN_FLIGHT, fcntl.F_RDLCK)
-        self._wait(lambda: self._lock(IN_FLIGHT, fcntl.F_RDLCK))
-        return True
+        return self._take(fcntl.F_RDLCK, waiting=wait)
 
     def alone(self, *, wait: bool = False) -> bool:
         """Nobody else changes files, and nobody begins to; False if somebody does."""
-        if not wait:
-            return self._lock(IN_FLIGHT, fcntl.F_WRLCK)
-        self._wait(lambda: self._lock(IN_FLIGHT, fcntl.F_WRLCK))
-        return True
+        return self._take(fcntl.F_WRLCK, waiting=wait)
 
     def leave(self) -> None:
-        self._lock(IN_FLIGHT, fcntl.F_UNLCK)
+        lock(self._descriptor, IN_FLIGHT, fcntl.F_UNLCK)
 
     def clear(self, page: Page) -> None:
         """Within `changed`, before a flight of ours: what was cut short makes the
@@ -315,26 +305,16 @@ class Book:
             page.stale = True
             self.leave()
 
-    def _lock(self, octet: int, kind: int) -> bool:
-        asked = struct.pack(_FLOCK, kind, os.SEEK_SET, octet, 1, 0)
-        try:
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, asked)
-        except OSError as fault:
-            if fault.errno in (errno.EAGAIN, errno.EACCES):
-                return False
-            raise
-        return True
-
-    @staticmethod
-    def _wait(taken: Callable[[], bool]) -> None:
+    def _take(self, kind: int, *, waiting: bool) -> bool:
         """Raises SystemBusy if others have it for too long."""
-        if taken():
-            return
-        until = time.monotonic() + WAIT_S
-        while not taken():
-            if time.monotonic() > until:
-                raise SystemBusy()
-            time.sleep(PAUSE_S)
+
+        def taken() -> bool:
+            return lock(self._descriptor, IN_FLIGHT, kind)
+
+        if not waiting:
+            return taken()
+        wait(taken)
+        return True
 
 
 def token() -> str:

@@ -14,7 +14,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ...errors import MailboxNotSelectable, MailError, NotPermitted, OverQuota
+from ...errors import MailboxNotSelectable, MailError, NotPermitted
 from ...flags import Flags
 from ...mailbox.interfaces import (
     ICheckedMailboxes,
@@ -30,14 +30,11 @@ from ...mailbox.model import (
     Annotation,
     Appended,
     Checked,
-    Limits,
     Listing,
     MailboxStatus,
     Path,
-    Quota,
     ScriptInfo,
     TextFigures,
-    Usage,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
 from ...shielded import shielded
@@ -46,9 +43,9 @@ from . import durable, folders, metadata, rights, scripts, transfer, tree
 from .account import AccountFiles
 from .check import Check
 from .content import Places, with_crlf
+from .held import Held
 from .indexing import Indexer
 from .keeping import Keeping
-from .ledger import Amount, Change, Page, key_of
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
 from .rested import RestedMailboxes
@@ -82,7 +79,7 @@ class MaildirUpload:
 
 
 @implementer(IIndexedMailboxes, ICheckedMailboxes, IRights, IScripts)
-class MaildirMailboxes(KeptRights):
+class MaildirMailboxes(Held, KeptRights):
     """See IMailboxes."""
 
     mailbox_class: type[MaildirMailbox] = MaildirMailbox
@@ -373,106 +370,6 @@ class MaildirMailboxes(KeptRights):
             await self._in_thread(rights.change_list, path, identifier, wanted, default)
         finally:
             self._renamed()
-
-    # -- how much -------------------------------------------------------------
-
-    async def usage(self) -> Usage:
-        files, limits = self.files, self.files.account.limits
-        page = await self._page(make=files.account.is_limited)
-        if page is not None:
-            held = page.amount("")
-        else:
-            held = await self._measured()
-        return Usage(*held, limits.octets, limits.messages)
-
-    async def quotas(self, path: Path | None = None) -> list[Quota]:
-        files = self.files
-        page = await self._page(make=files.account.is_limited)
-        if page is None:
-            return []
-        if path is not None:
-            self.files.place.check(path)
-        found: list[Quota] = await files.aside(files.counting.quotas, page, path)
-        return found
-
-    async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
-        page = await self._page(make=self.files.account.is_limited)
-        coming = self.files.coming
-        more = octets + coming[0], messages + coming[1]
-        return page is None or await self._fits(page, [(path, more)])
-
-    async def recount(self) -> Usage:
-        await self.files.turn(self._count)
-        return await self.usage()
-
-    async def set_limits(self, path: Path, limits: Limits) -> None:
-        if not path:
-            raise NotPermitted("Limits of the account are where the account is")
-        await self._in_thread(tree.set_limits, path, limits)
-        await self.files.turn(self._count)
-
-    async def _page(self, *, make: bool = True) -> Page | None:
-        """What is known; counted first if it has to be, and if it may be made."""
-        files = self.files
-        page = await files.aside(files.counting.page)
-        if page is None and (make or os.path.exists(files.counting.path)):
-            page = await files.turn(self._page_or_count)
-        return page
-
-    async def _page_or_count(self) -> Page:
-        """Within a turn."""
-        files = self.files
-        return await files.thread(files.counting.page) or await self._count()
-
-    async def _measured(self) -> Amount:
-        """What is there, counted without putting it down."""
-        return await self.files.aside(self.files.counting.measured)
-
-    async def _count(self) -> Page:
-        """Within a turn."""
-        files = self.files
-        return await files.thread(files.counting.count, files.adopt)
-
-    async def _fits(
-        self,
-        page: Page,
-        changes: Sequence[tuple[Path, Amount]],
-        *,
-        within: bool = False,
-    ) -> bool:
-        """Nobody is refused for old figures."""
-        told = [Change(key_of(path), *more) for path, more in changes]
-        limits = self.files.account.limits
-        if page.fits(limits, told):
-            return True
-        if page.counted_lately(time.time()):
-            return False
-        again = await (self._recent() if within else self.recent())
-        return again.fits(limits, told)
-
-    async def recent(self) -> Page:
-        """Figures for which somebody may be refused."""
-        return await self.files.turn(self._recent)
-
-    async def _recent(self) -> Page:
-        """Within a turn."""
-        page = await self.files.thread(self.files.counting.page)
-        if page is not None and page.counted_lately(time.time()):
-            return page
-        return await self._count()
-
-    async def need_room(self, changes: Sequence[tuple[Path, Amount]]) -> None:
-        """Within a turn.  Raises OverQuota if so many octets and messages more in these
-        mailboxes do not fit."""
-        files = self.files
-        page = await files.thread(files.counting.page)
-        if page is None:
-            counted = os.path.exists(files.counting.path)
-            if not counted and not files.account.is_limited:
-                return
-            page = await self._count()
-        if not await self._fits(page, changes, within=True):
-            raise OverQuota()
 
 
 def _abort(messages: Sequence[tuple[IUpload, Flags, int | None]]) -> None:

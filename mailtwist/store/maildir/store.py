@@ -25,6 +25,7 @@ from ...mailbox.model import INBOX, Path
 from ...mailbox.special_uses import wanted
 from . import folders, linked, scripts
 from .account import AccountFiles
+from .coming import Coming
 from .content import Places
 from .delivery import MaildirDelivery
 from .durable import fault_of
@@ -64,7 +65,7 @@ class MaildirStore:
         self._places = Places()
         self._closed = self._inotify_asked = False
         self._inotify: Inotify | None = None
-        self.names = UniqueNames(hostname)
+        self.names, self.coming = UniqueNames(hostname), Coming()
         self.indexer = Indexer(reactor, config.search, self._trees.get)
         self.writer = MaildirWriter(reactor, config.delivery.sync, self._crossed)
         self.spooler = Spooler(reactor, config.delivery.memory_octets)
@@ -144,6 +145,7 @@ class MaildirStore:
             "special_uses": self._special_uses,
             "thresholds": self._delivery.thresholds,
             "crossed": self._crossed,
+            "coming": self.coming,
         }
 
     @property
@@ -225,16 +227,7 @@ class MaildirStore:
 
     def expects(self, account: Account, octets: int) -> Callable[[], None] | None:
         """See delivery.Folders."""
-        tree = self._trees.get(account.home)
-        if tree is None or not account.is_limited:
-            return None
-        files = tree.files
-        files.coming = files.coming[0] + octets, files.coming[1] + 1
-
-        def ended() -> None:
-            files.coming = files.coming[0] - octets, files.coming[1] - 1
-
-        return ended
+        return self.coming.begun(account, octets) if account.is_limited else None
 
     def arrived(self, account: Account, path: Path) -> None:
         """Files were renamed into new/: sessions that watch are told soon."""

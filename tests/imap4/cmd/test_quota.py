@@ -3,6 +3,8 @@
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.directory.model import DomainLimit
+
 from ..room import Room
 
 
@@ -39,6 +41,19 @@ class QuotaTests(SynchronousTestCase):
             )
             lines = self.client.ask('GETQUOTA "User quota"')
             self.assertEqual(lines, [told, b"OK GETQUOTA completed"], why)
+
+    def test_the_sum_of_a_domain_is_the_last_root(self):
+        domain = DomainLimit("b\u00fccher.test", "/nowhere/sum", 10_240, 7)
+        self.room.account = evolve(self.room.account, message_limit=5, domain=domain)
+        self.room.store.mailboxes(self.room.account)
+        self.client.append()
+        told = b'* QUOTA "Domain xn--bcher-kva.test" (STORAGE 1 10 MESSAGE 1 7)'
+        lines = self.client.ask("GETQUOTAROOT INBOX")
+        roots = b'"User quota" "Domain xn--bcher-kva.test"'
+        self.assertEqual(lines[0], b"* QUOTAROOT INBOX " + roots)
+        self.assertEqual(lines[2], told)
+        lines = self.client.ask('GETQUOTA "Domain xn--bcher-kva.test"')
+        self.assertEqual(lines, [told, b"OK GETQUOTA completed"])
 
     def test_without_a_limit_there_is_no_root(self):
         self.assertEqual(
