@@ -104,6 +104,14 @@ class IMailAccount(Interface):
         send as; None if nowhere.  Raises MailError."""
 
 
+class ISendAs(Interface):
+    """A place where it is written who may send from addresses of others."""
+
+    async def senders(address: Address, owner: Account | None) -> Collection[str]:
+        """Identifiers as in lists of rights: logins, $GROUP, anyone.  `owner` is the
+        account that has exactly this address, if one does.  Raises MailError."""
+
+
 # -- mail that comes in -----------------------------------------------------------
 
 
@@ -127,6 +135,12 @@ class IRouter(Interface):
         NoSuchUser, OverQuota (usage plus `size_octets` over the limit), RelayDenied for
         a remote domain unless `may_relay`, NoRoute if it may and there is no way out.
         """
+
+    async def owner(address: Address) -> Account | None:
+        """The account that all mail for an address is for, behind aliases, wherever
+        that account sends it on to; None for nobody's, and for several'.
+
+        Raises a temporary MailError if that cannot be looked up now."""
 
     async def mailbox(
         address: Address, *, size_octets: int | None = None, login: str = ""

@@ -20,8 +20,10 @@ from ..mailbox.read_only import ReadOnlyMailboxes
 from ..mailbox.shared import SharedMailboxes
 from ..mailbox.sharing import Reader, Sharing
 from .names import account_key, login_key
+from .senders import SendAs
 
 SENT: Path = ("Sent",)
+ANY = "*"  # in `send_as`: every address
 
 
 @implementer(IMailAccount)
@@ -38,6 +40,7 @@ class MailAccount:
     separator: str = "+"
     read_only: bool = False
     sharing: Sharing | None = None
+    senders: SendAs | None = None
     _mailboxes: IMailboxes | None = field(
         default=None, init=False, eq=False, repr=False
     )
@@ -81,24 +84,28 @@ class MailAccount:
         """The account's own address, a subaddress of it, one of `send_as`, or one that
         it was let send from.
 
-        "@domain" in `send_as` stands for every address there.  What looks like a
-        subaddress but has an account of its own belongs to that one.
+        "@domain" in `send_as` stands for every address there, "*" for all.  What looks
+        like a subaddress but has an account of its own belongs to that one.
         """
         said = account_key(address)
         if said == self.account.name or said in self._allowed():
             return True
-        if f"@{address.domain}" in self.account.send_as:
-            return True
-        if await self._was_let(said):
+        if self._may_all(address.domain):
             return True
         owner = await self.directory.account_for(address)
+        if owner is not None and owner.name == self.account.name:
+            return True
+        if await self._was_let(address, owner):
+            return True
         if owner is not None:
-            return owner.name == self.account.name
+            return False
         user, mark, _ = address.local_part.partition(self.separator or "\0")
         if not mark:
             return False
         base = Address(user, address.domain)
-        return self._is_own(base) or await self._was_let(account_key(base))
+        if self._is_own(base):
+            return True
+        return await self._was_let(base, await self.directory.account_for(base))
 
     async def sent_copy(self, address: Address) -> LocalRecipient | None:
         """In the Sent of an address that others share, if it is to keep them."""
@@ -113,11 +120,16 @@ class MailAccount:
         seen = frozenset({SEEN})
         return LocalRecipient(address, owner, path=SENT, flags=seen, sorted=True)
 
-    async def _was_let(self, address: str) -> bool:
+    def _may_all(self, domain: str) -> bool:
+        """True if every address of the domain is let."""
+        domains = {one.lower() for one in self.account.send_as if one[:1] in "@*"}
+        return ANY in domains or f"@{domain}" in domains
+
+    async def _was_let(self, address: Address, owner: Account | None) -> bool:
         """True if the address is shared with this account."""
-        if self.sharing is None:
+        if self.senders is None:
             return False
-        return await self.sharing.shares.may_send_as(self.identifiers, address)
+        return await self.senders.lets(self.identifiers, address, owner)
 
     def _is_own(self, address: Address) -> bool:
         return account_key(address) == account_key(Address.parse(self.account.name))

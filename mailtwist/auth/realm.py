@@ -15,6 +15,7 @@ from ..interfaces import IDirectory, IMailAccount
 from ..mailbox.interfaces import IStore
 from ..mailbox.sharing import Sharing
 from .account import MailAccount
+from .senders import SendAs
 
 # Makes another avatar of a login, now or in a Deferred; of None for anonymous ones.
 Maker = Callable[[Any], Any]
@@ -40,6 +41,7 @@ class MailRealm:
         self._separator = separator
         self.avatars: dict[type[Interface], Maker] = dict(avatars or {})
         self.sharing: Sharing | None = None  # given later: it needs the directory
+        self.senders: SendAs | None = None  # likewise
         self.open_to_all: set[type[Interface]] = set()
 
     def requestAvatar(
@@ -86,6 +88,7 @@ class MailRealm:
             self._separator,
             getattr(avatar_id, "read_only", False),
             self.sharing,
+            self.senders,
         )
 
 

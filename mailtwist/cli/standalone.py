@@ -105,6 +105,9 @@ class Anywhere:
     ) -> Recipient:
         return RemoteRecipient(address)
 
+    async def owner(self, address: Address) -> None:
+        """It knows nobody."""
+
     async def mailbox(
         self, address: Address, *, size_octets: int | None = None, login: str = ""
     ) -> LocalRecipient:

@@ -176,6 +176,12 @@ class Smtp:
         "no look at it. From is added where it is missing, unless `off`.",
         in_(AUTHOR_CHECKS),
     )
+    sender_logins: tuple[str, ...] = option(
+        (),
+        "Names of tables from addresses, or `@domain`, to the logins that may send "
+        "from them, `$GROUP` for a group. Postfix's smtpd_sender_login_maps.",
+        texts=True,
+    )
     author_resent: bool = option(
         True,
         "Judge a message that somebody sends on unchanged (RFC 5322 §3.6.6) by its "

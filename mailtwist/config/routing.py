@@ -64,6 +64,12 @@ class Domain:
         "nothing; 0 for what `quota.storage_octets` says.",
         ge(0),
     )
+    senders: tuple[str, ...] = option(
+        (),
+        "Who may send from every address of the domain, and of none that an account "
+        "says nothing of: logins, `$GROUP`, or `anyone` who logs in.",
+        texts=True,
+    )
     account_messages: int = option(
         0, "Likewise messages; 0 for what `quota.messages` says.", ge(0)
     )

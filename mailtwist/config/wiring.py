@@ -108,6 +108,7 @@ def _names(config: Config) -> Iterator[tuple[str, str]]:
     for at, named in (
         ("alias.virtual", config.alias.virtual),
         ("alias.domains", config.alias.domains),
+        ("smtp.sender_logins", config.smtp.sender_logins),
         ("mailboxes.tables", config.mailboxes.tables),
         ("mailboxes.domains", config.mailboxes.domains),
         ("mailboxes.uids", config.mailboxes.uids),

@@ -72,6 +72,8 @@ class Router:
             default_domain=default,
             pause=pause,
         )
+        alias = evolve(config.alias, forward=False)
+        self._ending_here = evolve(self._rooms, config=evolve(config, alias=alias))
 
     async def resolve(
         self,
@@ -122,6 +124,18 @@ class Router:
             walk.told(address, "postmaster", found.account.name)
             return found
         return await self._recipient(address, leaves, size_octets, poster)
+
+    async def owner(self, address: Address) -> Account | None:
+        """See IRouter."""
+        walk = Walk(self._ending_here, sender=None, may_relay=False)
+        try:
+            await walk.go(Branch(address))
+        except MailError as fault:
+            if fault.temporary:
+                raise
+            return None
+        found = {leaf.account.name if leaf.account else "" for leaf in walk.leaves}
+        return walk.leaves[0].account if len(found) == 1 else None
 
     async def mailbox(
         self, address: Address, *, size_octets: int | None = None, login: str = ""

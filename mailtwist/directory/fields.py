@@ -82,6 +82,7 @@ class Fields:
             self._source.called,
             _words(texts.get("groups", "")),
             mailbox_limits(below),
+            senders=_words(texts.get("senders", "")),
             unlimited=bool(quota.strip()) and limit is None and messages is None,
         )
 

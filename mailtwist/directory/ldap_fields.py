@@ -21,8 +21,9 @@ FIELDS = (
     "send_as",
     "login_until_s",
     "groups",
+    "senders",
 )
-_LISTS = ("uses", "send_as", "groups")
+_LISTS = ("uses", "send_as", "groups", "senders")
 _DISABLED = 0x2  # ACCOUNTDISABLE of userAccountControl
 _NEVER = (0, 2**63 - 1)  # of accountExpires
 _FILE_TIME_EPOCH_S = 11_644_473_600  # from 1601 to 1970

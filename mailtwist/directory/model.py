@@ -65,6 +65,7 @@ class Account:
     mailbox_limits: tuple[tuple[Path, int | None, int | None], ...] = ()
     mailboxes_limit: int | None = None  # how many mailboxes it may have
     deleted: bool = False  # it stands for the mailboxes of what it deleted
+    senders: frozenset[str] = frozenset()  # who else may send from its address
     unlimited: bool = False  # its source says so: limits by default are not for it
     domain: DomainLimit | None = None  # that it shares with others
 

@@ -44,6 +44,9 @@ class NoWayIn:
     ) -> RemoteRecipient:
         raise RelayDenied()
 
+    async def owner(self, address: Address) -> None:
+        """It knows nobody."""
+
     async def mailbox(
         self, address: Address, *, size_octets: int | None = None, login: str = ""
     ) -> LocalRecipient:

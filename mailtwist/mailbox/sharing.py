@@ -76,9 +76,6 @@ class IShares(Interface):
     async def forget(owner: str, identifier: str, noted: int) -> None:
         """It has given nothing, unless more was noted meanwhile."""
 
-    async def may_send_as(identifiers: frozenset[str], address: str) -> bool:
-        """True if one of them may send from an address of another account."""
-
     async def keeps_sent(address: str) -> bool:
         """True if a copy of what others send from it goes into its Sent."""
 

@@ -53,7 +53,14 @@ from .queue import QueueService, build_spool, local_transports, reading_lines
 from .relay import Relaying
 from .routing import build_routing
 from .shares_rebuild import SharesKeeper
-from .sharing import account_of, build_shares, build_sharing, make_homes, tree_of
+from .sharing import (
+    account_of,
+    build_send_as,
+    build_shares,
+    build_sharing,
+    make_homes,
+    tree_of,
+)
 from .sieve import Sieving, offer_of, scripts_in, url_of
 from .tls import AskingTls, renewal_watch, server_tls
 from .urls import url_access
@@ -191,6 +198,12 @@ class MailService(MultiService):
         )
         self.queue.when_leading.append(self.relaying.lead)
         self.queue.setServiceParent(self)
+        self.auth.realm.senders = build_send_as(
+            config,
+            self.router,
+            self.routing.tables.by_name,
+            self.shares if config.sharing.enabled else None,
+        )
         self.auth.give_avatars(self.router, self.delivery)
         self.auth.give_tables(self.routing.tables.by_name)
         self.factories = self._factories()

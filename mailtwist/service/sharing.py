@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from ..address import Address
 from ..auth.names import account_key, login_key
+from ..auth.senders import OfAlias, OfDomain, OfOwner, OfTable, SendAs
 from ..config.model import Config
 from ..config.sharing import PublicFolder as PublicConfig
 from ..config.sharing import rights_of
 from ..directory.model import Account
 from ..directory.public_folders import PublicFolders
-from ..interfaces import IDirectory
+from ..interfaces import IDirectory, IRouter, ISendAs, ITable
 from ..mailbox.interfaces import IRights, IStore
 from ..mailbox.model import Namespaces
 from ..mailbox.posting import Posting
@@ -56,6 +57,23 @@ def build_sharing(
         anyone=config.sharing.anyone,
         own_seen=config.sharing.own_seen,
     )
+
+
+def build_send_as(
+    config: Config,
+    router: IRouter,
+    tables: Mapping[str, ITable],
+    shares: Shares | None,
+) -> SendAs:
+    """Every place that says who may send from whose address."""
+    default_domain = config.auth.default_domain
+    separator = config.delivery.subaddress_separator
+    of_domains = {one.name: one.senders for one in config.domain if one.senders}
+    of_tables = [OfTable(tables[name], separator) for name in config.smtp.sender_logins]
+    places: list[ISendAs] = [OfOwner(), OfDomain(of_domains)]
+    places += [] if shares is None else [shares]
+    places += [*of_tables, OfAlias(router)]
+    return SendAs(places, lambda name: login_key(name, default_domain))
 
 
 async def tree_of(directory: IDirectory, store: IStore, name: str) -> IRights | None:

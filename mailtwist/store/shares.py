@@ -18,7 +18,11 @@ from typing import Any, TypeVar
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ..address import Address
+from ..auth.names import account_key
+from ..directory.model import Account
 from ..errors import LookupFailed
+from ..interfaces import ISendAs
 from ..mailbox.sharing import IShares
 from ..tables.pool import TablePool
 from . import sqlite
@@ -179,14 +183,6 @@ class SharesFile:
         rows = self.db.execute("SELECT owner, identifier FROM shares ORDER BY 1, 2")
         return rows.fetchall()
 
-    def may_send_as(self, identifiers: frozenset[str], address: str) -> bool:
-        found = self.db.execute(
-            "SELECT 1 FROM send_as WHERE address = ?"
-            " AND identifier IN (SELECT value FROM json_each(?)) LIMIT 1",
-            (address, json.dumps(sorted(identifiers))),
-        )
-        return found.fetchone() is not None
-
     def senders(self, address: str) -> list[str]:
         rows = self.db.execute(
             "SELECT identifier FROM send_as WHERE address = ? ORDER BY 1", (address,)
@@ -217,7 +213,7 @@ class SharesFile:
         return found.fetchone() is not None
 
 
-@implementer(IShares)
+@implementer(IShares, ISendAs)
 class Shares:
     """See IShares; opened when it is first asked."""
 
@@ -276,8 +272,9 @@ class Shares:
         self._known.clear()
         self._changes += 1
 
-    async def may_send_as(self, identifiers: frozenset[str], address: str) -> bool:
-        return await self.run(SharesFile.may_send_as, identifiers, address)
+    async def senders(self, address: Address, owner: Account | None) -> list[str]:
+        """See ISendAs."""
+        return await self.run(SharesFile.senders, account_key(address))
 
     async def keeps_sent(self, address: str) -> bool:
         return await self.run(SharesFile.keeps_sent, address)

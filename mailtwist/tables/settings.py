@@ -43,7 +43,8 @@ class MysqlAccounts(MysqlServer):
     """The file that `settings` of a `mysql` source names.
 
     Columns count by their names: `name`, `password`, `home`, `mailbox`, `uid`, `gid`,
-    `quota`, `messages`, `mailbox_limits`, `enabled`, `uses`, `send_as`, `groups`.
+    `quota`, `messages`, `mailbox_limits`, `enabled`, `uses`, `send_as`, `groups`,
+    `senders`.
     """
 
     account: str = required(

@@ -11,10 +11,10 @@ from mailtwist.address import Address
 from mailtwist.auth.account import MailAccount
 from mailtwist.auth.names import account_key, login_key
 from mailtwist.auth.realm import MailRealm
+from mailtwist.auth.senders import OfOwner, SendAs
 from mailtwist.directory.model import Account
 from mailtwist.errors import AuthUnavailable
 from mailtwist.interfaces import IDirectory, IMailAccount
-from tests.imap4.sharers import sharing_of
 
 from .rooms import NoMail
 
@@ -157,8 +157,8 @@ class SendAsTests(SynchronousTestCase):
         self.assertFalse(self.may("ann+list@example.test", separator=""))
 
     def test_an_address_that_is_shared(self):
-        sharing = sharing_of(None, None)
-        sharing.shares.senders.add(("$team", "bob@example.test"))
+        senders = SendAs([OfOwner()], login_key)
+        self.directory = Directory(ANN, evolve(BOB, senders=frozenset({"$team"})))
         for groups, text, want, why in [
             ({"team"}, "bob@example.test", True, "of another account"),
             ({"team"}, "bob+list@example.test", True, "a subaddress of it"),
@@ -166,7 +166,7 @@ class SendAsTests(SynchronousTestCase):
             ({"team"}, "carol@example.test", False, "another address"),
         ]:
             account = evolve(ANN, groups=frozenset(groups))
-            avatar = MailAccount(account, NoMail(), self.directory, sharing=sharing)
+            avatar = MailAccount(account, NoMail(), self.directory, senders=senders)
             asked = avatar.may_send_as(Address.parse(text))
             with self.assertRaises(StopIteration) as done:
                 asked.send(None)
@@ -177,3 +177,7 @@ class SendAsTests(SynchronousTestCase):
         self.assertTrue(self.may("anybody@x.test", account))
         self.assertFalse(self.may("anybody@sub.x.test", account))
         self.assertFalse(self.may("nodomain", account))
+        account = evolve(ANN, send_as=frozenset({"@X.test"}))
+        self.assertTrue(self.may("anybody@x.test", account), "as a database has it")
+        account = evolve(ANN, send_as=frozenset({"*"}))
+        self.assertTrue(self.may("anybody@else.test", account), "any address at all")

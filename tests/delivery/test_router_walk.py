@@ -691,6 +691,41 @@ class WalkTests(SynchronousTestCase):
         for text in ("solo@example.test", "x@hosted.test", "x@far.test"):
             self.failureResultOf(self.mailbox(text), NoSuchUser)
 
+    def test_whose_an_address_is(self):
+        lists = [InlineTable("/etc/aliases", ["two dora", "many dora, gone2"])]
+
+        def owner(text, **options):
+            address = Address.parse(text)
+            router = self.router(alias_files=lists, **options)
+            found = Deferred.fromCoroutine(router.owner(address))
+            return getattr(self.successResultOf(found), "name", None)
+
+        for text, name, why in [
+            ("info@names.test", "ann@example.test", "an alias of one"),
+            ("two@example.test", "dora@example.test", "an alias of a file"),
+            ("many@example.test", None, "a list"),
+            ("deep@names.test", "ann@example.test", "an alias of an alias"),
+            ("dora@example.test", "dora@example.test", "whatever its .forward says"),
+            ("bob@old.test", None, "mail for it goes elsewhere, too"),
+            ("dora@old.test", "dora@example.test", "in a domain alias"),
+            ("any@hosted.test", "ann@example.test", "a catch-all"),
+            ("sales@example.test", None, "of several"),
+            ("half@names.test", None, "of nobody, too"),
+            ("gone@names.test", None, "of nobody"),
+            ("round@names.test", None, "a loop"),
+            ("x@else.test", None, "elsewhere"),
+            ("nobody@example.test", None, "nobody's"),
+        ]:
+            self.assertEqual(owner(text), name, why)
+
+        class Down(InlineTable):
+            async def find(self, key):
+                raise LookupFailed()
+
+        tables = self.tables | {"virtual": Down("virtual", [])}
+        asked = self.router(tables=tables).owner(Address.parse("info@names.test"))
+        self.failureResultOf(Deferred.fromCoroutine(asked), LookupFailed)
+
     def mailbox(self, text):
         return Deferred.fromCoroutine(self.router().mailbox(Address.parse(text)))
 

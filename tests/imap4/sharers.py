@@ -23,7 +23,7 @@ class MemoryShares:
     """See IShares; nothing outlives it."""
 
     def __init__(self):
-        self.noted, self.senders = {}, set()
+        self.noted = {}
 
     async def owners(self, identifiers):
         return sorted({owner for owner, one in self.noted if one in identifiers})
@@ -38,9 +38,6 @@ class MemoryShares:
 
     async def keeps_sent(self, address):
         return False
-
-    async def may_send_as(self, identifiers, address):
-        return any((one, address) in self.senders for one in identifiers)
 
 
 def account(name):
