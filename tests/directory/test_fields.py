@@ -71,10 +71,12 @@ class FieldsTests(SynchronousTestCase):
         for text, enabled in [("1", True), ("yes", True), ("0", False), ("N", False)]:
             self.assertEqual(self.account({"enabled": text}).enabled, enabled, text)
         texts = {"uses": "pop3, imap4", "send_as": "a@x.test b@x.test", "groups": "g,h"}
+        texts["senders"] = "bob@x.test, $team"
         account = self.account(texts)
         self.assertEqual(account.groups, {"g", "h"})
         self.assertEqual(account.uses, {"pop3", "imap4"})
         self.assertEqual(account.send_as, {"a@x.test", "b@x.test"})
+        self.assertEqual(account.senders, {"bob@x.test", "$team"})
 
     def test_limits(self):
         for text, found in [

@@ -34,6 +34,12 @@ class MappedTests(SynchronousTestCase):
                 "mail addresses only",
             ),
             (
+                "senders=publicDelegates",
+                ["ann@x.test", "$team"],
+                "ann@x.test,$team",
+                "who else may send from the address",
+            ),
+            (
                 "groups=memberOf",
                 ["CN=Mail Team,OU=groups,DC=x", "cn=a\\,b,dc=x", "sales"],
                 "Mail-Team,sales",
