@@ -13,6 +13,7 @@ durability: an action that was begun is finished or not started.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, Interface
@@ -36,6 +37,10 @@ from .queue.model import (
     Told,
 )
 from .sasl.model import ScramKeys
+
+if TYPE_CHECKING:
+    from .mime.slices import Buffer
+    from .policy.content import Judgement
 
 # -- who exists -------------------------------------------------------------------
 
@@ -187,6 +192,34 @@ class ICheck(Interface):
 
     async def check(visit: Visit) -> policy.Verdict:
         """GO_ON or ALLOW; raises the MailError that the client is told."""
+
+
+class IContentCheck(Interface):
+    """One check of whole messages from strangers."""
+
+    def look(visit: Visit) -> IContentLook | None:
+        """A transaction began (MAIL was accepted): look-ups may start.  None if there
+        is nothing to check of it."""
+
+
+class IContentLook(Interface):
+    """One check at one message.
+
+    `header` is called once, then `body` for its octets as they come, then `judge`; or
+    `end` at any time."""
+
+    def header(octets: bytes) -> None:
+        """The whole header, with the blank line behind it if it has one."""
+
+    def body(octets: bytes) -> None:
+        """Octets of the body; the check keeps none of them."""
+
+    async def judge(content: Buffer, envelope: Envelope) -> Judgement:
+        """What it says, when all of `content` (header and body) is there.  Keeps its
+        own time limits; raises a temporary MailError if mail has to wait for it."""
+
+    def end() -> None:
+        """The message is done with, or was given up: nobody waits any more."""
 
 
 class IDelivery(Interface):
@@ -363,8 +396,8 @@ class IResolver(Interface):
     async def mx(domain: str) -> Answer:
         """MX records as (preference, host) pairs, lower case without final dot."""
 
-    async def addresses(host: str, *, ipv6: bool = True) -> Answer:
-        """AAAA then A records as str."""
+    async def addresses(host: str, *, ipv4: bool = True, ipv6: bool = True) -> Answer:
+        """AAAA then A records as str, or only those of one kind."""
 
     async def txt(name: str) -> Answer:
         """TXT records, the strings of each joined, as bytes."""

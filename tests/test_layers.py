@@ -42,6 +42,7 @@ FLOORS = {
     "smtp.session": 3,
     "smtp.asked": 3,
     "smtp.authorship": 3,
+    "smtp.checked": 3,
     "smtp.burl": 3,
     "smtp.judging": 3,
     "smtp.ordered": 3,

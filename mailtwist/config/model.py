@@ -35,6 +35,7 @@ from .searching import Search
 from .sharing import PublicFolder, Sharing
 from .sieve import ImapEvent, Sieve
 from .source import Master, Source
+from .trusting import Trust
 from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
 
 PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4", "manage_sieve")
@@ -432,6 +433,7 @@ class Config:
     restrictions: Restrictions = section(
         Restrictions, "What a client must keep to; Postfix's smtpd_*_restrictions."
     )
+    trust: Trust = section(Trust, "What is believed of mail from strangers.")
     process: Process = section(Process, "Whom the server runs as.")
     agents: Agents = section(Agents, "Files of accounts that have a uid of their own.")
     restriction_class: tuple[RestrictionClass, ...] = listing(

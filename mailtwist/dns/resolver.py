@@ -84,9 +84,11 @@ class Resolver:
     async def ptr(self, address: str) -> Answer:
         return await self._answer(ip_address(address).reverse_pointer, PTR)
 
-    async def addresses(self, host: str, *, ipv6: bool = True) -> Answer:
+    async def addresses(
+        self, host: str, *, ipv4: bool = True, ipv6: bool = True
+    ) -> Answer:
         """AAAA then A; if one of the two cannot be told, the other alone."""
-        kinds = (AAAA, A) if ipv6 else (A,)
+        kinds = [kind for kind, wanted in ((AAAA, ipv6), (A, ipv4)) if wanted]
         asked = [Deferred.fromCoroutine(self._answer(host, kind)) for kind in kinds]
         answers, faults = await _settled(asked)
         found = [answer for answer in answers if answer.records]

@@ -6,9 +6,13 @@ here takes a password, a SASL response or message text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from attrs import asdict
 from twisted.logger import Logger
 
 from ..errors import MailError
+from ..trust.model import Decision
 
 log = Logger("mailtwist")
 
@@ -78,6 +82,16 @@ def told_by_policy(session: str, word: str, text: str, about: dict[str, str]) ->
         text=text,
         about=about,
         told=", ".join(f"{name}={said!r}" for name, said in about.items()),
+    )
+
+
+def decided(message: str, decisions: Sequence[Decision]) -> None:
+    """What the checks of a message said, one line for all."""
+    log.info(
+        "{message} checked: {told}",
+        message=message,
+        decisions=[asdict(one) for one in decisions],
+        told="; ".join(one.line for one in decisions),
     )
 
 

@@ -69,6 +69,30 @@ class RecipientTakesNoMail(MailError):
     status, public = "5.1.10", "Recipient address rejected: its domain takes no mail"
 
 
+class SpfFailed(MailError):
+    """RFC 7372 §3.2.  `told` is what the domain explains."""
+
+    status = "5.7.23"
+
+    def __init__(self, domain: str, told: str = "") -> None:
+        why = f": {told}" if told else ""
+        super().__init__(f"{domain} does not let you send its mail (SPF){why}")
+
+
+class DmarcFailed(MailError):
+    status = "5.7.1"
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(f"Refused as {domain} asks of mail it did not sign (DMARC)")
+
+
+class DmarcUnknown(MailError):
+    status = "4.7.1"
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(f"Cannot look up now who signs for {domain} (DMARC)")
+
+
 class Refused(MailError):
     status, public = "5.7.1", "Access denied"
 

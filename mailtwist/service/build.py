@@ -32,6 +32,7 @@ from ..errors import ConfigError
 from ..imap4.factory import IMAP4Factory
 from ..mailbox.events import MailEvents
 from ..manage_sieve.server import ManageSieveFactory
+from ..policy.junk import Junk
 from ..policy.rate import Rates
 from ..policy.restrictions import pipeline
 from ..pop3.maildrop import Maildrops
@@ -63,6 +64,7 @@ from .sharing import (
 )
 from .sieve import Sieving, offer_of, scripts_in, url_of
 from .tls import AskingTls, renewal_watch, server_tls
+from .trust import content_checks
 from .urls import url_access
 
 log = Logger("mailtwist")
@@ -260,6 +262,14 @@ class MailService(MultiService):
             tables=self.routing.tables.by_name,
             classes=config.restriction_class,
         )
+        content = content_checks(
+            self._reactor,
+            config,
+            self.hostname,
+            resolver=self.relaying.resolver,
+            keeper=self.sieving.keeper,
+            junk=Junk(self.store, self.router),
+        )
         restrictions = config.restrictions
         if not restrictions.etrn_domains:
             kept = tuple(domain.name.lstrip(".") for domain in config.relay_domain)
@@ -290,6 +300,7 @@ class MailService(MultiService):
                 "policy": policy,
                 "rates": rates,
                 "flush": self.queue.flush,
+                "content": content,
             }
             made["smtp", mode] = SMTPFactory(role="smtp", **mail, **stranger)
             made["lmtp", mode] = SMTPFactory(role="lmtp", **mail, **stranger)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 from attrs import evolve, frozen
@@ -29,6 +29,7 @@ from ..errors import MailError
 from ..interfaces import IDelivery, IMessageSink, ITable
 from ..mailbox.interfaces import IStore
 from ..mime.slices import Buffer
+from ..policy.content import IKept
 from ..shielded import shielded
 from . import verdicts
 from .actions import Draft, Outcome
@@ -46,18 +47,6 @@ from .run import Script, interpret
 log = Logger("mailtwist")
 
 OWN = "your script"  # what the owner's active script is called in a note to them
-
-
-class IKept(Protocol):
-    """Octets that are kept until they are all there."""
-
-    def write(self, octets: bytes) -> Awaitable[None] | None:
-        """As IMessageSink.write."""
-
-    async def buffer(self) -> Buffer:
-        """All of it; good until `close`.  Raises MailError."""
-
-    def close(self) -> None: ...
 
 
 @frozen

@@ -12,6 +12,7 @@ from ..config.model import Smtp
 from ..config.restricting import Restrictions
 from ..imap4.url_access import UrlAccess
 from ..interfaces import IDelivery, IRouter
+from ..policy.content import ContentChecks
 from ..policy.pipeline import NO_POLICY, Pipeline
 from ..policy.rate import Rates
 from .reply import reply
@@ -48,6 +49,7 @@ class SMTPFactory(Factory):
         rates: Rates | None = None,
         flush: Flush | None = None,
         urls: UrlAccess | None = None,
+        content: ContentChecks | None = None,
     ) -> None:
         """`rates` may be shared by factories, so that their clients count as one."""
         self.reactor, self.tls = reactor, tls
@@ -66,6 +68,7 @@ class SMTPFactory(Factory):
             rates or Rates(restrictions, reactor.seconds),
             flush,
             urls,
+            content,
         )
 
     def buildProtocol(self, address: object) -> Any:

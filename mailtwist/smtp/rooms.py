@@ -15,6 +15,7 @@ from ..config.restricting import Restrictions
 from ..foreign import IWayIn, missing
 from ..imap4.url_access import UrlAccess
 from ..interfaces import IDelivery, IRouter
+from ..policy.content import ContentChecks
 from ..policy.pipeline import Pipeline
 from ..policy.rate import Rates
 from .authorship import OFF, Authorship
@@ -31,7 +32,7 @@ class Rooms:
     """What every session of a factory works with; `now` gives seconds of the epoch.
 
     `flush(domain)` starts what waits in the queue for a domain.  `urls` opens what BURL
-    names.
+    names.  `content` checks whole messages of strangers, None if nothing does.
     """
 
     config: Smtp
@@ -47,6 +48,7 @@ class Rooms:
     rates: Rates
     flush: Flush | None = None
     urls: UrlAccess | None = None
+    content: ContentChecks | None = None
     _withheld: frozenset[str] = field(init=False)
     _limits: str = field(init=False)
 

@@ -29,6 +29,7 @@ from ..mime.received import Hop, protocol
 from ..policy.model import Visit
 from ..policy.orders import NO_ORDERS
 from . import asked, burl
+from .checked import Checking
 from .command import (
     Auth,
     Burl,
@@ -98,12 +99,13 @@ class Session:
         self._transactions = 0
         self._transaction: Transaction | None = None
         self._impatient = impatient
+        self._checking: Checking | None = None
         self._judging = self._judged()
 
     def _judged(self, name: str | None = None) -> Judging | None:
         """Policy for the client, `name` as a proxy told it; None if there is none."""
         rooms = self._rooms
-        if rooms.policy.empty or self.lmtp:
+        if self.lmtp or (rooms.policy.empty and rooms.content is None):
             return None
         visit = Visit(
             self.peer.address,
@@ -336,10 +338,17 @@ class Session:
             except MailError:
                 self.reset()
                 raise
+            self._begin_checking(self._judging.visit)
         if wishes.priority != event.wishes.priority:  # RFC 6710
             text = f"{wishes.priority} is the priority that the message gets"
             return reply(250, "2.3.6", text)
         return SENDER_OK
+
+    def _begin_checking(self, visit: Visit) -> None:
+        """Messages of strangers are checked as a whole; their look-ups start here."""
+        checks = self._rooms.content
+        if checks is not None and not self.trusted and self._rooms.role == "smtp":
+            self._checking = Checking(checks, visit)
 
     async def _rcpt(self, event: Rcpt) -> Reply:
         transaction = self._transaction
@@ -387,8 +396,12 @@ class Session:
         sender, copy = transaction.mail.reverse_path, None
         if login is not None and sender is not None:
             copy = await login.account.sent_copy(sender)
+        way_in = rooms.way_in(login)
+        delivery = way_in.delivery
+        if self._checking is not None:
+            delivery = self._checking.before(delivery, way_in.router)
         await transaction.begin(
-            rooms.way_in(login).delivery,
+            delivery,
             self.peer,
             login.name if login is not None else None,
             lambda only: hop.received(message_id, date, only),
@@ -468,6 +481,9 @@ class Session:
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
             transaction.abort()
+        checking, self._checking = self._checking, None
+        if checking is not None:
+            checking.end()
 
     def end(self) -> None:
         """The connection is gone."""

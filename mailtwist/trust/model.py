@@ -43,3 +43,11 @@ class Decision:
     detail: str = ""
     duration_s: float = 0.0
     option: str = ""
+
+    @property
+    def line(self) -> str:
+        """All of it for a log."""
+        why = f" ({self.detail})" if self.detail else ""
+        by = f" by {self.option}" if self.option else ""
+        took = f" in {self.duration_s * 1000:.0f} ms" if self.duration_s else ""
+        return f"{self.check} {self.input} {self.verdict}{why}{by}{took}"

@@ -39,7 +39,7 @@ class MethodResult:
         if self.comment:
             parts.append(f"({_comment(self.comment)})")
         if self.reason:
-            parts.append(f"reason={_value(self.reason, quoted=True)}")
+            parts.append(f"reason={quoted(self.reason)}")
         parts += [f"{name}={_value(each)}" for name, each in self.properties.items()]
         return " ".join(parts)
 
@@ -143,11 +143,13 @@ def _behind_comment(text: str, at: int) -> int:
     return at
 
 
-def _value(text: str, *, quoted: bool = False) -> str:
-    text = _UNSAFE.sub("?", text)
-    if not quoted and _PLAIN.match(text):
-        return text
-    return f'"{text}"'
+def quoted(text: str) -> str:
+    """As a quoted-string; what cannot stand in one is a question mark."""
+    return f'"{_UNSAFE.sub("?", text)}"'
+
+
+def _value(text: str) -> str:
+    return text if _PLAIN.match(text) else quoted(text)
 
 
 def _comment(text: str) -> str:

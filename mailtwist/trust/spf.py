@@ -26,7 +26,7 @@ from .spf_record import (
 
 MOST_VOID = 2  # look-ups without an answer, RFC 7208 §4.6.4
 MOST_NAMES = 10  # of an MX or PTR that are looked at
-MOST_EXPLANATION = 450  # octets that still fit into a reply with its status
+MOST_EXPLANATION = 300  # octets that still fit into a reply with its status
 MOST_DOMAIN, MOST_LABEL = 253, 63
 
 Ip = IPv4Address | IPv6Address

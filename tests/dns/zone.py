@@ -37,9 +37,9 @@ class Zone:
     async def mx(self, domain):
         return self._answer("MX", domain)
 
-    async def addresses(self, host, *, ipv6=True):
+    async def addresses(self, host, *, ipv4=True, ipv6=True):
         answer = self._answer("A", self.aliases.get(host, host))
-        kept = tuple(a for a in answer.records if ipv6 or ":" not in a)
+        kept = tuple(a for a in answer.records if (ipv6 if ":" in a else ipv4))
         return evolve(answer, records=kept)
 
     async def txt(self, name):

@@ -19,6 +19,11 @@ from tests.dns.nameserver import Nameserver
 TTL_S = 1  # so that a test may change the zone
 
 
+def strings(octets):
+    """A TXT record as strings of 255 octets at most."""
+    return [octets[at : at + 255] for at in range(0, len(octets), 255)] or [b""]
+
+
 def row(key, values):
     """((name, type), records) of a line of the file."""
     kind, name = key.split()
@@ -27,7 +32,7 @@ def row(key, values):
         "AAAA": lambda v: nameserver.aaaa(name, v, TTL_S),
         "MX": lambda v: nameserver.mx(name, v[0], v[1], TTL_S),
         "CNAME": lambda v: nameserver.cname(name, v, TTL_S),
-        "TXT": lambda v: nameserver.txt(name, v.encode(), ttl=TTL_S),
+        "TXT": lambda v: nameserver.txt(name, *strings(v.encode()), ttl=TTL_S),
         "PTR": lambda v: nameserver.ptr(name, v, TTL_S),
     }[kind]
     types = {"A": A, "AAAA": AAAA, "MX": MX, "CNAME": CNAME, "TXT": TXT, "PTR": PTR}

@@ -17,7 +17,7 @@ class MemoryResolver:
     async def _answer(self, kind, name):
         self.asked.append((kind, name))
         if name in self.slow:
-            await self.slow[name]
+            await self._waited(self.slow[name])
         if name in self.down:
             raise DnsUnavailable()
         known = {one for _, one in self.records}
@@ -25,11 +25,23 @@ class MemoryResolver:
             raise NoSuchDomain()
         return Answer(tuple(self.records.get((kind, name), ())))
 
+    @staticmethod
+    def _waited(slow):
+        """Each who asks waits alone, so that one may give up."""
+        waiter = Deferred()
+        slow.addCallback(lambda told: waiter.called or waiter.callback(told))
+        return waiter
+
     async def mx(self, domain):
         return await self._answer("MX", domain)
 
-    async def addresses(self, host, *, ipv6=True):
+    async def addresses(self, host, *, ipv4=True, ipv6=True):
+        if not ipv4:
+            return await self._answer("AAAA", host)
         return await self._answer("A", host)
+
+    async def txt(self, name):
+        return await self._answer("TXT", name)
 
     async def ptr(self, address):
         return await self._answer("PTR", address)
