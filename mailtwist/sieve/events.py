@@ -27,8 +27,9 @@ from ..mailbox.interfaces import IMailbox, IMailboxes, IScripts, ISharedMailboxe
 from ..mailbox.metadata import ACCOUNT
 from ..mailbox.model import FlagAction, FlagChange, MailboxInfo, MessageRows, Path
 from ..mime.slices import Buffer
+from ..policy.content import IKept
 from .commit import drafted, queue
-from .delivery import IKept, SieveDelivery
+from .delivery import SieveDelivery
 from .event_plan import EventPlan, EventPlanner
 from .faults import Fault, ScriptError
 from .message import Message

@@ -12,7 +12,7 @@ class MemoryResolver:
 
     def __init__(self, records=(), down=()):
         self.records, self.down, self.asked = dict(records), set(down), []
-        self.slow = {}
+        self.slow, self.waiting = {}, {}
 
     async def _answer(self, kind, name):
         self.asked.append((kind, name))
@@ -25,11 +25,20 @@ class MemoryResolver:
             raise NoSuchDomain()
         return Answer(tuple(self.records.get((kind, name), ())))
 
-    @staticmethod
-    def _waited(slow):
-        """Each who asks waits alone, so that one may give up."""
-        waiter = Deferred()
-        slow.addCallback(lambda told: waiter.called or waiter.callback(told))
+    def _waited(self, slow):
+        """Each who asks waits alone; when the last gives up, so does the look-up."""
+        waiting = self.waiting.setdefault(slow, [])
+
+        def given_up(waiter):
+            waiting.remove(waiter)
+            if not waiting:
+                slow.cancel()
+
+        waiter = Deferred(given_up)
+        waiting.append(waiter)
+        slow.addCallbacks(
+            lambda told: waiter.called or waiter.callback(told), lambda fault: None
+        )
         return waiter
 
     async def mx(self, domain):
