@@ -13,7 +13,7 @@ from ..directory.model import Account
 from ..errors import MailboxDisabled, MailError, NoRoute, NoSuchUser, OverQuota
 from ..interfaces import IDelivery, IDirectory, IListFiles, IRouter, ITable
 from ..mailbox.interfaces import IStore
-from ..mailbox.model import INBOX
+from ..mailbox.model import Path
 from ..mailbox.posting import Posting
 from .explain import Decision
 from .model import LocalRecipient, Recipient, RemoteRecipient, Target
@@ -22,6 +22,8 @@ from .router_places import LOCAL, Places
 from .router_walk import Branch, Leaf, Rooms, Walk
 from .router_ways import Ways
 from .senders import Senders
+
+ACCOUNT: Path = ()  # whatever the mailbox
 
 
 @implementer(IRouter)
@@ -53,7 +55,7 @@ class Router:
         their turn while a long list is walked; `posting` knows mailboxes that
         subaddresses post into."""
         self._store, self._posting = store, posting
-        self._full = config.quota.full_status
+        self._full, self._sieve = config.quota.full_status, config.sieve
         tables = tables or {}
         # What an address literal of this host, or no domain, stands for.
         default = next(
@@ -153,20 +155,37 @@ class Router:
                 raise NoSuchUser("No mailbox of that name here")
             if not account.receives:
                 raise MailboxDisabled()
-        await self._check_room(account, size_octets)
         poster: Collection[str] = ()
         if detail and login and self._posting is not None:
             poster = await rooms.accounts.identifiers(login)
-        return await self._placed(LocalRecipient(said, account, detail), poster)
+        found = LocalRecipient(said, account, detail)
+        return await self._placed(found, poster, size_octets)
 
     async def _placed(
-        self, recipient: LocalRecipient, poster: Collection[str]
+        self,
+        recipient: LocalRecipient,
+        poster: Collection[str],
+        size_octets: int | None,
     ) -> LocalRecipient:
-        """With the mailbox that its subaddress posts into."""
-        if self._posting is None or not recipient.detail:
-            return recipient
-        path = await self._posting.place(recipient.account, recipient.detail, poster)
-        return recipient if path is None else evolve(recipient, path=path)
+        """With the mailbox that its subaddress posts into, which has room for it."""
+        account = recipient.account
+        if self._posting is not None and recipient.detail:
+            path = await self._posting.place(account, recipient.detail, poster)
+            if path is not None:
+                recipient = evolve(recipient, path=path)
+        whole = self._has_scripts(account)
+        await self._check_room(
+            account, ACCOUNT if whole else recipient.path, size_octets
+        )
+        return recipient
+
+    def _has_scripts(self, account: Account) -> bool:
+        """True if nobody knows the mailbox before its scripts have seen the message."""
+        sieve = self._sieve
+        for_all = sieve.before or sieve.after or sieve.default
+        return sieve.enabled and bool(
+            for_all or self._store.script_stamp(account) is not None
+        )
 
     def _whole(self, address: Address, *, may_relay: bool) -> Address:
         if address.domain:
@@ -189,10 +208,10 @@ class Router:
         leaf = leaves[0]
         account = leaf.account
         if account is not None and len(leaves) == 1:
-            await self._check_room(account, size_octets)
             if leaf.target.sender is None or not self._rooms.may_queue:
                 found = LocalRecipient(address, account, leaf.detail)
-                return await self._placed(found, poster)
+                return await self._placed(found, poster, size_octets)
+            await self._check_room(account, ACCOUNT, size_octets)
         targets = tuple(leaf.target for leaf in leaves)
         if targets == (Target(address),):  # to the MX of its domain
             return RemoteRecipient(address)
@@ -200,10 +219,14 @@ class Router:
             raise NoRoute()
         return RemoteRecipient(address, targets)
 
-    async def _check_room(self, account: Account, size_octets: int | None) -> None:
-        if not account.is_limited:
+    async def _check_room(
+        self, account: Account, path: Path, size_octets: int | None
+    ) -> None:
+        """Raises OverQuota if that mailbox, or what it counts towards, is full."""
+        if not self._store.may_be_full(account):
             return
-        if not await self._store.mailboxes(account).fits(
-            INBOX, max(size_octets or 0, 1)
-        ):
+        if path != ACCOUNT and self._has_scripts(account):
+            path = ACCOUNT
+        more = max(size_octets or 0, 1)
+        if not await self._store.mailboxes(account).fits(path, more):
             raise OverQuota(status=self._full)

@@ -50,6 +50,10 @@ class IStore(Interface):
     def delivery() -> IDelivery:
         """The store's way in: local recipients only."""
 
+    def may_be_full(account: Account) -> bool:
+        """False if nothing limits what the account, or a mailbox of it, holds; then
+        `fits` needs not be asked.  Costs next to nothing."""
+
     def script_stamp(account: Account) -> Hashable | None:
         """Another value after the account's active script changed; None if there is
         none.  Costs next to nothing, so it may be some seconds behind."""
@@ -150,8 +154,8 @@ class IMailboxes(Interface):
 
     async def quotas(path: Path | None = None) -> list[Quota]:
         """The quota roots (RFC 9208 §3) that a mailbox counts towards, it need not
-        exist, or all of the account: those that have limits.  The nearest first, the
-        account last."""
+        exist, or all of the account: those that have limits.  The nearest first, then
+        the account, the sum of its domain last."""
 
     async def set_limits(path: Path, limits: Limits) -> None:
         """What a mailbox may hold together with its inferiors, in place of what the
@@ -160,8 +164,8 @@ class IMailboxes(Interface):
         Raises NotPermitted for (): limits of the account are kept elsewhere."""
 
     async def fits(path: Path, octets: int, messages: int = 1) -> bool:
-        """True if so much more may come to that mailbox, beside what other deliveries
-        of any process are just now writing."""
+        """True if so much more may come to that mailbox, or to some one for (), beside
+        what other deliveries of any process are just now writing."""
 
     async def recount() -> Usage:
         """Count every file, and put all figures right."""

@@ -81,6 +81,9 @@ class MemoryStore:
     def now(self) -> int:
         return int(self._clock())
 
+    def may_be_full(self, account: Account) -> bool:
+        return self.mailboxes(account).may_be_full
+
     def script_stamp(self, account: Account) -> Hashable | None:
         return self.mailboxes(account).active
 
@@ -393,6 +396,10 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         self._limits.pop(path, None)
         if limits.any:
             self._limits[path] = limits
+
+    @property
+    def may_be_full(self) -> bool:
+        return self.account.is_limited or bool(self._limits)
 
     async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
         return self._fits([(path, octets, messages)])

@@ -58,6 +58,33 @@ class QuotaCommandTests(DaemonTestCase):
         held = int(line.split()[3])
         self.assertEqual(held, -(-int(told.split()[1]) // 1024))
 
+    def test_a_full_mailbox_refuses_at_RCPT_what_would_go_there(self):
+        """Of an account without any other limit."""
+        client = self.client()
+        client.create("Full")
+        client.create("Full/py")
+        client.setacl("Full/py", "anyone", "p")
+        self.daemon.command(
+            "quota", "set", self.name, "--mailbox", "Full", "--storage", "4 KiB"
+        )
+        posted = "+full/py@".join(self.name.split("@"))
+        with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp"), timeout=30) as smtp:
+            smtp.ehlo()
+            for to, size, code in (
+                (posted, 4000, 250),
+                (posted, 5000, 452),
+                (self.name, 5000, 250),
+            ):
+                smtp.mail("bob@client.test", [f"size={size}"])
+                self.assertEqual(smtp.rcpt(to)[0], code, (to, size))
+                smtp.rset()
+        self.daemon.command(
+            "quota", "set", self.name, "--mailbox", "INBOX", "--messages", "1"
+        )
+        self.send()
+        with self.assertRaises(smtplib.SMTPRecipientsRefused):
+            self.send()
+
     def test_what_cannot_be_is_told(self):
         for words, wanted in [
             ([], "give --storage"),

@@ -128,6 +128,21 @@ class QuotaContract:
         ):
             self.assertIs(await self.tree.fits(path, octets, messages), fits, why)
 
+    async def test_who_has_no_limits_at_all_needs_not_be_asked(self):
+        await self.tree.create(("A",))
+        self.assertIs(await self.tree.fits((), 10**9), True)
+        self.assertIs(self.store.may_be_full(self.account), False)
+        limited = evolve(self.account, message_limit=5)
+        self.assertIs(self.store.may_be_full(limited), True)
+
+    async def test_limits_of_mailboxes_alone_are_known_too(self):
+        await self.tree.create(("A",))
+        await self.tree.set_limits(("A",), Limits(octets=500))
+        self.assertIs(self.store.may_be_full(self.account), True)
+        self.assertIs(await self.tree.fits(("A",), 501), False)
+        self.assertIs(await self.tree.fits(("A",), 500), True)
+        self.assertIs(await self.tree.fits((), 501), True, "somewhere else")
+
     async def test_limits_of_the_account_are_kept_elsewhere(self):
         await self.faulty(NotPermitted, self.tree.set_limits((), Limits(octets=1)))
 

@@ -72,9 +72,14 @@ class RemoteMailboxes(RemoteHeld, KeptRights, RemoteScripts):
     started anew is as good as the one before."""
 
     def __init__(
-        self, agents: Reaches, account: Account, shared: SharedLimits | None = None
+        self,
+        agents: Reaches,
+        account: Account,
+        shared: SharedLimits | None = None,
+        is_unlimited: Callable[[Account], None] = lambda account: None,
     ) -> None:
         self._agents, self.account, self._shared = agents, account, shared
+        self._is_unlimited = is_unlimited
         self.keeps: Callable[[Account], None] | None = None
         self._got = Got()
         self._open: WeakSet[RemoteMailbox] = WeakSet()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from twisted.logger import Logger
+
 from ...directory.model import Account
+from ...errors import MailError
 from ...mailbox.model import Limits, Path, Quota, Usage
 from ..maildir.ledger import Amount
 from .shared_limit import SharedLimits
+
+log = Logger("mailtwist")
 
 Result = TypeVar("Result")
 
@@ -18,6 +23,7 @@ class RemoteHeld:
 
     account: Account
     _shared: SharedLimits | None
+    _is_unlimited: Callable[[Account], None]  # told of one that has no limits
 
     async def _ask(self, method: str, *arguments: Any, **named: Any) -> Any:
         raise AssertionError("the mailboxes ask")
@@ -38,10 +44,24 @@ class RemoteHeld:
         await self._ask("set_limits", path, limits)
 
     async def fits(self, path: Path, octets: int, messages: int = 1) -> bool:
+        if not self.account.is_limited:
+            return await self._fits_unlimited(path, octets, messages)
         fits: bool = await self._ask("fits", path, octets, messages)
         if not fits or self._shared is None:
             return fits
         return await self._shared.fits(self.account, (octets, messages))
+
+    async def _fits_unlimited(self, path: Path, octets: int, messages: int) -> bool:
+        """Only mailboxes may have limits; mail comes to an account that cannot say."""
+        try:
+            if await self._ask("quotas", None):
+                fits: bool = await self._ask("fits", path, octets, messages)
+                return fits
+        except MailError as fault:
+            log.debug("{name}: {why}", name=self.account.name, why=fault.public)
+        else:
+            self._is_unlimited(self.account)
+        return True
 
     async def recount(self) -> Usage:
         await self._ask("recount")

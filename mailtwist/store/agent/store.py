@@ -30,6 +30,7 @@ SCRIPT_S = 5.0  # for which an account's script is taken for what it was
 MOST_SCRIPTS = 1_000  # that are kept in mind for so long
 LINKS_S = 5.0  # for which an account without links is taken for one
 MOST_LINKLESS = 10_000
+LIMITS_S = 10.0  # for which an account without limits is taken for one
 NOT_ASKED = "not asked"  # the stamp of a script that may be there
 
 
@@ -54,6 +55,7 @@ class AgentStore:
         self._delivery, self._shared = AgentDelivery(self), shared
         # (until when, the active script) by home
         self._scripts: dict[str, tuple[float, bytes | None]] = {}
+        self._unlimited: dict[str, float] = {}  # until when, by home
         self._linkless: dict[str, float] = {}  # until when, by path of the Maildir
 
     def uid_of(self, account: Account) -> int | None:
@@ -69,7 +71,7 @@ class AgentStore:
         tree = self._trees.get(key)
         if tree is None:
             tree = self._trees[key] = RemoteMailboxes(
-                self._agents, account, self._shared
+                self._agents, account, self._shared, self._is_unlimited
             )
         tree.account, tree.keeps = account, self.keeps  # its limits may be newer
         return tree
@@ -123,6 +125,20 @@ class AgentStore:
                 self._linkless.clear()
             self._linkless[account.mailbox_path] = time.monotonic() + LINKS_S
         return links
+
+    # -- limits ---------------------------------------------------------------
+
+    def may_be_full(self, account: Account) -> bool:
+        """See IStore; that an agent knows of no limits is remembered for LIMITS_S."""
+        if self.uid_of(account) is None:
+            return self._local.may_be_full(account)
+        until = self._unlimited.get(account.home, 0.0)
+        return account.is_limited or time.monotonic() >= until
+
+    def _is_unlimited(self, account: Account) -> None:
+        if len(self._unlimited) >= MOST_LINKLESS:
+            self._unlimited.clear()
+        self._unlimited[account.home] = time.monotonic() + LIMITS_S
 
     # -- scripts --------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from .durable import fault_of
 from .indexing import Indexer
 from .inotify import Inotify, started
 from .keeping import Keeping, kept_account
-from .ledger import Crossing
+from .ledger import NAME, Crossing
 from .mailboxes import MaildirMailboxes
 from .names import UniqueNames
 from .spool import Spooler
@@ -178,6 +178,10 @@ class MaildirStore:
 
     def delivery(self) -> MaildirDelivery:
         return self._delivery
+
+    def may_be_full(self, account: Account) -> bool:
+        """See IStore; what is counted has limits, or had some."""
+        return account.is_limited or os.path.exists(f"{account.home}/{NAME}")
 
     def script_stamp(self, account: Account) -> Hashable | None:
         return scripts.stamp(account.home)
