@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
@@ -82,15 +83,28 @@ def makeService(options: Options) -> IService:
     """The whole server, not started; opens nothing before startService."""
     from twisted.internet import reactor
 
+    from .service.control import Control, Deed
     from .service.master import Master, count_of
+    from .service.notify import Notifier
 
     sys.excepthook = tell_plainly
+    data, server = options.parsed.server.data, MultiService()
+    server.setName("mailtwist")
+    notifier = Notifier(reactor, os.environ)
     if count_of(options.parsed) > 1 and not changes_user(options):
         text = Path(options.where).read_text()
-        return Master(reactor, text, options.where, tells_log=options.tells_log)
-    from .service.build import build
+        main: Any = Master(reactor, text, options.where, tells_log=options.tells_log)
+        main.when_reloading, main.when_reloaded = notifier.reloading, notifier.ready
+        deeds: Mapping[str, Deed] = {"status": main.state, "reload": main.reloaded}
+    else:
+        from .service.alone import deeds_of
+        from .service.build import build
 
-    return build(options.parsed, reactor=reactor, embedded=False)
+        main = build(options.parsed, reactor=reactor, embedded=False)
+        deeds = deeds_of(main)
+    for part in (main, Control(reactor, data, deeds), notifier):
+        part.setServiceParent(server)
+    return server
 
 
 def changes_user(options: Options) -> bool:

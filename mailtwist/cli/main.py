@@ -28,6 +28,7 @@ from . import (
     search,
     sendmail,
     serve,
+    server,
     share,
     sieve,
     undelete,
@@ -37,6 +38,7 @@ from .place import DEFAULT_CONFIG, config_file
 
 COMMANDS = (
     serve,
+    server,
     check,
     config,
     user,

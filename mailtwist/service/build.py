@@ -224,7 +224,6 @@ class MailService(MultiService):
         for (protocol, _), factory in self.factories.items():
             sessions[protocol] += len(factory.sessions)
         return {
-            "pid": os.getpid(),
             "queue": self.queue.leads,
             "sessions": {name: count for name, count in sessions.items() if count},
         }

@@ -11,9 +11,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
@@ -26,7 +27,11 @@ from .handing import BUS, FIRST_SOCKET, MEMORY, SHARED, Handed, sealed
 log = Logger("mailtwist")
 
 PROGRAM = "mailtwist.service.worker"
-NOT_THEIRS = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET")
+ANSWER_S = 3.0  # for a worker to tell what it does
+NOT_THEIRS = (
+    *("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"),
+    *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"),
+)
 
 
 class StartFailed(Exception):
@@ -45,6 +50,9 @@ class Worker(ProcessProtocol):
         self.line.hear("ready", self._is_ready)
         self.line.hear("failed", self._has_failed)
         self.line.hear("log", self._said)
+        self.line.hear("answer", self._answered)
+        self._questions: dict[int, Deferred[Any]] = {}
+        self._numbers = count(1)
         self.ready: Deferred[None] = Deferred()
         self.ended: Deferred[None] = Deferred()
         self.serves = self.leaving = False
@@ -108,6 +116,27 @@ class Worker(ProcessProtocol):
         factory.noisy = False
         with ours:
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+
+    async def state(self) -> dict[str, Any]:
+        """What it is and does; less of one that does not answer in time."""
+        state = "leaving" if self.leaving else "serving" if self.serves else "starting"
+        told = {"number": self.number, "pid": self.pid, "state": state}
+        number = next(self._numbers)
+        answer = self._questions[number] = Deferred()
+        answer.addTimeout(ANSWER_S, self._reactor)
+        try:
+            if self.line.say("ask", number):
+                told |= await answer
+        except TimeoutError:
+            told["state"] = "silent"
+        finally:
+            del self._questions[number]
+        return told
+
+    def _answered(self, number: int, told: dict[str, Any]) -> None:
+        answer = self._questions.get(number)
+        if answer is not None and not answer.called:
+            answer.callback(told)
 
     def leave(self, most_s: float) -> None:
         """Let it end what it does, and no longer than that."""

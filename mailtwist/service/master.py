@@ -13,19 +13,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from ..config.load import loads
 from ..config.model import Config
 from ..config.process import AUTO
-from ..errors import ConfigError
+from ..errors import ConfigError, MailError
 from . import memory
 from .crew import StartFailed, Worker
 from .handing import Handed
@@ -67,8 +69,12 @@ class Master(Service):
         self._all: set[Worker] = set()  # that live
         self._fails: dict[int, int] = {}
         self._stopping = False
+        self._since_s = time.time()
         self._rolling = self._again = False
         self._waiters: list[Deferred[None]] = []
+        self._fault = ""  # of the last reload
+        self.when_reloading: Callable[[], None] = lambda: None
+        self.when_reloaded: Callable[[], None] = lambda: None
         self._pings = LoopingCall(self._ping)
         self._pings.clock = reactor
 
@@ -176,6 +182,15 @@ class Master(Service):
             else:
                 worker.line.say("ping", 0)
 
+    async def state(self) -> dict[str, Any]:
+        """What all processes do, for JSON."""
+        asked = [
+            Deferred.fromCoroutine(worker.state())
+            for worker in sorted(self._all, key=lambda one: (one.number, one.started_s))
+        ]
+        told = await gatherResults(asked, consumeErrors=True)
+        return {"pid": os.getpid(), "since_s": self._since_s, "workers": told}
+
     # -- replacing all ----------------------------------------------------------------
 
     def reload(self) -> Deferred[None]:
@@ -205,7 +220,22 @@ class Master(Service):
         for waiter in waiters:
             waiter.callback(None)
 
+    async def reloaded(self) -> str:
+        """As `reload`, in a word; raises MailError if all stays as it was."""
+        self._fault = ""
+        await self.reload()
+        if self._fault:
+            raise MailError(self._fault)
+        return f"{len(self.workers)} workers were replaced"
+
     async def _reload(self) -> None:
+        self.when_reloading()
+        try:
+            await self._reload_now()
+        finally:
+            self.when_reloaded()
+
+    async def _reload_now(self) -> None:
         before = self._text, self._config, self._count
         try:
             text = Path(self._where).read_text()
@@ -217,7 +247,7 @@ class Master(Service):
                     raise ConfigError(f"{what} cannot change while the server runs")
             self._bound.bind(config.listener)
         except (ConfigError, OSError, ValueError) as fault:
-            log.error("the configuration stays as it was: {why}", why=str(fault))
+            self._stays(fault)
             return
         self._text, self._config = text, config
         self._count = count_of(config)
@@ -227,13 +257,17 @@ class Master(Service):
                 await self._roll(number)
         except StartFailed as fault:
             self._text, self._config, self._count = before
-            log.error("the configuration stays as it was: {why}", why=str(fault))
+            self._stays(fault)
             # Those that have the new one already are replaced once more.
             for number in range(self._count):
                 with suppress(StartFailed):
                     await self._roll(number)
         await self._bound.keep(self._config.listener)
         log.info("workers are replaced")
+
+    def _stays(self, fault: Exception) -> None:
+        self._fault = f"the configuration stays as it was: {fault}"
+        log.error("{why}", why=self._fault)
 
     async def _roll(self, number: int) -> None:
         """A new worker takes connections before the old one stops.

@@ -118,6 +118,7 @@ class Daemon:
         )
         self.log = self.folder / "log"
         self.runs_as: tuple[int, int] | None = None  # uid and gid, if not ours
+        self.before: list[str] = []  # words of a program that starts it
         self.process: subprocess.Popen[bytes] | None = None
 
     def port(self, name: str) -> int:
@@ -159,6 +160,7 @@ class Daemon:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
+                    *self.before,
                     sys.executable,
                     "-b",
                     "-c",
