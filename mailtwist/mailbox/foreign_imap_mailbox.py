@@ -39,6 +39,7 @@ from .model import (
     Stored,
 )
 from .previews import previews
+from .threaded import digests
 from .watchers import Watchers
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ class ForeignMailbox:
     ) -> list[tuple[bytes, ...] | None]:
         found: list[tuple[bytes, ...] | None] = []
         texts: dict[int, bytes] = {}
+        digest = digests()
         if not PREVIEWS.isdisjoint(columns):
             texts = await previews(self, uids)
         for uid in uids:
@@ -188,6 +190,7 @@ class ForeignMailbox:
             known = self._columns.get(uid)
             if known is None:
                 known = index(cut(await self._file(uid), 0, None))
+                known[Column.THREADING] = digest(known[Column.FIELDS])
                 if len(self._columns) >= MOST_INDEXED:
                     self._columns.pop(next(iter(self._columns)))
                 self._columns[uid] = known

@@ -6,7 +6,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from hashlib import blake2b
 
 from .model import Column
-from .sort import reply_ids
+from .threaded import reply_ids
 
 MOST_KEYS = 64  # identifiers of one message that are looked at, the nearest first
 

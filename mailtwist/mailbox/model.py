@@ -157,6 +157,7 @@ class Column(Enum):
     SURROGATE = "surrogate"  # mime.surrogate.Surrogate.encode(); b"" if all is ASCII
     PREVIEW = "preview"  # RFC 8970, in UTF-8; made when it is asked for first
     LAZY_PREVIEW = "lazy_preview"  # the same, or NO_PREVIEW if it would have to be made
+    THREADING = "threading"  # mailbox.threaded; made when it is asked for first
     EMAIL_ID = "email_id"  # RFC 8474 §5.1, without the letter in front
     THREAD_ID = "thread_id"  # RFC 8474 §5.2, likewise
     SAVED_AT = "saved_at"  # RFC 8514: seconds since 1970 UTC, in decimal

@@ -1,4 +1,4 @@
-"""SORT and what THREAD looks at (RFC 5256 §2, §3; RFC 5957 §3), for any mailbox.
+"""SORT (RFC 5256 §2, §3; RFC 5957 §3), for any mailbox.
 
 Everything comes from columns and from header fields that the cache keeps: no message
 is opened.
@@ -15,13 +15,11 @@ from ..mime.address_list import Listed, addresses
 from ..mime.base_subject import base_subject
 from ..mime.date import day, moment
 from ..mime.header import unfold
-from ..mime.message_id import message_ids
-from ..mime.text import casemap, decoded_words, normal
+from ..mime.text import casemap, decoded_words
 from ..sort_key import SortCriterion, SortKey
 from .interfaces import IMailbox
 from .model import Column
 from .search_fields import first_value, values
-from .thread import Threaded
 from .turns import Pause, Turns, chunks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,7 +31,7 @@ _USUAL_DATE = re.compile(
 _FIELD_US = 8.0  # about what one value of one message costs
 
 # The value of a field in (octets, the same in lower case, the internal date).
-_Value = Callable[[bytes, bytes, int], str | float]
+Value = Callable[[bytes, bytes, int], str | float]
 
 
 async def sort(
@@ -75,61 +73,13 @@ async def sort(
     return order
 
 
-async def threaded(
-    mailbox: IMailbox, uids: Sequence[int], *, turns: Turns
-) -> list[Threaded]:
-    """What threading looks at, of those of `uids` (ascending) that are there."""
-    rows = await mailbox.rows(list(uids))
-    arrived = dict(zip(rows.uids, rows.internal_dates, strict=True))
-    found: list[Threaded] = []
-    dates = _dates()
-    for chunk in chunks(rows.uids):
-        for uid, raw in await _kept_fields(mailbox, chunk):
-            found.append(_threaded(uid, raw, dates, arrived[uid]))
-        await turns.spent(len(chunk) * 4 * _FIELD_US)
-    return found
-
-
 async def _kept_fields(mailbox: IMailbox, uids: list[int]) -> list[tuple[int, bytes]]:
     found = await mailbox.rendered(uids, (Column.FIELDS,))
     pairs = zip(uids, found, strict=True)
     return [(uid, row[0]) for uid, row in pairs if row is not None]
 
 
-def _threaded(uid: int, raw: bytes, dates: _Value, arrived: int) -> Threaded:
-    own, references = reply_ids(raw)
-    lower = raw.lower()
-    subject, reply = base_subject(_text(raw, lower, b"subject"))
-    sent = float(dates(raw, lower, arrived))
-    return Threaded(uid, own, tuple(references), sent, normal(subject), reply)
-
-
-def reply_ids(raw: bytes) -> tuple[bytes | None, list[bytes]]:
-    """(Message-ID, what it answers with the parent last) of kept header fields."""
-    lower = raw.lower()
-    (own, *_) = [*_ids(raw, lower, b"message-id"), None]
-    references = _ids(raw, lower, b"references")
-    if not references:
-        references = _ids(raw, lower, b"in-reply-to")[:1]
-    return own, references
-
-
-def _ids(raw: bytes, lower: bytes, name: bytes) -> list[bytes]:
-    return [
-        one
-        for start, end in values(lower, name)
-        for one in message_ids(unfold(raw[start:end]))
-    ]
-
-
-def _text(raw: bytes, lower: bytes, name: bytes) -> str:
-    """The first field of that name, decoded; "" if there is none."""
-    for start, end in values(lower, name):
-        return decoded_words(unfold(raw[start:end]))
-    return ""
-
-
-def _dates() -> _Value:
+def dates() -> Value:
     """RFC 5256 §2.2, in seconds since 1970 UTC; each day with its zone is read once."""
     known: dict[tuple[bytes, bytes], float | None] = {}
 
@@ -159,7 +109,7 @@ def _seconds(octets: bytes, arrived: int) -> float:
     return float(arrived) if at is None else (at - _EPOCH).total_seconds()
 
 
-def _subjects() -> _Value:
+def _subjects() -> Value:
     """Many messages share a subject: each is made ready once."""
     known: dict[bytes, str] = {}
 
@@ -177,10 +127,10 @@ def _subjects() -> _Value:
     return value
 
 
-def _by_addresses(name: bytes, key: Callable[[Listed], str]) -> Callable[[], _Value]:
+def _by_addresses(name: bytes, key: Callable[[Listed], str]) -> Callable[[], Value]:
     """What `key` gives for the first address; many messages share their addresses."""
 
-    def made() -> _Value:
+    def made() -> Value:
         known: dict[tuple[bytes, ...], str] = {}
 
         def value(raw: bytes, lower: bytes, arrived: int) -> str:
@@ -218,9 +168,9 @@ def _collated(octets: bytes) -> str:
 
 
 # Made anew for each command, as they remember what they saw.
-_VALUES: dict[SortKey, Callable[[], _Value]] = {
+_VALUES: dict[SortKey, Callable[[], Value]] = {
     SortKey.CC: _by_addresses(b"cc", _mailbox),
-    SortKey.DATE: _dates,
+    SortKey.DATE: dates,
     SortKey.DISPLAYFROM: _by_addresses(b"from", _display),
     SortKey.DISPLAYTO: _by_addresses(b"to", _display),
     SortKey.FROM: _by_addresses(b"from", _mailbox),

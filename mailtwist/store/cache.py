@@ -14,7 +14,7 @@ from ..mailbox.model import Column
 from . import sqlite
 from .derived import DerivedFile
 
-VERSION = 4  # of the rendering and the tables; what another version wrote is dropped
+VERSION = 5  # of the rendering and the tables; what another version wrote is dropped
 PAGE_OCTETS = 8192
 
 # Columns that are asked for together lie together.
@@ -22,6 +22,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "structure": (Column.ENVELOPE, Column.BODYSTRUCTURE, Column.BODY),
     "fields": (Column.FIELDS, Column.PARTS),
     "previews": (Column.PREVIEW,),
+    "threading": (Column.THREADING,),
     "surrogates": (Column.SURROGATE,),
 }
 

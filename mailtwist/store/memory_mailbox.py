@@ -26,6 +26,7 @@ from ..mailbox.model import (
     Stored,
 )
 from ..mailbox.previews import previews
+from ..mailbox.threaded import digests
 from .memory_folder import Folder, NewMessage, StoredMessage
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class MemoryMailbox:
 
         found: list[tuple[bytes, ...] | None] = []
         texts: dict[int, bytes] = {}
+        digest = digests()
         if not PREVIEWS.isdisjoint(columns):
             texts = await previews(self, uids)
         messages = self._readable().messages
@@ -78,6 +80,8 @@ class MemoryMailbox:
                 message.columns = index(message.octets)
             values = message.columns | self._kept(uid, message)
             values |= dict.fromkeys(PREVIEWS, texts.get(uid, b""))
+            if Column.THREADING in columns:
+                values[Column.THREADING] = digest(values[Column.FIELDS])
             found.append(tuple(values[column] for column in columns))
         return found
 

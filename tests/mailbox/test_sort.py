@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.mailbox.model import Column
-from mailtwist.mailbox.sort import sort, threaded
+from mailtwist.mailbox.sort import sort
+from mailtwist.mailbox.threaded import threaded
 from mailtwist.mailbox.turns import Turns
 from mailtwist.mime.date import day, moment
 from mailtwist.sort_key import SortCriterion, SortKey

@@ -27,6 +27,7 @@ from .contract_readers import ReadersContract
 from .contract_replace import ReplaceContract
 from .contract_rights import RightsContract
 from .contract_scripts import ScriptContract
+from .contract_threading import ThreadingContract
 from .contract_tree import TreeContract
 from .contract_watch import WatchContract
 
@@ -139,6 +140,7 @@ class StoreWords:
 
 class StoreContract(
     StoreWords,
+    ThreadingContract,
     TreeContract,
     MessageContract,
     ReplaceContract,

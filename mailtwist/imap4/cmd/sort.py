@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...mailbox import sort as ordered
 from ...mailbox.thread import threads, written
+from ...mailbox.threaded import threaded
 from ...mailbox.turns import Turns
 from ...seqset import SequenceSet
 from ...sort_key import SortKey
@@ -43,7 +44,7 @@ async def thread(session: Session, command: Thread) -> Answer:
     mailbox, selected = session.open
     found = await searched(session, command.search, whole=True)
     turns = Turns(session.connection.pause)
-    messages = await ordered.threaded(mailbox, found.uids, turns=turns)
+    messages = await threaded(mailbox, found.uids, turns=turns)
     heads = await threads(command.algorithm, messages, turns)
     number = (lambda uid: uid) if command.search.uid else selected.number_of
     told = await written(heads, number, turns)

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from ...mailbox.model import KEPT, NO_PREVIEW, PREVIEWS, Column
 from ...mailbox.previews import previews as make_previews
+from ...mailbox.threaded import digests
 from ...mime.index import indexed
 from ...mime.slices import Buffer
 from . import kept
@@ -30,7 +31,7 @@ BATCH_OCTETS = 1 << 20  # read at a time, but for a single message that is large
 BATCH_MESSAGES = 128
 KEEP_MESSAGES = 500  # parsed before they are written to the cache
 
-_APART = KEPT | PREVIEWS  # what is not in the index
+_APART = KEPT | PREVIEWS | {Column.THREADING}  # what is not in the index
 
 Read = list[bytes | mmap.mmap | None]
 Rendered = tuple[int, dict[Column, bytes]]
@@ -50,6 +51,8 @@ async def rendered(
         apart.append(await kept.kept(mailbox, live, uids, threads=threads))
     for column in PREVIEWS.intersection(columns):
         apart.append(await _previews(mailbox, live, uids, column))
+    if Column.THREADING in columns:
+        apart.append(await _threading(mailbox, live, uids))
     of_index: Sequence[tuple[bytes, ...] | None] = [()] * len(uids)
     if indexed:
         of_index = await _cached(mailbox, uids, indexed)
@@ -87,6 +90,30 @@ async def _previews(
         keep = files.cache_turn(cache.put, object_id, rows)
         keep.addErrback(_not_kept)
     return {uid: {column: text} for uid, text in previews.items()}
+
+
+async def _threading(
+    mailbox: MaildirMailbox, live: Live, uids: Sequence[int]
+) -> dict[int, dict[Column, bytes]]:
+    """From the cache, or made of what it has, and kept."""
+    files, object_id = mailbox.files, live.row.object_id
+    cache = files.cache
+    found = await files.cache_turn(cache.get, object_id, uids, (Column.THREADING,))
+    known = {uid: row[0] for uid, row in found.items()}
+    missing = [uid for uid in uids if uid not in known]
+    if missing:
+        turn, digest = _Turn(files.reactor), digests()
+        made: dict[int, bytes] = {}
+        fields = await _cached(mailbox, missing, (Column.FIELDS,))
+        for uid, row in zip(missing, fields, strict=True):
+            if row is not None:
+                made[uid] = digest(row[0])
+                await turn.end()
+        known |= made
+        rows = [(uid, {Column.THREADING: octets}) for uid, octets in made.items()]
+        keep = files.cache_turn(cache.put, object_id, rows)
+        keep.addErrback(_not_kept)
+    return {uid: {Column.THREADING: octets} for uid, octets in known.items()}
 
 
 async def _cached(
