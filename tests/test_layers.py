@@ -125,6 +125,7 @@ FLOORS = {
     "delivery.agent_process": 4,
     "delivery.agent_user": 4,
     "delivery.explain": 1,
+    "delivery.dkim_keys": 4,
     "delivery.forward": 1,
     "delivery.keys": 1,
     "delivery.lists": 4,

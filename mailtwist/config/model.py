@@ -35,7 +35,7 @@ from .searching import Search
 from .sharing import PublicFolder, Sharing
 from .sieve import ImapEvent, Sieve
 from .source import Master, Source
-from .trusting import Trust
+from .trusting import Dkim, Trust
 from .vouching import CERTIFICATE_NAMES, Gssapi, Oidc
 
 PROTOCOLS = ("smtp", "submission", "lmtp", "pop3", "imap4", "manage_sieve")
@@ -434,6 +434,7 @@ class Config:
         Restrictions, "What a client must keep to; Postfix's smtpd_*_restrictions."
     )
     trust: Trust = section(Trust, "What is believed of mail from strangers.")
+    dkim: Dkim = section(Dkim, "Signatures of mail that is written here.")
     process: Process = section(Process, "Whom the server runs as.")
     agents: Agents = section(Agents, "Files of accounts that have a uid of their own.")
     restriction_class: tuple[RestrictionClass, ...] = listing(

@@ -6,8 +6,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from attrs import frozen
 
-from .checks import between, in_
-from .option import Network, option
+from .checks import between, in_, none_or_ge
+from .option import DAY_S, Network, option
 
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
@@ -68,6 +68,29 @@ class Trust:
     look_ups: int = option(
         100, "Look-ups in DNS that one message may cause.", between(20, 1000)
     )
+    seal: bool = option(
+        True,
+        "Seal mail of strangers that goes on to others (aliases, scripts, lists) with "
+        "ARC, by a DKIM key of the domain it was for, so that they can know what was "
+        "found here.",
+    )
     reports: bool = option(
         True, "Send DMARC aggregate reports to domains that ask for them (RFC 9990)."
+    )
+
+
+@frozen(kw_only=True)
+class Dkim:
+    """Signatures of mail that is written here.
+
+    Keys are made by `mailtwist dkim keygen`; a domain without keys is not signed."""
+
+    enabled: bool = option(
+        True, "Sign mail of logins, trusted networks and this server that leaves it."
+    )
+    expires_s: float = option(
+        0.0,
+        "How long a signature may be believed (x=), at least as long as mail waits in "
+        "queues; for ever if 0.",
+        none_or_ge(DAY_S),
     )

@@ -148,7 +148,10 @@ class Envelope:
     `one_reply` if the client hears one answer for all recipients, so that faults of
     some are for us to retry and report; LMTP and PRDR tell each its own.  `held` waits
     in the queue for an administrator; `filter` is the way that all recipients take,
-    unexpanded, in place of their own.
+    unexpanded, in place of their own.  `signing` is "author" for what was written here
+    (by a login, a trusted host, a program or this server): it is signed for the domain
+    in From, or that of the reverse-path; "sender" for what is sent on in our name, as
+    by a mailing list: for the reverse-path alone; "" for what is others'.
     """
 
     message_id: str
@@ -162,6 +165,7 @@ class Envelope:
     one_reply: bool = True
     held: bool = False
     filter: Route | None = None
+    signing: str = ""
 
     @property
     def smtputf8(self) -> bool:

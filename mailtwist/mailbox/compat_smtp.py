@@ -100,6 +100,7 @@ class CompatDelivery:
             reverse_path=_address(sender) if sender else None,
             recipients=(recipient,),
             login=self._account.account.name if self._account else None,
+            signing="author" if self._account else "",
         )
         transport = getattr(user.protocol, "transport", None)
         return CompatMessage(self._delivery.begin(envelope), transport)

@@ -119,10 +119,11 @@ class QueueAdmin:
         found = self._do(partial(statements.content, queue_id=queue_id))
         if not found:
             raise NoSuchMessage(f"No message {queue_id} in the queue")
-        file, octets = found
+        file, octets, head = found
         if octets is not None:
             yield octets
             return
+        yield head
         try:
             with open(os.path.join(self._folder, FILES, file), "rb") as content:
                 while piece := content.read(READ_OCTETS):

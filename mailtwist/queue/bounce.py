@@ -155,6 +155,7 @@ class Reporter:
                 not report.recipient.ascii,
                 require_tls=require_tls,
             ),
+            signing="author",
         )
 
     def _report(

@@ -73,6 +73,7 @@ class MailboxTransport:
                 login=message.login or None,
                 size_octets=message.octets,
                 wishes=message.wishes,
+                signing="author" if message.login else "",
             )
         )
         try:

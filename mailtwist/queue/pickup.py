@@ -152,6 +152,7 @@ class Pickup:
             trace.encode(),
             login=f"uid {dropped.uid}",
             wishes=dropped.wishes,
+            signing="author",
         )
         sink = self._spool.begin(envelope)
         try:

@@ -196,7 +196,7 @@ class TlsReports:
         if not isinstance(found, LocalRecipient):
             found = type(found)(found.address, found.targets, NEVER)
         message_id = self._new_id()
-        envelope = Envelope(message_id, message_id, None, (found,))
+        envelope = Envelope(message_id, message_id, None, (found,), signing="author")
         date = date_time(self._clock.seconds())
         sink = self._delivery.begin(envelope)
         wait = sink.write(message(made, self._reporting, to, message_id, date))

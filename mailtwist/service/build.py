@@ -64,7 +64,7 @@ from .sharing import (
 )
 from .sieve import Sieving, offer_of, scripts_in, url_of
 from .tls import AskingTls, renewal_watch, server_tls
-from .trust import content_checks
+from .trust import content_checks, signing_of
 from .urls import url_access
 
 log = Logger("mailtwist")
@@ -149,6 +149,7 @@ class MailService(MultiService):
                 reactor, config, self.auth.directory, self.store, self.account_names
             ).setServiceParent(self)
         self.spool = build_spool(reactor, config)
+        self.spool.signing = signing_of(config, self.hostname, reactor.seconds)
         self.routing = build_routing(
             reactor=reactor,
             config=config,

@@ -9,6 +9,8 @@ from typing import Any
 from publicsuffixlist import PublicSuffixList
 
 from ..config.model import Config
+from ..delivery.dkim_keys import KeyRing
+from ..delivery.signing import Signing
 from ..interfaces import IResolver
 from ..policy.content import ContentChecks
 from ..policy.junk import Junk
@@ -29,7 +31,7 @@ def content_checks(
 ) -> ContentChecks | None:
     """The checks of whole messages from strangers; None if there are none."""
     trust = config.trust
-    authserv_id = (trust.authserv_id or hostname).lower()
+    authserv_id = authserv_id_of(config, hostname)
     if not trust.enabled:
         return None
     origin = Origin(
@@ -46,6 +48,28 @@ def content_checks(
         )
     )
     return ContentChecks([origin], authserv_id, keeper.kept, pieces_of, junk.filed)
+
+
+def signing_of(config: Config, hostname: str, seconds: Any) -> Signing | None:
+    """What signs the mail that leaves; None if nothing does."""
+    trust, dkim = config.trust, config.dkim
+    seals = trust.enabled and trust.seal
+    if not dkim.enabled and not seals:
+        return None
+    ring = KeyRing(config.server.data, seconds)
+    return Signing(
+        ring,
+        authserv_id_of(config, hostname),
+        time.time,
+        signs=dkim.enabled,
+        seals=seals,
+        expires_s=round(dkim.expires_s),
+    )
+
+
+def authserv_id_of(config: Config, hostname: str) -> str:
+    """Our name in Authentication-Results."""
+    return (config.trust.authserv_id or hostname).lower()
 
 
 def suffixes_of(config: Config) -> Suffixes | None:

@@ -183,7 +183,11 @@ class Planner:
     ) -> Envelope:
         message_id = self.rooms.new_id()
         return Envelope(
-            message_id, self.envelope.message_id, reverse_path, tuple(recipients)
+            message_id,
+            self.envelope.message_id,
+            reverse_path,
+            tuple(recipients),
+            signing="author",
         )
 
     # -- elsewhere --------------------------------------------------------------------
@@ -214,7 +218,11 @@ class Planner:
         if dsn.by_s is not None:
             by = DeliverBy(dsn.by_s, dsn.by_mode, dsn.by_trace)
             wishes = evolve(wishes, deliver_by=by)
-        sent = evolve(self._envelope(envelope.reverse_path, to), wishes=wishes)
+        sent = evolve(
+            self._envelope(envelope.reverse_path, to),
+            wishes=wishes,
+            signing=envelope.signing,
+        )
         self._told.append(f"sent on to {address} as {sent.message_id}")
         return Sending(sent, action.draft, self._head())
 

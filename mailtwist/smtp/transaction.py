@@ -171,6 +171,7 @@ class Transaction:
             self.mail.size_octets,
             self.wishes,
             not (self._each_told or self.prdr),
+            signing="author" if self._may_relay else "",
         )
         envelope = await ordered(envelope, orders, self._router)
         self._redirected = orders.redirect is not None and not orders.discard

@@ -21,6 +21,7 @@ from mailtwist.delivery.model import (
     Target,
     Wishes,
 )
+from mailtwist.delivery.signing import Signing
 from mailtwist.errors import ConfigError, MailError, StorageFull
 from mailtwist.interfaces import IContent, ISpool, ISpoolSink
 from mailtwist.queue.admin import Filter, QueueAdmin
@@ -34,6 +35,9 @@ from mailtwist.queue.model import (
 from mailtwist.queue.spool import memory, rows, statements
 from mailtwist.queue.spool.disk import INLINE_OCTETS, DiskSpool
 from mailtwist.queue.spool.thread import connect
+from mailtwist.trust.keys import private_key
+
+from ..trust.messages import ED25519
 
 ANN, BOB = Address("ann", "here.test"), Address("b b", "elsé.test")
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -122,6 +126,16 @@ class RowTests(SynchronousTestCase):
         )
 
 
+class Keys:
+    """One key, of x.test."""
+
+    def of(self, domain):
+        return [private_key(domain, "s1", ED25519)] if domain == "x.test" else ()
+
+    def sealing(self, domain):
+        return None
+
+
 def note(name):
     return Envelope(name, "s", ANN, (RemoteRecipient(BOB),))
 
@@ -169,6 +183,31 @@ class SpoolTests(TestCase):
         self.assertEqual([str(each.address) for each in recipients], ["a@x.test"])
         self.assertEqual(await self.octets(message), b"Received: here\r\nhello\r\n")
         self.assertEqual(os.listdir(self.spool.files), [])
+
+    async def test_a_signature_stands_above_all_octets(self):
+        self.spool.signing = Signing(Keys(), "mx.x.test", lambda: 1000.0)
+        message = b"From: ann@x.test\r\n\r\n"
+        for name, pieces in (
+            ("small", [b"text\r\n"]),
+            ("large", [b"x" * 70 + b"\r\n"] * 1000),
+        ):
+            verdicts = await self.put(name, message, *pieces, signing="author")
+            self.assertEqual(verdicts, [None])
+            octets = await self.octets(await self.spool.message(name))
+            self.assertTrue(octets.startswith(b"DKIM-Signature: v=1;"), name)
+            end = b"Received: here\r\n" + message + b"".join(pieces)
+            self.assertTrue(octets.endswith(end), name)
+            admin = QueueAdmin(self.folder, lambda: self.now_s)
+            self.assertEqual(b"".join(admin.content(name)), octets)
+            admin.close()
+
+    async def test_a_report_is_signed_too(self):
+        self.spool.signing = Signing(Keys(), "mx.x.test", lambda: 1000.0)
+        await self.put()
+        report = evolve(note("r"), signing="author")
+        await self.spool.settle("m", [1], [], [(report, b"From: a@x.test\r\n\r\n")])
+        octets = await self.octets(await self.spool.message("r"))
+        self.assertTrue(octets.startswith(b"DKIM-Signature: v=1;"))
 
     async def test_a_large_one_lies_in_a_file_that_goes_with_it(self):
         pieces = [bytes([65 + number]) * 40_000 for number in range(10)]

@@ -37,7 +37,7 @@ class SpoolContent:
         self._reader, self._folder = reader, folder
         self._queue_id = message.queue_id
         self._kept: bytes | None = None
-        self._path = ""
+        self._path, self._head = "", b""
 
     async def read(self, start: int, count: int) -> bytes:
         """See IContent."""
@@ -55,15 +55,17 @@ class SpoolContent:
             found = statements.content(connection, self._queue_id)
             if found is None:
                 raise MailError("Message is not in the queue any more")
-            file, octets = found
+            file, octets, head = found
             if octets is not None:
                 self._kept = octets
                 return b""
-            self._path = os.path.join(self._folder, file)
+            self._path, self._head = os.path.join(self._folder, file), head
+        above = self._head[start : start + count]
+        start, count = max(0, start - len(self._head)), count - len(above)
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                return os.pread(descriptor, count, start)
+                return above + os.pread(descriptor, count, start)
             finally:
                 os.close(descriptor)
         except OSError as cause:

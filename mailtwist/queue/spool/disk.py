@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from ...config.queueing import Queue
 from ...delivery.model import Envelope
+from ...delivery.signing import Signing
 from ...errors import MailError
 from ...interfaces import IContent, ISpool, ISpoolSink
 from ...shielded import shielded
@@ -48,7 +49,8 @@ Arrived = Callable[[QueuedMessage, Sequence[QueuedRecipient], IContent], None]
 class DiskSpool:
     """The queue in one folder.
 
-    `arrived` is called with each message that became durable.  `writer` and `reader`
+    `arrived` is called with each message that became durable; `signing` signs them on
+    their way in.  `writer` and `reader`
     are given where there is no reactor with threads; nothing is opened before `start`.
     """
 
@@ -69,6 +71,7 @@ class DiskSpool:
         self.reader = reader or SpoolThread(reactor, path, writes=False)
         self.spooler = Spooler(reactor, INLINE_OCTETS, INLINE_OCTETS)
         self.arrived: Arrived = lambda message, recipients, content: None
+        self.signing: Signing | None = None
         self._config = config
         self._seen: tuple[int, int] | None = None  # version, and orders given
         self._settling: set[Deferred[None]] = set()
@@ -183,10 +186,7 @@ class DiskSpool:
         reports: Sequence[tuple[Envelope, bytes]] = (),
     ) -> float | None:
         """See ISpool."""
-        new = [
-            memory.New(*self.accepted(envelope, len(octets)), octets)
-            for envelope, octets in reports
-        ]
+        new = [self._signed(*report) for report in reports]
 
         def work(connection: Any) -> tuple[str, float | None]:
             file = statements.settle(connection, queue_id, done, later)
@@ -199,6 +199,14 @@ class DiskSpool:
         for each in new:
             self._tell(each)
         return due_s
+
+    def _signed(self, envelope: Envelope, octets: bytes) -> memory.New:
+        """A whole message that is to be queued."""
+        signature = self.signing.begin(envelope) if self.signing is not None else None
+        if signature is not None:
+            signature.feed(octets)
+            octets = signature.head() + octets
+        return memory.New(*self.accepted(envelope, len(octets)), octets)
 
     async def commit_all(
         self, sinks: Sequence[ISpoolSink], memories: Sequence[Memory] = ()

@@ -17,12 +17,14 @@ MOST_REMEMBERED = 10_000  # of one account; the oldest make room
 
 @frozen
 class New:
-    """A message that is to be queued: its octets, or the name of the file with them."""
+    """A message that is to be queued: its octets, or the name of the file with them and
+    the `head` that stands above those."""
 
     message: QueuedMessage
     recipients: Sequence[QueuedRecipient]
     octets: bytes | None
     file: str = ""
+    head: bytes = b""
 
 
 def insert_all(
@@ -31,7 +33,12 @@ def insert_all(
     """The messages, and what is to be remembered."""
     for each in new:
         statements.insert(
-            connection, each.message, each.recipients, each.octets, each.file
+            connection,
+            each.message,
+            each.recipients,
+            each.octets,
+            each.file,
+            each.head,
         )
     connection.executemany(
         "INSERT INTO remembered VALUES (?, ?, ?) ON CONFLICT (account, key)"

@@ -30,6 +30,9 @@ class SpoolSink:
         self._octets = spool.spooler.spool(
             os.path.join(spool.files, self._file), envelope.trace
         )
+        self._signature = (
+            spool.signing.begin(envelope) if spool.signing is not None else None
+        )
         self._spent = False
 
     @property
@@ -38,7 +41,11 @@ class SpoolSink:
 
     def write(self, octets: bytes) -> Awaitable[None] | None:
         """See IMessageSink."""
-        return None if self._spent else self._octets.write(octets)
+        if self._spent:
+            return None
+        if self._signature is not None:
+            self._signature.feed(octets)
+        return self._octets.write(octets)
 
     def address(self, recipients: tuple[Recipient, ...]) -> None:
         """See ISpoolSink."""
@@ -72,13 +79,14 @@ class SpoolSink:
         await octets.settled()
         if octets.fault is not None:
             raise durable.fault_of(octets.fault)
-        size = len(octets.head) + octets.octets
+        head = self._signature.head() if self._signature is not None else b""
+        size = len(head) + len(octets.head) + octets.octets
         message, recipients = self._spool.accepted(self._envelope, size)
         if octets.in_memory:
-            inline = b"".join([octets.head, *octets.parts])
+            inline = b"".join([head, octets.head, *octets.parts])
             return New(message, recipients, inline)
         await self._spool.spooler.defer(self._sync, octets)
-        return New(message, recipients, None, self._file)
+        return New(message, recipients, None, self._file, head)
 
     def committed(self) -> None:
         """The file belongs to a message now."""

@@ -26,7 +26,7 @@ def _insert(table: str, columns: str) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
 
 
-_INSERT_MESSAGE = _insert("message", f"{MESSAGE}, file, source, place, due_s")
+_INSERT_MESSAGE = _insert("message", f"{MESSAGE}, file, head, source, place, due_s")
 _INSERT_RECIPIENT = _insert("recipient", f"message, {RECIPIENT}")
 _REPLACE_RECIPIENT = _INSERT_RECIPIENT.replace("INSERT", "REPLACE", 1)
 _DUE = """
@@ -61,11 +61,14 @@ def insert(
     recipients: Sequence[QueuedRecipient],
     octets: bytes | None,
     file: str = "",
+    head: bytes = b"",
 ) -> None:
-    """A new message with its octets, or with the name of the file that has them."""
+    """A new message with its octets, or with the name of the file that has them and the
+    `head` above those."""
     row = (
         *message_row(message),
         file,
+        head,
         source_of(message),
         place_of_all(recipients),
         min(recipient.due_s for recipient in recipients),
@@ -197,14 +200,17 @@ def recipients(connection: Connection, queue_id: str) -> list[QueuedRecipient]:
     return _recipients(connection, "message = ?", number)
 
 
-def content(connection: Connection, queue_id: str) -> tuple[str, bytes | None] | None:
-    """(file, octets) of a message, one of which says it; None if it is gone."""
+def content(
+    connection: Connection, queue_id: str
+) -> tuple[str, bytes | None, bytes] | None:
+    """(file, octets, head) of a message: the octets, or a file with all behind the
+    head; None if it is gone."""
     query = """
-        SELECT file, content.octets FROM message
+        SELECT file, content.octets, head FROM message
         LEFT JOIN content ON content.message = message.number WHERE queue_id = ?
     """
     row = connection.execute(query, (queue_id,)).fetchone()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row[0], row[1], row[2])
 
 
 def files(connection: Connection) -> set[str]:
