@@ -367,6 +367,10 @@ class IRights(IMailboxes):
     async def known_lists() -> Mapping[Path, Entries]:
         """As `lists`, but quick."""
 
+    async def known_annotation(name: str) -> Mapping[Path, bytes]:
+        """The values of an annotation, by mailbox, () for the account; quick, and as
+        they were a second ago at most if another process changes them."""
+
     async def may(path: Path) -> Rights:
         """As `my_rights`, but quick: all rights also where there is no mailbox."""
 

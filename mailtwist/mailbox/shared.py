@@ -42,14 +42,7 @@ from .model import (
     TextFigures,
     Usage,
 )
-from .rights import (
-    NEGATIVE,
-    Entries,
-    Rights,
-    RightsChange,
-    changeable,
-    parsed,
-)
+from .rights import NEGATIVE, Entries, Rights, RightsChange, changeable, parsed
 from .shared_mailbox import OwnMailbox, ViewedMailbox
 from .shared_watch import SharedWatch
 from .sharing import Beyond, Reader, Sharing
@@ -471,6 +464,10 @@ class SharedMailboxes(OwnScripts):
     async def known_lists(self) -> Mapping[Path, Entries]:
         lists: Mapping[Path, Entries] = await self.own.known_lists()
         return lists
+
+    async def known_annotation(self, name: str) -> Mapping[Path, bytes]:
+        values: Mapping[Path, bytes] = await self.own.known_annotation(name)
+        return values
 
     async def my_rights(self, path: Path) -> Rights:
         if self.personal(path):

@@ -23,7 +23,7 @@ from ..flags import DELETED, RECENT, Flags
 from ..imap4.names import Matcher, join
 from ..mailbox.across import read_into
 from ..mailbox.events import SCRIPT, Cause, Event, IMailListener
-from ..mailbox.interfaces import IMailbox, IMailboxes, IScripts, ISharedMailboxes
+from ..mailbox.interfaces import IMailbox, IRights, IScripts, ISharedMailboxes
 from ..mailbox.metadata import ACCOUNT
 from ..mailbox.model import FlagAction, FlagChange, MailboxInfo, MessageRows, Path
 from ..mime.slices import Buffer
@@ -59,7 +59,7 @@ class Home:
     """Where a mailbox is kept: whose it is, all that account has, its name there."""
 
     account: Account
-    mailboxes: IMailboxes
+    mailboxes: IRights
     path: Path
 
 
@@ -155,7 +155,7 @@ class ScriptedEvents:
         """None for a mailbox that nobody owns, and for mail that is kept elsewhere."""
         login = event.login
         mailboxes: Any = login.mailboxes
-        if not IScripts.providedBy(login.mailboxes):
+        if not (IScripts.providedBy(mailboxes) and IRights.providedBy(mailboxes)):
             return None
         if not ISharedMailboxes.providedBy(mailboxes):
             return Home(login.account, mailboxes, event.path)
@@ -254,10 +254,9 @@ class ScriptedEvents:
 async def _named(home: Home) -> str | None:
     """RFC 6785 §2.3.1: an annotation of the mailbox hides that of the account, whatever
     it says."""
-    for path in (home.path, ACCOUNT):
-        for one in await home.mailboxes.metadata(path, [SCRIPT]):
-            return one.value.decode("utf-8", "replace") or None
-    return None
+    values = await home.mailboxes.known_annotation(SCRIPT)
+    value = values.get(home.path, values.get(ACCOUNT, b""))
+    return value.decode("utf-8", "replace") or None
 
 
 @frozen(eq=False)

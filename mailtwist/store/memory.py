@@ -338,6 +338,7 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         held.update(put)
         for name in gone:
             held.pop(name, None)
+        self.forget_lists()
         if uses is not None:
             folder.special_uses = uses
         self._watchers.tell(metadata.ACCOUNT)

@@ -26,6 +26,23 @@ class MetadataContract:
         await self.annotated(INBOX, (COMMENT, b""), (SHARED, None), ("/shared/x", None))
         self.assertEqual(await self.held(INBOX), [(INBOX, COMMENT, b"")])
 
+    async def test_one_is_known_without_a_look_and_right_after_each_change_here(self):
+        async def known():
+            return dict(await self.tree.known_annotation(SHARED))
+
+        self.assertEqual(await known(), {})
+        await self.annotated(INBOX, (SHARED, b"1"), (COMMENT, b"x"))
+        self.assertEqual(await known(), {INBOX: b"1"})
+        await self.tree.create(("A",))
+        await self.annotated(("A",), (SHARED, b"2"))
+        await self.annotated(ACCOUNT, (SHARED, b""))
+        self.assertEqual(await known(), {INBOX: b"1", ("A",): b"2", (): b""})
+        await self.tree.rename(("A",), ("B",))
+        self.assertEqual(await known(), {INBOX: b"1", ("B",): b"2", (): b""})
+        await self.tree.delete(("B",))
+        await self.annotated(INBOX, (SHARED, None))
+        self.assertEqual(await known(), {(): b""})
+
     async def test_too_many_change_nothing(self):
         await self.annotated(INBOX, ("/shared/a", b"1"), ("/shared/b", b"2"), most=2)
         for path in (INBOX, ACCOUNT):

@@ -144,7 +144,7 @@ class RemoteMailboxes(RemoteHeld, KeptRights, RemoteScripts):
     async def set_metadata(
         self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
     ) -> None:
-        await self._ask("set_metadata", path, list(values), most)
+        await self._change("set_metadata", path, list(values), most)
 
     @property
     def owner(self) -> str:

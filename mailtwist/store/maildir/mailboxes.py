@@ -320,7 +320,10 @@ class MaildirMailboxes(Held, KeptRights):
     async def set_metadata(
         self, path: Path, values: Sequence[tuple[str, bytes | None]], most: int
     ) -> None:
-        await self._in_thread(metadata.change, path, values, most)
+        try:
+            await self._in_thread(metadata.change, path, values, most)
+        finally:
+            self.forget_lists()
         self.files.changes.tell(ACCOUNT)
 
     # -- scripts --------------------------------------------------------------
