@@ -20,7 +20,7 @@ from ..address import Address
 from ..config.load import load
 from ..config.model import Config
 from ..config.sizes import octets_of
-from ..directory.model import INBOX_IS, MBOX, Account
+from ..directory.model import INBOX_IS, MAILDIR, MBOX, Account
 from ..directory.user_rows import Row
 from ..directory.userdb import AccountExists, UserDb
 from ..errors import BadAddress, MailError
@@ -144,8 +144,9 @@ def limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mailbox",
         metavar="LOCATION",
-        help="where its mail lies: a Maildir with / at its end, a file, or "
-        "mbox:FOLDER:INBOX=FILE; below its home or absolute; empty for Maildir/",
+        help="where its mail lies: a Maildir with / at its end, a file, "
+        "mbox:FOLDER:INBOX=FILE or maildir:FOLDER:INBOX=FILE; below its home or "
+        "absolute; empty for Maildir/",
     )
 
 
@@ -220,8 +221,14 @@ def told_limits(options: argparse.Namespace) -> dict[str, Any]:
 def location_of(text: str) -> str:
     """A location as Account has it; raises MailError."""
     parts = text.removeprefix(MBOX).replace(INBOX_IS, "/").split("/")
-    if not text.isprintable() or ".." in parts or text == MBOX:
-        raise MailError(f'{text!r} is no mailbox; expected "Maildir/" or "mbox:mail"')
+    folder, inbox_is, inbox = text.removeprefix(MAILDIR).partition(INBOX_IS)
+    mixed = text.startswith(MAILDIR)
+    whole = folder and inbox_is and inbox and inbox[-1] != "/"
+    if not text.isprintable() or ".." in parts or text == MBOX or (mixed and not whole):
+        raise MailError(
+            f"{text!r} is no mailbox; expected Maildir/, mbox:mail or"
+            " maildir:Maildir:INBOX=FILE"
+        )
     return text
 
 

@@ -75,7 +75,8 @@ class Source:
         "",
         "Mailbox of accounts for which it names none: relative to the home or "
         "absolute, with `%u`, `%d` and `%s`; a Maildir ends in `/`, others are mbox, "
-        "or `mbox:FOLDER:INBOX=FILE` (docs/mbox.md). "
+        "or `mbox:FOLDER:INBOX=FILE`, or `maildir:FOLDER:INBOX=FILE` for a Maildir "
+        "whose INBOX is an mbox (docs/mbox.md). "
         "`Maildir/` if empty. Postfix's home_mailbox and mail_spool_directory.",
     )
     least_uid: int = option(

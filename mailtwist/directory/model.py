@@ -6,10 +6,11 @@ from posixpath import join
 
 from attrs import frozen
 
-from ..mailbox.model import Limits, Path
+from ..mailbox.model import INBOX, Limits, Path
 
 USES = ("send", "receive", "pop3", "imap4", "manage_sieve", "web")
-MBOX, INBOX_IS = "mbox:", ":INBOX="  # in the location of a mailbox
+# In the location of a mailbox:
+MBOX, MAILDIR, INBOX_IS = "mbox:", "maildir:", ":INBOX="
 MBOX_FOLDERS = "mail"  # in a home, where mailboxes lie beside an mbox
 _USE_OF = {"smtp": "send", "submission": "send"}  # protocols that are called otherwise
 
@@ -44,7 +45,8 @@ class Account:
     it).  Limits that are None are none; `uses` None allows everything in `USES`.
     `mailbox` is where mail lies if not in `Maildir/`: relative to the home or absolute,
     with "/" at its end for a Maildir, else an mbox, with other mailboxes in `mail`; or
-    `mbox:FOLDER:INBOX=FILE`, as Dovecot has it, INBOX being `FOLDER/inbox` if not said.
+    `mbox:FOLDER:INBOX=FILE`, as Dovecot has it, INBOX being `FOLDER/inbox` if not said;
+    or `maildir:FOLDER:INBOX=FILE`, where INBOX is an mbox and all others are a Maildir.
     `mailbox_limits` are those of single mailboxes with their inferiors: (path, octets,
     messages).
     """
@@ -72,9 +74,10 @@ class Account:
     @property
     def mailbox_path(self) -> str:
         """Absolute; it ends in "/" for a Maildir, else it is INBOX's."""
-        if not self.mailbox.startswith(MBOX):
+        if not self.mailbox.startswith((MBOX, MAILDIR)):
             return join(self.home, self.mailbox or "Maildir/")
-        folder, _, inbox = self.mailbox.removeprefix(MBOX).partition(INBOX_IS)
+        _, _, where = self.mailbox.partition(":")
+        folder, _, inbox = where.partition(INBOX_IS)
         if not inbox:
             inbox = join(folder.rstrip("/"), "inbox")
         return self._absolute(inbox)
@@ -83,8 +86,8 @@ class Account:
     def folders_path(self) -> str:
         """Absolute: the folder of an mbox account's other mailboxes."""
         folder = MBOX_FOLDERS
-        if self.mailbox.startswith(MBOX):
-            folder = self.mailbox.removeprefix(MBOX).partition(INBOX_IS)[0]
+        if self.mailbox.startswith((MBOX, MAILDIR)):
+            folder = self.mailbox.partition(":")[2].partition(INBOX_IS)[0]
         return self._absolute(folder).rstrip("/") or "/"
 
     def _absolute(self, path: str) -> str:
@@ -95,6 +98,15 @@ class Account:
         """True if INBOX is an mbox; asked for each delivery, so no path is made."""
         mailbox = self.mailbox
         return bool(mailbox) and (mailbox[-1] != "/" or mailbox.startswith(MBOX))
+
+    @property
+    def has_maildir_folders(self) -> bool:
+        """True if INBOX is an mbox, and all others are not."""
+        return self.mailbox.startswith(MAILDIR)
+
+    def in_mbox(self, path: Path) -> bool:
+        """True if that mailbox is one file."""
+        return self.is_mbox and (path == INBOX or not self.has_maildir_folders)
 
     @property
     def is_limited(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, field, frozen
 
-from .model import INBOX_IS, MBOX, USES
+from .model import INBOX_IS, MAILDIR, MBOX, USES
 
 DAY_S = 86_400
 NO_LIMIT_DAYS = 99_999  # how shadow(5) writes "never"
@@ -194,7 +194,8 @@ def _dovecot_mailbox(extra: dict[str, str], name: str, home: str) -> str:
         extra.pop(key, None)
     path = path.removeprefix("~/").rstrip("/")
     if driver == "maildir":
-        return f"{path}/"
+        mixed = inbox and inbox[-1] != "/"
+        return f"{MAILDIR}{path}{INBOX_IS}{inbox}" if mixed else f"{path}/"
     return f"{MBOX}{path}{INBOX_IS}{inbox}" if inbox else f"{MBOX}{path}"
 
 

@@ -15,6 +15,8 @@ from .maildir.store import MaildirStore
 from .mbox.files import MboxFiles
 from .mbox.lock import LockFiles, OwnRights
 from .mbox.mailboxes import MboxMailboxes
+from .mixed.files import MixedFiles
+from .mixed.mailboxes import MixedMailboxes
 
 
 class LocalStore(MaildirStore):
@@ -35,18 +37,22 @@ class LocalStore(MaildirStore):
     def _made(self, account: Account) -> MaildirMailboxes:
         if not account.is_mbox:
             return super()._made(account)
-        files = MboxFiles(
+        mixed = account.has_maildir_folders
+        kind = MixedFiles if mixed else MboxFiles
+        files = kind(
             account,
             *self._files_get,
             config=self._mbox,
             lock_files=self._lock_files,
             **self._files_get_too,
         )
+        if mixed:
+            return MixedMailboxes(files, *self._trees_get)
         return MboxMailboxes(files, *self._trees_get)
 
     def folder(self, account: Account, path: Path) -> str | Awaitable[str]:
         """See delivery.Folders; of an mbox the state's, where large messages wait."""
-        if not account.is_mbox:
+        if not account.in_mbox(path):
             return super().folder(account, path)
         return Deferred.fromCoroutine(self._state_folder(account, path))
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ..mailbox.identifiers import email_id
 from .state import State
 
 
@@ -52,4 +53,24 @@ def set_threads(state: State, row_id: int, found: Mapping[int, int]) -> None:
     state.db.executemany(
         "UPDATE messages SET thread_id = ? WHERE mailbox = ? AND uid = ?",
         [(thread, row_id, uid) for uid, thread in found.items()],
+    )
+
+
+def copy(
+    state: State, row_id: int, object_id: str, to_id: int, uids: Mapping[int, int]
+) -> None:
+    """Messages of a mailbox, which has that object id, and what they are elsewhere by
+    UID: the same mail."""
+    known = identifiers(state, row_id, list(uids))
+    state.db.executemany(
+        "UPDATE messages SET email_id = ?, thread_id = ? WHERE mailbox = ? AND uid = ?",
+        [
+            (
+                email_id(one.email_id, object_id, uid).decode(),
+                one.thread_id,
+                to_id,
+                uids[uid],
+            )
+            for uid, one in known.items()
+        ],
     )

@@ -24,6 +24,7 @@ class InFiles:
     timeout = 30
     lock_timeout_s = 5.0
     quoting = "mboxrd"
+    mailbox = "mbox:mail:INBOX=spool"
 
     def make_store(self):
         self.root = os.path.abspath(self.mktemp())
@@ -46,7 +47,7 @@ class InFiles:
         return Account(
             name,
             self.home(name),
-            mailbox="mbox:mail:INBOX=spool",
+            mailbox=self.mailbox,
             storage_limit_octets=limit,
             message_limit=messages,
         )

@@ -26,7 +26,7 @@ from ...config.model import Config
 from ...delivery.agent_process import Program
 from ...delivery.lists import first_list
 from ...directory.home import MOST_NAME, encoded
-from ...directory.model import INBOX_IS, MBOX, Account
+from ...directory.model import INBOX_IS, MAILDIR, MBOX, Account
 from ...errors import MailboxUnreachable
 from ...keeper.packets import SPOOL_VARIABLE
 from ..local import LocalStore
@@ -71,9 +71,11 @@ class Homes:
 
     def _place_mbox(self, account: Account) -> Account:
         inbox, folders = account.mailbox_path, account.folders_path
-        for path in (inbox, folders):
+        mixed = account.has_maildir_folders
+        below = [os.path.join(folders, part) for part in PARTS] if mixed else []
+        for path in (inbox, folders, *below):
             self._check(path)
-        where = f"{MBOX}{folders}{INBOX_IS}{inbox}"
+        where = f"{MAILDIR if mixed else MBOX}{folders}{INBOX_IS}{inbox}"
         return evolve(account, home=self._state(where), mailbox=where)
 
     def _check(self, path: str) -> None:

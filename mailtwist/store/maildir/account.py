@@ -76,8 +76,6 @@ class AccountFiles:
     turn ends, `changed(home, path)` when a mailbox was loaded or messages came or went.
     """
 
-    live_class: type[Live] = Live
-
     def __init__(
         self,
         account: Account,
@@ -348,7 +346,7 @@ class AccountFiles:
             letters = self.state.keywords(row.id)
             removed = self.state.removed(row.id)
             names = FlagNames(letters)
-            live = self.live_class(path, folder, row, names, removed=removed)
+            live = self.kind_of(folder)(path, folder, row, names, removed=removed)
             if not columns.fill(self, live):
                 live.fill(self.state.messages(row.id))
             elif live.row != row:
@@ -358,6 +356,9 @@ class AccountFiles:
             pairs = zip(live.uids, live.bases, strict=True)
             uidlist.rewrite(beside, row, pairs, letters, live.words())
         return live
+
+    def kind_of(self, folder: str) -> type[Live]:
+        return Live
 
     def folder_of(self, path: Path) -> str:
         """In a thread: the folder of an existing mailbox; INBOX is made if missing."""
@@ -448,12 +449,7 @@ class AccountFiles:
         state.vanish(row.id, row.highest_modseq, delta.vanished)
         state.set_counters(row.id, row.uid_next, row.highest_modseq)
         beside = self.place.beside(live.folder)
-        others = live.names.others
-        words = [
-            (message.uid, message.keywords)
-            for message in (*delta.added, *delta.changed)
-            if message.keywords or (others and message.uid < live.row.uid_next)
-        ]
+        words = live.new_words(delta)
         uidlist.append(beside, row, [m[:2] for m in delta.added], fresh, words)
 
     def forget_removed(self, live: Live) -> None:

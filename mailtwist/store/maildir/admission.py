@@ -149,7 +149,8 @@ class Admission:
             for change in came:
                 page.arrived(change.key, change.octets, change.messages)
             limits, domain = room.account.limits, room.account.summed
-            maildirsize.keep(room.maildir, account.token, page, limits, more)
+            if not room.account.is_mbox:
+                maildirsize.keep(room.maildir, account.token, page, limits, more)
             crossings = page.crossed(limits, room.thresholds)
             if domain is not None:
                 with domain_sum.opened(domain) as all_:

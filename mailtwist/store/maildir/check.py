@@ -26,7 +26,6 @@ from ..derived import DerivedFile
 from . import render, scan, uidlist
 from .indexing import text_name
 from .live import Delta, Live
-from .place import MaildirPlace
 
 if TYPE_CHECKING:
     from .mailbox import MaildirMailbox
@@ -105,13 +104,11 @@ class Check:
     async def _usage(self) -> None:
         """What is counted against what is there, while nothing is on its way."""
         files, counting = self._files, self._files.counting
-        if not isinstance(files.place, MaildirPlace):
-            return
         for _ in range(TRIES):
             page = await files.aside(counting.page)
             if page is None:
                 return  # it was never asked for
-            measured = await files.aside(counting.measured)
+            measured = await self._tree.measured()
             again = await files.aside(counting.page)
             if again is not None and again.amount("") == page.amount(""):
                 wrong = measured != page.amount("")
@@ -159,7 +156,7 @@ class Check:
 
     def _strangers(self, live: Live) -> None:
         """In a thread: files of cur/ that no row has, so that nobody can read them."""
-        if not isinstance(self._files.place, MaildirPlace):
+        if not self._files.place.is_folder(live.folder):
             return
         known, cur = live.filenames(), f"{live.folder}/cur"
         found = [
@@ -214,7 +211,7 @@ class Check:
 
     def _odd(self, live: Live, strange: set[int]) -> set[int]:
         """UIDs whose files are not what the rows say."""
-        if not isinstance(self._files.place, MaildirPlace):
+        if not self._files.place.is_folder(live.folder):
             return strange
         missing, resized = set(), set(strange)
         for at, uid in enumerate(live.uids):
@@ -240,16 +237,13 @@ class Check:
         elif (kept.uid_validity, kept.object_id) != (row.uid_validity, row.object_id):
             wrong = len(pairs) or 1
         else:
-            wrong = sum(kept.uids.get(base) != uid for uid, base in pairs)
+            wrong = sum(kept.bases.get(uid) != base for uid, base in pairs)
             told = kept.keywords.items()
             wrong += sum(one not in told for one in live.names.letters.items())
-            bases = dict(pairs)
-            held = {bases[uid]: some for uid, some in live.words()}
-            wrong += held != {
-                base: some
-                for base, some in kept.without_letter.items()
-                if base in kept.uids and base in live.by_base
-            }
+            if self._files.place.is_folder(live.folder):  # an mbox has them itself
+                words = kept.without_letter
+                columns = zip(live.bases, live.keywords, strict=True)
+                wrong += sum(words.get(base, "") != some for base, some in columns)
         self._note(live.path, "lines of the uidlist are missing or wrong", wrong)
         if wrong and self._repair:
             names = live.names.letters

@@ -357,7 +357,7 @@ class Counting:
 
     def _held(self, row: MailboxRow, folder: str) -> Amount:
         """What counts for a mailbox: its files, or the messages of its one file."""
-        if self._maildir is None:
+        if not self._place().is_folder(folder):
             return state_counts.of_rows(self._state, row.id)
         octets, messages, bases = held(folder)
         # What has a row and not its name yet is counted already.
@@ -365,8 +365,10 @@ class Counting:
         return octets + pending[0], messages + pending[1]
 
     def measured(self) -> Amount:
-        """What is there, counted without putting it down."""
-        each = [held(folder) for folder in self._place().listed().values()]
+        """What is there in folders, counted without putting it down."""
+        place = self._place()
+        folders = filter(place.is_folder, place.listed().values())
+        each = [held(folder) for folder in folders]
         return sum(one[0] for one in each), sum(one[1] for one in each)
 
 

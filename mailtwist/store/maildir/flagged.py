@@ -20,19 +20,23 @@ _LETTER_OF = {flag: letter for letter, flag in LETTERS.items()}
 
 
 class Copy:
-    """One recipient's copy of a message.
+    """One recipient's copy of a message."""
 
-    `in_mbox`: in a file with others; `has_file`: in one of its own, with its flags in
-    the name.
-    """
-
-    __slots__ = ("fault", "has_file", "in_mbox", "prefix", "recipient")
+    __slots__ = ("fault", "prefix", "recipient")
 
     def __init__(self, recipient: LocalRecipient, prefix: bytes) -> None:
         self.recipient, self.prefix = recipient, prefix
-        self.in_mbox = recipient.account.is_mbox
-        self.has_file = not self.in_mbox and recipient.flags <= LETTERED
         self.fault: Verdict = None
+
+    @property
+    def in_mbox(self) -> bool:
+        """In a file with others."""
+        return self.recipient.account.in_mbox(self.recipient.path)
+
+    @property
+    def has_file(self) -> bool:
+        """In one of its own, with its flags in the name."""
+        return not self.in_mbox and self.recipient.flags <= LETTERED
 
 
 def letters_of(flags: Flags) -> str:

@@ -25,7 +25,7 @@ class Held:
         if page is not None:
             held = page.amount("")
         else:
-            held = await self._measured()
+            held = await self.measured()
         return Usage(*held, limits.octets, limits.messages)
 
     async def quotas(self, path: Path | None = None) -> list[Quota]:
@@ -73,7 +73,7 @@ class Held:
         files = self.files
         return await files.thread(files.counting.page) or await self._count()
 
-    async def _measured(self) -> Amount:
+    async def measured(self) -> Amount:
         """What is there, counted without putting it down."""
         return await self.files.aside(self.files.counting.measured)
 

@@ -134,6 +134,14 @@ class Live:
         known = dict(zip(self.uids, range(len(self.uids)), strict=True))
         return [known[uid] for uid in uids if uid in known]
 
+    def new_words(self, delta: Delta) -> list[tuple[int, str]]:
+        """(UID, keywords without a letter) of messages that get some, or may lose
+        some."""
+        others = self.names.others
+        found = [(m.uid, m.keywords) for m in delta.added if m.keywords]
+        changed = delta.changed
+        return found + [(m.uid, m.keywords) for m in changed if m.keywords or others]
+
     def words(self) -> list[tuple[int, str]]:
         """(UID, keywords without a letter) of messages that have some."""
         if not any(self.keywords):

@@ -46,6 +46,7 @@ from .content import Places, with_crlf
 from .held import Held
 from .indexing import Indexer
 from .keeping import Keeping
+from .live import Live
 from .mailbox import MaildirMailbox
 from .names import UniqueNames
 from .rested import RestedMailboxes
@@ -81,8 +82,6 @@ class MaildirUpload:
 @implementer(IIndexedMailboxes, ICheckedMailboxes, IRights, IScripts)
 class MaildirMailboxes(Held, KeptRights):
     """See IMailboxes."""
-
-    mailbox_class: type[MaildirMailbox] = MaildirMailbox
 
     def __init__(
         self,
@@ -213,14 +212,18 @@ class MaildirMailboxes(Held, KeptRights):
             self._rested.put_away(files.live)
         return live.status()
 
+    def session(self, live: Live, path: Path, read_only: bool) -> MaildirMailbox:
+        """A hold on this mailbox."""
+        return MaildirMailbox(self, live, path, read_only)
+
     async def open(self, path: Path, *, read_only: bool = False) -> MaildirMailbox:
         live = self.files.live.get(path)
         if live is not None and self.files.unchanged(live):
-            return self.mailbox_class(self, live, path, read_only)
+            return self.session(live, path, read_only)
 
         async def opened() -> MaildirMailbox:
             live = await self.files.opened(path)
-            return self.mailbox_class(self, live, path, read_only)
+            return self.session(live, path, read_only)
 
         return await self.files.turn(opened)
 

@@ -26,6 +26,9 @@ class Place(Protocol):
 
     root: str  # the folder that others lie in
 
+    def is_folder(self, folder: str) -> bool:
+        """True if messages are files of their own in it."""
+
     def prepare(self) -> None:
         """Make what every account has, INBOX and a place for the state."""
 
@@ -91,6 +94,9 @@ class MaildirPlace:
         self._listed: dict[Path, str] = {}
         self._names: set[str] = set()  # that are among them
         self._sure_at = 0  # the root's time stamp that goes with them
+
+    def is_folder(self, folder: str) -> bool:
+        return True
 
     def prepare(self) -> None:
         folders.make(self.root, INBOX)

@@ -314,15 +314,19 @@ Upload = tuple[Spool, Flags, int]  # with its internal date
 
 
 async def append(
-    tree: MaildirMailboxes, path: Path, uploads: Sequence[Upload]
+    tree: MaildirMailboxes,
+    path: Path,
+    uploads: Sequence[Upload],
+    leaving: Sequence[tuple[Path, tuple[int, int]]] = (),
 ) -> Appended:
-    """New files and their rows; all or none."""
+    """New files and their rows; all or none.  `leaving` says what goes from elsewhere
+    in the account afterwards."""
     live = await tree.files.opened(path)
     octets = sum(spool.octets for spool, _, _ in uploads)
-    await tree.need_room([(path, (octets, len(uploads)))])
+    await tree.need_room([(path, (octets, len(uploads))), *leaving])
     if not uploads:
         return Appended(live.row.uid_validity, [])
-    return await _Arrival(tree, live, uploads).made()
+    return await _Arrival(tree, live, uploads, bounded=not leaving).made()
 
 
 async def replace(
@@ -347,9 +351,12 @@ class _Arrival:
         live: Live,
         uploads: Sequence[Upload],
         replaced: tuple[Live, int] | None = None,
+        *,
+        bounded: bool = True,
     ) -> None:
+        """Not `bounded`: it was made sure of that they fit once others left."""
         self._tree, self._live, self._uploads = tree, live, uploads
-        self._replaced = replaced
+        self._replaced, self._bounded = replaced, bounded
         self._bases = [tree.names.base(spool.octets) for spool, _, _ in uploads]
         self._committed = False
 
@@ -423,7 +430,7 @@ class _Arrival:
             files.record(into, arrival)
             if leaving is not None:
                 departure = leaving.recorded(arrival)
-            files.counting.reserve(bounded=True)
+            files.counting.reserve(bounded=self._bounded)
         self._committed = True
         if leaving is not None:
             return leaving.finished(arrival, departure)

@@ -54,8 +54,6 @@ _HELD, _MISSING = _Not(there=True), _Not(there=False)
 class MboxFiles(AccountFiles):
     """See AccountFiles."""
 
-    live_class = MboxLive
-
     def __init__(
         self, *arguments: Any, config: Mbox, lock_files: LockFiles, **more: Any
     ) -> None:
@@ -65,6 +63,9 @@ class MboxFiles(AccountFiles):
         self.place = self._place = MboxPlace(
             account.home, account.mailbox_path, account.folders_path, lock_files
         )
+
+    def kind_of(self, folder: str) -> type[Live]:
+        return MboxLive
 
     # -- locks ----------------------------------------------------------------
 
@@ -224,7 +225,8 @@ class MboxFiles(AccountFiles):
 
         def keep() -> None:
             for live in self.live.values():
-                kept_layout.save(self.account.home, mine(live))
+                if isinstance(live, MboxLive):
+                    kept_layout.save(self.account.home, live)
 
         await self.turn(lambda: self.plain_thread(keep))
         await super().rest()

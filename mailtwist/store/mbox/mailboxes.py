@@ -17,6 +17,8 @@ from ...mailbox.interfaces import IIndexedMailboxes, IRights, IScripts, IUpload
 from ...mailbox.model import INBOX, Appended, Path
 from ..maildir import durable
 from ..maildir.ledger import Amount, Page
+from ..maildir.live import Live
+from ..maildir.mailbox import MaildirMailbox
 from ..maildir.mailboxes import MaildirMailboxes, MaildirUpload
 from ..maildir.spool import Spool
 from . import transfer
@@ -30,7 +32,9 @@ class MboxMailboxes(MaildirMailboxes):
     """See IMailboxes."""
 
     files: MboxFiles
-    mailbox_class = MboxMailbox
+
+    def session(self, live: Live, path: Path, read_only: bool) -> MaildirMailbox:
+        return MboxMailbox(self, live, path, read_only)
 
     def upload(self, path: Path = INBOX) -> MaildirUpload:
         folder = os.path.join(self.files.account.home, "tmp")
@@ -59,7 +63,7 @@ class MboxMailboxes(MaildirMailboxes):
     async def _keep(self, path: Path, taken: set[int]) -> None:
         """`delete` did it."""
 
-    async def _measured(self) -> Amount:
+    async def measured(self) -> Amount:
         return await self.files.turn(self._looked)
 
     async def _looked(self) -> Amount:

@@ -53,6 +53,9 @@ class MboxPlace:
         self._lock_files = lock_files
         self.looked_at: dict[str, Stamp] = {}  # by folder
 
+    def is_folder(self, folder: str) -> bool:
+        return False
+
     def prepare(self) -> None:
         durable.make_directories([self.root])
         if not os.path.lexists(self.inbox):

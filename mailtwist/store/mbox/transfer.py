@@ -214,13 +214,17 @@ def _arrived(
 
 
 async def append(
-    tree: MboxMailboxes, path: Path, uploads: Sequence[Upload]
+    tree: MboxMailboxes,
+    path: Path,
+    uploads: Sequence[Upload],
+    leaving: Sequence[tuple[Path, tuple[int, int]]] = (),
 ) -> Appended:
-    """See IMailboxes.append."""
+    """See IMailboxes.append; `leaving` goes from elsewhere in the account
+    afterwards."""
     files = tree.files
     into = await files.opened_mbox(path)
     octets = sum(spool.octets for spool, _, _ in uploads)
-    await tree.need_room([(path, (octets, len(uploads)))])
+    await tree.need_room([(path, (octets, len(uploads))), *leaving])
     if not uploads:
         return Appended(into.row.uid_validity, [])
     done = await files.changing({into: True}, _appended, files, into, uploads)
