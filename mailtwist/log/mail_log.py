@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrs import asdict
-from twisted.logger import Logger
 
 from ..errors import MailError
 from ..trust.model import Decision
+from .quick import QuickLogger
 
-log = Logger("mailtwist")
+log = QuickLogger("mailtwist")
 
 
 def connected(session: str, protocol: str, peer: str, tls: bool) -> None:

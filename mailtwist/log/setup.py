@@ -17,13 +17,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TextIO
 
-from twisted.logger import (
-    FilteringLogObserver,
-    ILogObserver,
-    LogLevel,
-    LogLevelFilterPredicate,
-    formatEvent,
-)
+from twisted.logger import ILogObserver, LogLevel, formatEvent
 from zope.interface import implementer
 
 from ..config.model import Log
@@ -65,8 +59,7 @@ def observer(config: Log) -> ILogObserver:
             raise ConfigError(
                 f'log.to = "{config.to}": cannot be written: {fault.strerror}'
             ) from fault
-    level = LogLevel.lookupByName(config.level)
-    return FilteringLogObserver(sink, [LogLevelFilterPredicate(level)])
+    return FromLevel(sink, LogLevel.lookupByName(config.level))
 
 
 def text_of(event: dict[str, Any]) -> str:
@@ -75,7 +68,8 @@ def text_of(event: dict[str, Any]) -> str:
     failure = event.get("log_failure")
     if failure is not None:
         text = f"{text}\n{failure.getTraceback()}".lstrip()
-    return _CONTROL.sub(_escaped, text.rstrip())
+    text = text.rstrip()
+    return text if text.isprintable() else _CONTROL.sub(_escaped, text)
 
 
 def _formatted(event: dict[str, Any]) -> str:
@@ -124,6 +118,23 @@ def as_json(event: dict[str, Any]) -> str:
 
 
 @implementer(ILogObserver)
+class FromLevel:
+    """Passes on what is as grave as `level` or graver.
+
+    Twisted's FilteringLogObserver sorts the levels anew for each event."""
+
+    def __init__(self, sink: ILogObserver, level: Any) -> None:
+        self._sink = sink
+        self._told = frozenset(
+            each for each, severity in SEVERITY.items() if severity <= SEVERITY[level]
+        )
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event.get("log_level") in self._told:
+            self._sink(event)
+
+
+@implementer(ILogObserver)
 class LineObserver:
     """Writes lines to an open text stream."""
 
@@ -145,19 +156,24 @@ class FileObserver:
 
     def __init__(self, path: str, render: Render) -> None:
         self._path, self._render = path, render
-        self._second, self._stream = 0, self._opened()
+        self._second, self._descriptor = 0, self._opened()
 
-    def _opened(self) -> TextIO:
-        opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    def _opened(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        opened = os.open(self._path, flags, 0o640)
         self._inode = os.fstat(opened).st_ino
-        return os.fdopen(opened, "a", encoding="utf-8", errors="replace")
+        return opened
 
     def __call__(self, event: dict[str, Any]) -> None:
         if (second := int(event["log_time"])) != self._second:  # at most one look a s
             self._second = second
             self._follow()
-        self._stream.write(self._render(event))
-        self._stream.flush()
+        octets = self._render(event).encode("utf-8", "replace")
+        # One call for one line: lines of several processes do not mix.
+        while written := os.write(self._descriptor, octets):
+            if written == len(octets):
+                return
+            octets = octets[written:]
 
     def _follow(self) -> None:
         try:
@@ -166,11 +182,11 @@ class FileObserver:
         except OSError:  # moved away, or not to be looked at now
             pass
         try:
-            stream = self._opened()
+            opened = self._opened()
         except OSError:
             return
-        self._stream.close()
-        self._stream = stream
+        os.close(self._descriptor)
+        self._descriptor = opened
 
 
 @implementer(ILogObserver)

@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from ..auth.channel import TlsChannel
 from ..auth.login import Peer
+from ..dialogue.at_once import write_at_once
 from ..eager import step
 from ..errors import MailError
 from ..log import mail_log
@@ -422,7 +423,8 @@ class SMTPServer(Protocol):
     def _flush(self) -> None:
         if self._out:
             out, self._out = self._out, []
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+            octets = out[0] if len(out) == 1 else b"".join(out)
+            write_at_once(self.transport, octets)
 
     def _read(self, on: bool) -> None:
         if on is not self._reading and not self._closing:
