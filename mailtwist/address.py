@@ -8,6 +8,7 @@ address literal with its brackets.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 import idna
@@ -55,7 +56,7 @@ class Address:
             raise BadAddress("Local part is longer than 64 octets")
         return cls(local_part, normal_domain(rest[1:]) if rest else "")
 
-    @property
+    @cached_property
     def quoted_local_part(self) -> str:
         """As it stands before the @, quoted where it must be."""
         if _DOT_STRING.fullmatch(self.local_part):
@@ -75,11 +76,14 @@ class Address:
 
     def encode(self, *, utf8: bool = False) -> bytes:
         """On the wire, without brackets: A-labels unless `utf8`."""
+        return str(self).encode() if utf8 else self._ascii_encoded
+
+    @cached_property
+    def _ascii_encoded(self) -> bytes:
         local_part = self.quoted_local_part.encode()
         if not self.domain:
             return local_part
-        domain = self.domain if utf8 else ascii_domain(self.domain)
-        return local_part + b"@" + domain.encode()
+        return local_part + b"@" + ascii_domain(self.domain).encode()
 
 
 def normal_domain(text: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ..address import Address, ascii_domain
 
 
+@lru_cache(4096)
 def spelled(local_part: str, domain: str = "") -> str:
     """A key: lower case, the domain in A-labels."""
     user = Address(local_part).quoted_local_part.lower()

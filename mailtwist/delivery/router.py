@@ -18,8 +18,9 @@ from ..mailbox.posting import Posting
 from .explain import Decision
 from .model import LocalRecipient, Recipient, RemoteRecipient, Target
 from .router_accounts import POSTMASTER, Accounts
+from .router_branch import Branch, Leaf
 from .router_places import LOCAL, Places
-from .router_walk import Branch, Leaf, Rooms, Walk
+from .router_walk import Rooms, Walk
 from .router_ways import Ways
 from .senders import Senders
 
@@ -100,7 +101,7 @@ class Router:
     ) -> Decision:
         """The decision with every step to it; raises nothing."""
         said = str(address)
-        walk = Walk(self._rooms, sender=sender, may_relay=may_relay)
+        walk = Walk(self._rooms, sender=sender, may_relay=may_relay, tells=True)
         try:
             recipient = await self._decided(address, walk, may_relay, None)
         except MailError as fault:

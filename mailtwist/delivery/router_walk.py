@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import lru_cache
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
@@ -36,6 +37,7 @@ from .forward import forward_values
 from .keys import address_keys, catch_all_key, same, spelled, spelled_address
 from .model import Route, Target
 from .router_accounts import Accounts
+from .router_branch import Branch, Leaf
 from .router_places import ALIASES, ELSEWHERE, LOCAL, Place, Places, first_value
 from .router_ways import Ways
 from .routes import route_fault
@@ -48,44 +50,8 @@ SHORT_LIST = 4096  # characters; such a list is parsed once
 MOST_TOLD = 1000  # characters of a list in one step
 WALKED = 100  # addresses after which others have their turn, some 4 ms
 OWNER, REQUEST = "owner-", "-request"
+MAILBOX = Route("mailbox")
 NO_COMMANDS = "5.7.1 Mail to commands and files is not allowed here"
-
-
-@frozen
-class Branch:
-    """An address that is being resolved, and how it came up.
-
-    `chain` names what was expanded on the way here; `sender` and `of_list` are those of
-    the target to come; `exact` goes to the mailbox whatever aliases say, `settled` only
-    past the virtual ones.
-    """
-
-    address: Address
-    chain: tuple[str, ...] = ()
-    sender: str | None = None
-    of_list: bool = False
-    exact: bool = False
-    settled: bool = False
-
-    def behind(self, mark: str) -> Branch:
-        """One expansion further; raises AliasLoop if it was passed before."""
-        if mark in self.chain:
-            raise AliasLoop()
-        return evolve(self, chain=(*self.chain, mark), exact=False, settled=False)
-
-    def target(self, route: Route, run_as: str = "") -> Target:
-        """What the way ends in."""
-        return Target(self.address, route, self.sender, run_as, self.of_list)
-
-
-@frozen
-class Leaf:
-    """A target; with `account` it is a mailbox here, with `fault` it takes no mail."""
-
-    target: Target
-    account: Account | None = None
-    detail: str = ""
-    fault: MailError | None = None
 
 
 @frozen
@@ -109,8 +75,15 @@ class Walk:
     """The leaves of one address, and the steps to them."""
 
     def __init__(
-        self, rooms: Rooms, *, sender: Address | None, may_relay: bool
+        self,
+        rooms: Rooms,
+        *,
+        sender: Address | None,
+        may_relay: bool,
+        tells: bool = False,
     ) -> None:
+        """`steps` are kept if somebody wants to be told."""
+        self._tells = tells
         self._rooms, self._sender, self._may_relay = rooms, sender, may_relay
         self._separator = rooms.config.delivery.subaddress_separator
         self._alias = rooms.config.alias
@@ -127,6 +100,8 @@ class Walk:
 
     def told(self, address: Address, where: str, result: str) -> None:
         """One more step."""
+        if not self._tells:
+            return
         if len(result) > MOST_TOLD:
             result = f"{result[:MOST_TOLD]}..."
         self.steps.append(Step(str(address), where, result))
@@ -300,7 +275,7 @@ class Walk:
         own = own_address(account, self._rooms.default_domain)
         if detail and self._separator:
             own = Address(f"{own.local_part}{self._separator}{detail}", own.domain)
-        target = evolve(branch, address=own).target(Route("mailbox"))
+        target = Target(own, MAILBOX, branch.sender, "", branch.of_list)
         self._add(Leaf(target, account, detail))
 
     async def _unknown(self, branch: Branch) -> None:
@@ -486,5 +461,10 @@ def way_text(way: tuple[str, Route]) -> tuple[str, str]:
 
 def own_address(account: Account, default_domain: str) -> Address:
     """The main address of an account, with a domain."""
-    address = Address.parse(account.name)
+    return _whole(account.name, default_domain)
+
+
+@lru_cache(4096)
+def _whole(name: str, default_domain: str) -> Address:
+    address = Address.parse(name)
     return address if address.domain else Address(address.local_part, default_domain)

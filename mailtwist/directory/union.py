@@ -45,6 +45,8 @@ class SourceDirectory:
         self._domains = frozenset(source.domains or domains)
         self._remembers = remembers  # the directory does so itself
         self._known: OrderedDict[str, tuple[float, Account | None]] = OrderedDict()
+        # What an account became that the directory gives again and again, by name.
+        self._given: dict[str, tuple[Account, Account]] = {}
 
     async def has_domain(self, domain: str) -> bool:
         return domain in self._domains
@@ -85,7 +87,13 @@ class SourceDirectory:
         """None for an account that this source has no say about."""
         if account is None or account.name.rpartition("@")[2] not in self._domains:
             return None
-        return self._limited(evolve(account, source=self.source.called))
+        known = self._given.get(account.name)
+        if known is None or known[0] is not account:
+            ours = self._limited(evolve(account, source=self.source.called))
+            if len(self._given) >= MOST_KNOWN:
+                self._given.clear()
+            known = self._given[account.name] = account, ours
+        return known[1]
 
 
 @frozen

@@ -105,11 +105,24 @@ class MaildirDelivery:
                     raise fault
         self.store.arrived(account, INBOX)
 
-    async def write(
+    def write(
         self, files: Sequence[tuple[Account, NewFile]]
-    ) -> Sequence[Verdict]:
+    ) -> Deferred[Sequence[Verdict]]:
         """An outcome for each file; whose account is to be counted first waits."""
-        outcomes = list(await self.writer.commit([file for _, file in files]))
+        written: Deferred[Any] = self.writer.commit([file for _, file in files])
+        return written.addCallback(self._written, files)
+
+    def _written(
+        self, outcomes: list[Verdict], files: Sequence[tuple[Account, NewFile]]
+    ) -> Sequence[Verdict] | Deferred[Sequence[Verdict]]:
+        if not any(outcomes):
+            return outcomes
+        return Deferred.fromCoroutine(self._counted(outcomes, files))
+
+    async def _counted(
+        self, outcomes: list[Verdict], files: Sequence[tuple[Account, NewFile]]
+    ) -> Sequence[Verdict]:
+        """Those that nobody counted for are tried again behind a count."""
         for _ in range(MOST_COUNTS):
             again = [at for at, why in enumerate(outcomes) if _uncounted(why)]
             if not again:
@@ -233,16 +246,19 @@ class MaildirSink:
         if self._spent:
             raise MailError("The message was given up")
         try:
-            content = await self._content()
+            content: tuple[bytes, ...] | Spool = tuple(self._parts)
+            if self._spooling is not None:
+                content = await self._spooled(self._spooling)
             files = await self._files(content)
-            await append(self._delivery, self._keyworded(), content)
+            if keyworded := self._keyworded():
+                await append(self._delivery, keyworded, content)
             if self._spent:  # given up while a folder was looked for
                 raise MailError("The message was given up")
         except BaseException:
             self.abort()
             raise
         try:
-            written = Deferred.fromCoroutine(self._delivery.write(files))
+            written = self._delivery.write(files)
             appended = [
                 Deferred.fromCoroutine(self._append(copy, content))
                 for copy in self._copies
@@ -257,11 +273,10 @@ class MaildirSink:
             self.abort()
         return self._verdicts()
 
-    async def _content(self) -> tuple[bytes, ...] | Spool:
+    async def _spooled(self, spooling: Deferred[None]) -> tuple[bytes, ...] | Spool:
         """Everything taken; a fault of storage is every copy's."""
-        if self._spooling is not None:
-            await self._begun()
-            await self._spooling  # raises what went wrong
+        await self._begun()
+        await spooling  # raises what went wrong
         if self._spool is None:
             return tuple(self._parts)
         await self._spool.settled()
