@@ -378,14 +378,14 @@ class SMTPEngine:
         """Octets that answer the last event; the state moves as the reply says."""
         event, self._asked = self._asked, None
         self._parse = self._command
-        utf8 = self._smtputf8
-        if isinstance(event, EndOfData):
+        utf8, kind = self._smtputf8, type(event)
+        if kind is EndOfData:
             self._end_data()
-        elif isinstance(event, EndOfChunk):
+        elif kind is EndOfChunk:
             self._end_chunk(refused=reply.code >= 400)
         elif reply.code < 400:
             self._accepted(event)
-        elif isinstance(event, Rcpt):
+        elif kind is Rcpt:
             self._refused += 1
         if reply.closes:
             self.close()

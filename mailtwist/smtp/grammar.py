@@ -30,6 +30,11 @@ _MAILBOX = re.compile(
     rb"(?:@(?:\[[^\x00-\x20\x7f\[\]<>]+\]"
     rb'|[^\x00-\x20\x7f"<>()\[\]:;,@\\]+))?'
 )
+# What nearly every path is, short enough for every limit.
+_USUAL_PATH = re.compile(
+    rb"<([A-Za-z0-9_+=-][A-Za-z0-9._+=-]{0,63}@[A-Za-z0-9-][A-Za-z0-9.-]{0,180})>"
+    rb"(?:[ \t]+|\Z)"
+)
 _PARAMETER = re.compile(
     rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f=]*))?(?=[ \t]|\Z)"
 )
@@ -111,6 +116,9 @@ def path(s: Scanner, *, bare_path: bool, status: str) -> bytes:
 
     A source route is taken and dropped (RFC 5321 §4.1.1.3, Appendix C).
     """
+    usual = s.try_match(_USUAL_PATH)
+    if usual:
+        return usual[1]
     start = s.at
     bracket = s.skip(b"<")
     if not bracket and not bare_path:

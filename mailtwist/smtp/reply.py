@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from attrs import frozen
 
@@ -33,11 +34,9 @@ class Reply:
     def encode(self, *, utf8: bool = False) -> bytes:
         """On the wire.  Control characters, and without `utf8` all that is not ASCII,
         become "?": what a client sent can be quoted in `lines` without harm."""
+        if self._plain is not None:
+            return self._plain
         status = f"{self.status} " if self.status else ""
-        if len(self.lines) == 1:  # what nearly every reply is
-            text = self.lines[0]
-            if text.isascii() and text.isprintable() and len(text) <= MOST_TEXT:
-                return f"{self.code} {status}{text}\r\n".encode()
         unsafe = _UNSAFE_UTF8 if utf8 else _UNSAFE
         out = []
         last = len(self.lines) - 1
@@ -48,6 +47,17 @@ class Reply:
                 text = octets[:MOST_TEXT].decode(errors="ignore")
             out.append(f"{self.code}{mark}{status}{text}\r\n".encode())
         return b"".join(out)
+
+    @cached_property
+    def _plain(self) -> bytes | None:
+        """What nearly every reply is: one line of ASCII."""
+        if len(self.lines) != 1:
+            return None
+        text = self.lines[0]
+        if not (text.isascii() and text.isprintable() and len(text) <= MOST_TEXT):
+            return None
+        status = f"{self.status} " if self.status else ""
+        return f"{self.code} {status}{text}\r\n".encode()
 
 
 @frozen

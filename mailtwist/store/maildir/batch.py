@@ -23,10 +23,6 @@ from .filesystem import FileSystem, FileSystems
 from .ledger import Crossing
 from .spool import Spool
 
-MOST_OPEN = 64  # drafts held open for their fsync
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-
 
 @frozen(eq=False)
 class NewFile:
@@ -50,6 +46,11 @@ class NewFile:
         content = self.content
         rest = content.octets if isinstance(content, Spool) else sum(map(len, content))
         return len(self.prefix) + rest
+
+    @property
+    def folder(self) -> str:
+        """The directory that it will be in."""
+        return f"{self.maildir}/{self.into}"
 
     @property
     def draft(self) -> str:
@@ -77,7 +78,7 @@ class Job:
     cause: BaseException | None = None  # for the log
     descriptor: int = -1  # of a draft that waits for its fsync
     made: bool = False  # the draft at `draft` is there and ours to remove
-    folder: _Folder | None = None
+    system: FileSystem | None = None  # where the draft is
 
     def fails(self, cause: OSError) -> None:
         """Answer with the fault of `cause`; the draft goes."""
@@ -110,15 +111,6 @@ class Job:
             os.close(descriptor)
 
 
-@define(eq=False)
-class _Folder:
-    """A new/ or cur/ that this batch renames into."""
-
-    descriptor: int
-    system: FileSystem
-    renamed: list[Job] = field(factory=list)
-
-
 def commit(
     jobs: Sequence[Job], systems: FileSystems, now: Callable[[], float]
 ) -> list[tuple[Account, list[Crossing]]]:
@@ -127,65 +119,55 @@ def commit(
     `now` is a monotonic clock in seconds.  The thresholds that were passed, by account.
     Never raises OSError.
     """
-    folders: dict[tuple[str, str], _Folder] = {}
     admission = Admission(jobs)
     jobs = [job for job in jobs if job.fault is None]
     try:
         by_system: dict[FileSystem, list[Job]] = {}
         for job in jobs:
-            folder = _folder_of(job, folders, systems)
-            if folder is not None and not job.staged:
-                by_system.setdefault(folder.system, []).append(job)
+            _open(job, systems)
+            if job.system is not None and not job.staged:
+                by_system.setdefault(job.system, []).append(job)
         together = {
             system
             for system, drafts in by_system.items()
             if _write(drafts, system, now)
         }
+        renamed: dict[FileSystem, dict[str, list[Job]]] = {}
         for job in jobs:
-            if job.fault is None and job.folder is not None:
-                _rename(job, job.folder)
-        _sync_folders([f for f in folders.values() if f.renamed], together)
+            if job.system is not None and job.fault is None and _rename(job):
+                folders = renamed.setdefault(job.system, {})
+                folders.setdefault(job.file.folder, []).append(job)
+        for system, folders in renamed.items():
+            _sync_folders(system, folders, together=system in together)
     finally:
         for job in jobs:
             job.drop()
-        for folder in folders.values():
-            with contextlib.suppress(OSError):
-                os.close(folder.descriptor)
         admission.end()
     return admission.crossings
 
 
-def _folder_of(
-    job: Job, folders: dict[tuple[str, str], _Folder], systems: FileSystems
-) -> _Folder | None:
-    file = job.file
-    key = (file.maildir, file.into)
-    folder = folders.get(key)
-    if folder is None:
-        try:
-            descriptor = os.open(f"{file.maildir}/{file.into}", _FOLDER)
-        except OSError as cause:
-            job.fails(cause)
-            return None
-        try:
-            folder = folders[key] = _Folder(descriptor, systems.of(descriptor))
-        except OSError as cause:
-            job.fails(cause)
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-            return None
-    job.folder = folder
-    return folder
-
-
 # -- durable in tmp/ --------------------------------------------------------------
+
+
+def _open(job: Job, systems: FileSystems) -> None:
+    """The draft, empty, and the file system that it is on: known before the first octet
+    is written."""
+    try:
+        if job.staged:
+            job.system = systems.at(job.file.folder)
+            return
+        job.descriptor = durable.create(job.draft)
+        job.made = True
+        job.system = systems.of(job.descriptor, job.file.maildir)
+    except OSError as cause:
+        job.fails(cause)
 
 
 def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> bool:
     """True if it was one syncfs that made them durable."""
     if system.together(len(jobs)):
         for job in jobs:
-            _draft(job, close=True)
+            _fill(job, close=True)
         start = now()
         try:
             durable.syncfs(system.descriptor)
@@ -195,23 +177,17 @@ def _write(jobs: list[Job], system: FileSystem, now: Callable[[], float]) -> boo
                     job.fails(cause)
         system.took(True, len(jobs), now() - start)
         return True
-    seconds = 0.0
-    for at in range(0, len(jobs), MOST_OPEN):
-        some = jobs[at : at + MOST_OPEN]
-        for job in some:
-            _draft(job)
-        start = now()
-        _sync_each(some)
-        seconds += now() - start
-    system.took(False, len(jobs), seconds)
+    for job in jobs:
+        _fill(job)
+    start = now()
+    _sync_each(jobs)
+    system.took(False, len(jobs), now() - start)
     return False
 
 
-def _draft(job: Job, *, close: bool = False) -> None:
-    """Write the file to tmp/."""
+def _fill(job: Job, *, close: bool = False) -> None:
+    """Write the file in tmp/."""
     try:
-        job.descriptor = durable.create(job.draft)
-        job.made = True
         durable.write_all(job.descriptor, job.file.parts)
         _set_date(job.descriptor, job.file)
         if close:
@@ -242,44 +218,43 @@ def _sync_each(jobs: Iterable[Job]) -> None:
 # -- visible ----------------------------------------------------------------------
 
 
-def _rename(job: Job, folder: _Folder) -> None:
+def _rename(job: Job) -> bool:
+    file = job.file
     try:
-        os.rename(job.draft, job.file.name, dst_dir_fd=folder.descriptor)
+        os.rename(job.draft, f"{file.folder}/{file.name}")
     except OSError as cause:
         job.fails(cause)
-    else:
-        job.made = False
-        folder.renamed.append(job)
-        content = job.file.content
-        if isinstance(content, Spool) and content.path == job.draft:
-            content.renamed = True
+        return False
+    job.made = False
+    content = file.content
+    if isinstance(content, Spool) and content.path == job.draft:
+        content.renamed = True
+    return True
 
 
-def _sync_folders(folders: list[_Folder], together: set[FileSystem]) -> None:
-    by_system: dict[FileSystem, list[_Folder]] = {}
-    for folder in folders:
-        by_system.setdefault(folder.system, []).append(folder)
-    for system, some in by_system.items():
-        if system in together and len(some) > 1:
-            try:
-                durable.syncfs(system.descriptor)
-            except OSError as cause:
-                for folder in some:
-                    _take_back(folder, cause)
-            continue
-        for folder in some:
-            try:
-                os.fsync(folder.descriptor)
-            except OSError as cause:
-                _take_back(folder, cause)
+def _sync_folders(
+    system: FileSystem, folders: dict[str, list[Job]], *, together: bool
+) -> None:
+    """`folders` are paths and what was renamed into them."""
+    if together and len(folders) > 1:
+        try:
+            durable.syncfs(system.descriptor)
+        except OSError as cause:
+            for renamed in folders.values():
+                _take_back(renamed, cause)
+        return
+    for path, renamed in folders.items():
+        try:
+            durable.sync_directory(path)
+        except OSError as cause:
+            _take_back(renamed, cause)
 
 
-def _take_back(folder: _Folder, cause: OSError) -> None:
+def _take_back(renamed: list[Job], cause: OSError) -> None:
     """Visible, but perhaps not for long: the sender will come again, so what no reader
     has moved yet goes."""
-    for job in folder.renamed:
-        file = job.file
-        job.draft, job.made = f"{file.maildir}/{file.into}/{file.name}", True
+    for job in renamed:
+        job.draft, job.made = f"{job.file.folder}/{job.file.name}", True
         job.fails(cause)
 
 

@@ -98,13 +98,22 @@ class FileSystems:
         self._sync = sync
         self._known: dict[int, FileSystem] = {}
 
-    def of(self, folder: int) -> FileSystem:
-        """The file system of an open directory; raises OSError."""
-        device = os.fstat(folder).st_dev
-        found = self._known.get(device)
-        if found is None:
-            found = self._known[device] = FileSystem(folder, self._sync)
-        return found
+    def of(self, descriptor: int, folder: str) -> FileSystem:
+        """The file system of an open file in `folder`; raises OSError."""
+        known = self._known.get(os.fstat(descriptor).st_dev)
+        return self.at(folder) if known is None else known
+
+    def at(self, folder: str) -> FileSystem:
+        """The file system of a directory; raises OSError."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            device = os.fstat(descriptor).st_dev
+            known = self._known.get(device)
+            if known is None:
+                known = self._known[device] = FileSystem(descriptor, self._sync)
+            return known
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         for known in self._known.values():
