@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from zope.interface import implementer
 
-from ..errors import MailboxExists, MailError
+from ..auth.names import login_key
+from ..errors import MailboxExists, MailError, NotPermitted
 from ..flags import RECENT, Flags
-from ..mailbox.interfaces import IMailbox, IMailboxes
+from ..mailbox.interfaces import IMailbox, IMailboxes, IRights
 from ..mailbox.model import FlagAction, FlagChange, Path, Range
+from ..mailbox.rights import ANYONE, GROUP, NEGATIVE, Action, RightsChange
+from ..mailbox.sharing import Sharing
 from .model import Folder, IEnd, Item, Letter, Listed
 
 SLICE_OCTETS = 256 * 1024  # of a message, written at a time
@@ -18,10 +22,13 @@ SLICE_OCTETS = 256 * 1024  # of a message, written at a time
 
 @implementer(IEnd)
 class AccountEnd:
-    """`name` is the account's."""
+    """`name` is the account's; with `sharing` it gives the rights that folders had."""
 
-    def __init__(self, name: str, mailboxes: IMailboxes) -> None:
+    def __init__(
+        self, name: str, mailboxes: IMailboxes, sharing: Sharing | None = None
+    ) -> None:
         self.name, self._mailboxes = f"account:{name}", mailboxes
+        self._sharing = sharing
         self._open: tuple[Path, IMailbox] | None = None
 
     async def folders(self) -> list[Folder]:
@@ -40,6 +47,34 @@ class AccountEnd:
                 await self._mailboxes.create(folder.path, uses)
         if folder.subscribed:
             await self._mailboxes.subscribe(folder.path)
+        if folder.rights and self._sharing is not None:
+            await self._give(self._sharing, folder)
+
+    async def _give(self, sharing: Sharing, folder: Folder) -> None:
+        """The rights that others had, unless a list was made here."""
+        if not IRights.providedBy(self._mailboxes):
+            return
+        tree: Any = self._mailboxes
+        if folder.path in await tree.lists():
+            return
+        domain = tree.owner.partition("@")[2]
+        for identifier, held in folder.rights.items():
+            taken = NEGATIVE if identifier.startswith(NEGATIVE) else ""
+            name = identifier.removeprefix(NEGATIVE)
+            if name and name[0] != GROUP and name != ANYONE:
+                name = login_key(name, domain)
+            wanted = RightsChange(Action.REPLACE, held)
+            one = taken + (name or tree.owner)
+
+            async def change(one: str = one, wanted: RightsChange = wanted) -> None:
+                await tree.set_rights(folder.path, one, wanted)
+
+            try:
+                await sharing.give(
+                    tree.owner, sharing.identifier(one, tree.owner), change
+                )
+            except NotPermitted:  # to everybody, and nobody may here
+                continue
 
     async def _opened(self, path: Path) -> IMailbox:
         """The mailbox, which stays open until another one is asked for."""

@@ -18,6 +18,7 @@ from ..flags import FORWARDED, LETTERS, RECENT, SYSTEM, Flags
 from ..mailbox.model import INBOX, Path
 from ..store.maildir import (
     content,
+    courier_acl,
     durable,
     folders,
     predecessors,
@@ -52,8 +53,14 @@ class MaildirEnd(FileEnd):
     def folders(self) -> list[Folder]:
         subscribed = subscriptions.found(self.path)
         return [
-            Folder(path, subscribed=path in subscribed)
-            for path in sorted(folders.listed(self.path), key=folder_order)
+            Folder(
+                path,
+                subscribed=path in subscribed,
+                rights=courier_acl.rights_in(folder, ""),
+            )
+            for path, folder in sorted(
+                folders.listed(self.path).items(), key=lambda one: folder_order(one[0])
+            )
             if path != INBOX or os.path.isdir(f"{self.path}/cur")
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 from zope.interface import Attribute, Interface
@@ -10,15 +10,17 @@ from zope.interface import Attribute, Interface
 from ..errors import MailError
 from ..flags import Flags
 from ..mailbox.model import Path
+from ..mailbox.rights import Rights
 
 
 @frozen
 class Folder:
-    """A mailbox of an end."""
+    """A mailbox of an end; `rights` where another server left a list of them."""
 
     path: Path
     special_uses: frozenset[str] = frozenset()
     subscribed: bool = False
+    rights: Mapping[str, Rights] = field(factory=dict)  # by identifier, "" the owner's
 
 
 @frozen

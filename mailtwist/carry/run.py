@@ -147,7 +147,8 @@ class Carrier:
                 Listed("") if there is None else await self._target.listed(place.path)
             )
         else:
-            if there is None or (place.subscribed and not there.subscribed):
+            missing = there is None or (place.subscribed and not there.subscribed)
+            if missing or place.rights:
                 await self._target.make(place)
             listed = await self._target.listed(place.path)
         one = _OneFolder(self, path, place.path, seen, listed)

@@ -120,7 +120,11 @@ class Direction:
         account: Any = await service.auth.directory.account(options.account)
         if account is None:
             raise MailError("There is no such account")
-        here = AccountEnd(account.name, service.store.mailboxes(account))
+        here = AccountEnd(
+            account.name,
+            service.store.mailboxes(account),
+            service.auth.realm.sharing,
+        )
         ends: tuple[IEnd, IEnd] = (there, here)
         if self.name == "export":
             ends = here, there

@@ -161,6 +161,7 @@ class Sharing:
         self._key, self._public, self.names = key, public, names
         self._anyone, self.own_seen = anyone, own_seen
         self._known: dict[str, tuple[float, IRights | None]] = {}
+        self._asked: set[str] = set()  # for lists that another server left
         self.watchers: Watchers[None] = Watchers()  # something was given or taken
 
     @property
@@ -217,6 +218,7 @@ class Sharing:
 
     async def all_beyond(self, reader: Reader) -> list[Beyond]:
         """Every tree that may have something for the reader."""
+        await self._note_left(reader.name)
 
         async def of(owner: str) -> Beyond | None:
             tree = await self._tree(owner)
@@ -232,6 +234,25 @@ class Sharing:
         found = await self.each(owners, of)
         public = [self._of_public(*each) for each in sorted(self._public.items())]
         return [one for one in found if one is not None] + public
+
+    async def _note_left(self, name: str) -> None:
+        """Put down in the index what an account gives by lists that it had from the
+        server before us: asked once, as nobody told it to `give`."""
+        if name in self._asked:
+            return
+        if len(self._asked) >= MOST_OWNERS:
+            self._asked.clear()
+        self._asked.add(name)
+        try:
+            tree = await self._tree(name)
+            lists = {} if tree is None else await tree.known_lists()
+            given = {one for entries in lists.values() for one in entries}
+            for one in sorted(given):
+                if tree is not None and one != tree.owner and one[0] != NEGATIVE:
+                    await self.shares.note(tree.owner, one)
+        except MailError as fault:
+            self._asked.discard(name)
+            log.warn("what {name} shares: {why}", name=name, why=fault.public)
 
     async def _tree(self, owner: str) -> IRights | None:
         now = self._reactor.seconds()

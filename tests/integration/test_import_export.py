@@ -188,6 +188,8 @@ class CourierTests(DaemonTestCase):
         theirs = courier.client(home, user)
         theirs.create("INBOX.Lists")
         theirs.subscribe("INBOX.Lists")
+        friend = self.user()
+        theirs.setacl("INBOX.Lists", friend, "lrs")
         for number, flags in enumerate(FLAGS):
             octets = message(subject=f"mail {number}")
             theirs.append("INBOX", f"({flags})", DATE % (number + 1), octets)
@@ -202,3 +204,38 @@ class CourierTests(DaemonTestCase):
         client.logout()
         self.assertEqual(list(found.values()), list(wanted.values()))
         self.assertTrue(any(b"Lists" in line for line in subscribed if line))
+        for reader in ways_in.imap(self.daemon, friend):
+            with reader:
+                shared = f'"Other Users/{user}/Lists"'
+                self.assertEqual(reader.select(shared, readonly=True)[0], "OK")
+                held = reader.myrights(shared)[1][0].split()[-1]
+                self.assertEqual(held, b"lrs")
+
+    def test_rights_of_a_home_of_couriers_that_is_taken_over_hold(self):
+        user, friend, other = self.user(), self.user(), self.user()
+        told = self.daemon.command("user", "list", "--json")
+        (home,) = [Path(r["home"]) for r in json.loads(told) if r["name"] == user]
+        home.mkdir(parents=True)
+        courier.make(home / "Maildir")
+        theirs = courier.client(home, user)
+        theirs.create("INBOX.Work")
+        theirs.setacl("INBOX.Work", friend, "lrswited")
+        theirs.append("INBOX.Work", None, None, message("of courier"))
+        theirs.logout()
+        shared = f'"Other Users/{user}/Work"'
+        for session in ways_in.imap(self.daemon, user):
+            with session as owner:  # who is seen once tells what is shared
+                owner.list()
+                (_, rights) = owner.getacl("Work")
+                self.assertIn(friend.encode(), rights[0])
+        first, second = ways_in.imap(self.daemon, friend)
+        self.addCleanup(second.shutdown)
+        with first as reader:
+            names = b"".join(reader.list()[1])
+            self.assertIn(shared.encode(), names)
+            self.assertEqual(reader.select(shared), ("OK", [b"1"]))
+            self.assertEqual(reader.store("1", "+FLAGS", r"(\Deleted)")[0], "OK")
+            self.assertEqual(reader.expunge(), ("OK", [b"1"]))
+        for session in ways_in.imap(self.daemon, other):
+            with session as stranger:
+                self.assertEqual(stranger.select(shared)[0], "NO")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -29,7 +28,7 @@ from ..cache import Cache
 from ..sqlite import damaged, fault_of
 from ..state import MailboxRow, State
 from ..text_index import TextIndex
-from . import columns, durable, first_use, predecessors, scan, scripts, uidlist
+from . import adopting, columns, durable, first_use, scan, scripts, uidlist
 from .account_watch import AccountWatch
 from .coming import Coming
 from .counting import Counting
@@ -371,27 +370,8 @@ class AccountFiles:
         return self.adopt(path, folder) if row is None else row
 
     def adopt(self, path: Path, folder: str) -> MailboxRow:
-        """A row for a folder that has none: new, another program's, or its state was
-        lost - then the uidlist gives back what it knows, ours or that of the server
-        before us."""
-        kept = uidlist.read(folder) or predecessors.read(folder)
-        if kept is None:
-            return self.state.add_mailbox(path)
-        # Above every MODSEQ that was given out before the state was lost.
-        modseq = time.time_ns() // 1000
-        row = self.state.add_mailbox(
-            path,
-            # A folder that was copied has the id of the first.
-            object_id="" if self.state.has_object(kept.object_id) else kept.object_id,
-            uid_validity=kept.uid_validity,
-            uid_next=kept.uid_next,
-            highest_modseq=modseq,
-            vanished_from=modseq,
-        )
-        self.state.add_keywords(row.id, kept.keywords.items())
-        found = scan.salvaged(folder, kept, row.highest_modseq, int(time.time()))
-        self.state.add_messages(row.id, found)
-        return row
+        """See adopting."""
+        return adopting.adopt(self, path, folder)
 
     # -- looking at the folder ------------------------------------------------
 

@@ -16,7 +16,7 @@ from ...mailbox.model import INBOX, Path
 from ...mailbox.special_uses import Uses, settled
 from .. import state_text
 from ..state_text import Told
-from . import uidlist
+from . import courier_acl, uidlist
 
 if TYPE_CHECKING:
     from .account import AccountFiles
@@ -40,6 +40,9 @@ def note(files: AccountFiles, asked: Uses) -> None:
     for path in {INBOX: None, **found}:
         row = files.adopt(path, present[path])
         state.set_special_uses(row.id, found.get(path, frozenset()))
+    for path, folder in present.items():  # whom it is shared with counts from now on
+        if state.mailbox(path) is None and courier_acl.is_here(folder):
+            files.adopt(path, folder)
     for path, uses in missing.items():
         state.add_mailbox(path, uses)
         state.subscribe(path)
