@@ -22,6 +22,7 @@ from .address import Address
 from .delivery.model import Envelope, LocalRecipient, Recipient, Verdict
 from .directory.model import Account
 from .dns.model import Answer
+from .mailbox.model import Limits, Path
 from .policy import model as policy
 from .policy.model import Visit
 from .queue.model import (
@@ -107,6 +108,16 @@ class IMailAccount(Interface):
     async def sent_copy(address: Address) -> LocalRecipient | None:
         """Where a copy of what this login sends from `address` is to go, which it may
         send as; None if nowhere.  Raises MailError."""
+
+
+class ISetsLimits(Interface):
+    """A mail account whose login may change limits (RFC 9208 §4.1.3)."""
+
+    async def set_limits(path: Path, limits: Limits) -> None:
+        """What a mailbox may hold with all below it, or for () the whole account; what
+        is None is not limited here, and counts as if nobody had said anything.
+
+        Raises NotPermitted where the limits are kept elsewhere."""
 
 
 class ISendAs(Interface):

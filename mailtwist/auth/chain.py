@@ -49,14 +49,18 @@ def refusal(account: Account, protocol: str, now_s: float) -> AuthFailed | None:
 
 class AvatarId(bytes):
     """The name of an account, with the account: the realm need not ask for it again,
-    whether other sources are up or not.  One that is `read_only` changes no mail."""
+    whether other sources are up or not.  One that is `read_only` changes no mail; `by`
+    is the master who logged in as that account, "" for its owner."""
 
     account: Account
     read_only: bool
+    by: str
 
-    def __new__(cls, account: Account, *, read_only: bool = False) -> AvatarId:
+    def __new__(
+        cls, account: Account, *, read_only: bool = False, by: str = ""
+    ) -> AvatarId:
         made = super().__new__(cls, account.name.encode())
-        made.account, made.read_only = account, read_only
+        made.account, made.read_only, made.by = account, read_only, by
         return made
 
 
@@ -205,7 +209,7 @@ class CheckerChain:
             login=account.name,
             protocol=door.protocol,
         )
-        return AvatarId(account)
+        return AvatarId(account, by=self._key(master.account))
 
     def _key(self, name: str) -> str:
         return login_key(name, self._default)

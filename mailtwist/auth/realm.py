@@ -15,6 +15,7 @@ from ..interfaces import IDirectory, IMailAccount
 from ..mailbox.interfaces import IStore
 from ..mailbox.sharing import Sharing
 from .account import MailAccount
+from .limit_setting import Administrator, LimitSetting
 from .senders import SendAs
 
 # Makes another avatar of a login, now or in a Deferred; of None for anonymous ones.
@@ -42,6 +43,7 @@ class MailRealm:
         self.avatars: dict[type[Interface], Maker] = dict(avatars or {})
         self.sharing: Sharing | None = None  # given later: it needs the directory
         self.senders: SendAs | None = None  # likewise
+        self.limits: LimitSetting | None = None  # likewise
         self.open_to_all: set[type[Interface]] = set()
 
     def requestAvatar(
@@ -81,15 +83,20 @@ class MailRealm:
             account = await self._directory.account(avatar_id.decode())
         if account is None or not account.enabled:
             raise UnauthorizedLogin()
-        return MailAccount(
+        read_only = getattr(avatar_id, "read_only", False)
+        about = (
             account,
             self._store,
             self._directory,
             self._separator,
-            getattr(avatar_id, "read_only", False),
+            read_only,
             self.sharing,
             self.senders,
         )
+        by, limits = getattr(avatar_id, "by", ""), self.limits
+        if limits is not None and not read_only and limits.lets(account, by):
+            return Administrator(*about, by=by, change=limits.change)
+        return MailAccount(*about)
 
 
 class Logout:

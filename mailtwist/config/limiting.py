@@ -115,6 +115,13 @@ class QuotaLimits:
         "are put in. A text in English if empty.",
         path=True,
     )
+    set_by: tuple[str, ...] = option(
+        (),
+        "Accounts that may change limits over IMAP (SETQUOTA): their own, and as "
+        "masters (`[[master]]`) those of the accounts that they log in as. Nobody if "
+        "empty.",
+        texts=True,
+    )
 
     @property
     def full_status(self) -> str:

@@ -41,6 +41,7 @@ class UserDbThread:
         self._reactor, self._db = reactor, UserDb(config, path=path)
         self._pool = ThreadPool(0, 1, "mailtwist-userdb")
         self._opened, self._closed = False, False
+        self.changes = 0  # that were made by us
 
     @property
     def path(self) -> str:
@@ -60,6 +61,14 @@ class UserDbThread:
             self._pool.start()
         done = deferToThreadPool(self._reactor, self._pool, work, self._db)
         return done.addErrback(unavailable, self.path)
+
+    async def change(self, work: Callable[[UserDb], Result]) -> Result:
+        """As `run`, for work that writes: whoever asks afterwards sees it."""
+        try:
+            result: Result = await self.run(work)
+        finally:
+            self.changes += 1
+        return result
 
     async def opened(self) -> None:
         """Return when the file is there; made if it was not."""
@@ -106,6 +115,7 @@ class UserDirectory:
         self._default = config.auth.default_domain
         self._known: OrderedDict[str, Account | None] = OrderedDict()
         self._stamp: object = None
+        self._changes = 0
         self._looked_at = float("-inf")
         self._offers, self._offers_known = Offers(False, False, False), False
 
@@ -170,10 +180,12 @@ class UserDirectory:
 
     def _look(self) -> None:
         """Forget what was known if somebody wrote to the file."""
-        now = self._reactor.seconds()
-        if now - self._looked_at < LOOK_S:
+        now, changes = self._reactor.seconds(), self._thread.changes
+        if now - self._looked_at < LOOK_S and changes == self._changes:
             return
         self._looked_at = now
+        if changes != self._changes:  # by ourselves, however fine the file's time is
+            self._changes, self._stamp = changes, None
         path = self._thread.path
         stamps = [stamp_of(path), stamp_of(f"{path}-wal")]
         if stamps == self._stamp:

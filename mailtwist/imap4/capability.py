@@ -139,6 +139,7 @@ CAPABILITIES = (
     CapabilityRow("LIST-METADATA", "RFC 9590", _logged_in),
     CapabilityRow("FILTERS", "RFC 5466", _logged_in),
     CapabilityRow("QUOTA", "RFC 9208", _logged_in),
+    CapabilityRow("QUOTASET", "RFC 9208 §4.1.3", _logged_in),
     CapabilityRow("QUOTA=RES-STORAGE", "RFC 9208 §5.1", _logged_in),
     CapabilityRow("QUOTA=RES-MESSAGE", "RFC 9208 §5.2", _logged_in),
     CapabilityRow("QUOTA=RES-MAILBOX", "RFC 9208 §5.3", _logged_in),

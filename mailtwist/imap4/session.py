@@ -18,6 +18,7 @@ from ..config.reading import Imap4
 from ..errors import BadSequence, MailboxFault, MailError, NoSuchMailbox
 from ..flags import NONE, SYSTEM, Flags
 from ..foreign import NOTHING, missing
+from ..interfaces import ISetsLimits
 from ..mailbox.events import MailEvents
 from ..mailbox.interfaces import (
     IIndexedMailboxes,
@@ -48,6 +49,7 @@ URLS = frozenset({"URLAUTH", "URLAUTH=BINARY"})
 RIGHTS = frozenset({"ACL", "RIGHTS", "LIST-MYRIGHTS"})  # of stores that keep rights
 FUZZY = frozenset({"SEARCH=FUZZY"})  # of stores with a text index
 SCRIPTED = frozenset({"IMAPSIEVE"})  # of accounts with a place for scripts
+LIMITING = frozenset({"QUOTASET"})  # of logins that may change limits
 BUFFER_OCTETS = 64 * 1024  # sent at a time
 
 
@@ -190,6 +192,8 @@ class Session:
             found |= RIGHTS
         if not IScripts.providedBy(self.login.account.mailboxes):
             found |= SCRIPTED
+        if not ISetsLimits.providedBy(self.login.account):
+            found |= LIMITING
         return found if self.urls is not None else found | URLS
 
     def offers(self, name: str) -> bool:

@@ -35,6 +35,7 @@ from ..interfaces import IDelivery, IMailAccount, IRouter, ITable
 from ..keeper.process import Keepers
 from ..mailbox.compat import imap_account, message_delivery, pop3_mailbox
 from ..mailbox.interfaces import IStore
+from .limit_setting import limit_setting
 from .memory import Memory
 from .privileges import keeper_settings
 from .sources import BuiltSource, build_sources, union_of
@@ -137,6 +138,7 @@ def build_auth(
     directory = union_of(sources)
     fake = FakeKeys(thread.key_file, config.auth.scram_iterations)
     realm = MailRealm(directory, store, config.delivery.subaddress_separator)
+    realm.limits = limit_setting(config, thread, directory)
     chain = CheckerChain(
         [one.checker for one in sources if one.checker is not None],
         fake,

@@ -9,6 +9,7 @@ Settings are the options of `Imap4` by name, and
     storage=N     the account may hold so many octets
     messages=N    the account may hold so many messages
     mailboxes=N   the account may have so many mailboxes
+    sets_limits   logins may change limits
     uses          a new account has the mailboxes of the standard settings
     scripts       ann has the scripts of `scripted`, and annotations may name them
     slow_copy     COPY takes longer than it takes to tell that it is worked on
@@ -18,18 +19,19 @@ from __future__ import annotations
 
 from attrs import evolve, fields_dict, validators
 from twisted.internet.task import Clock, deferLater
-from zope.interface import alsoProvides
+from zope.interface import alsoProvides, implementer
 
 from mailtwist.auth.names import login_key
 from mailtwist.config.reading import Imap4
 from mailtwist.directory.model import Account
 from mailtwist.imap4 import server
 from mailtwist.imap4.url_access import UrlAccess
+from mailtwist.interfaces import ISetsLimits
 from mailtwist.mailbox.interfaces import IIndexedMailboxes
 from mailtwist.mailbox.special_uses import STANDARD, wanted
 from tests.transcript import MemoryTransport
 
-from .room import ANN, NOON, Client, Logins, Room
+from .room import ANN, NOON, Avatar, Client, Logins, Room
 from .scripted import scripted
 from .sharers import Sharers, sharing_of
 
@@ -104,6 +106,23 @@ def _sharing(test, made):
     made.accounts.sharing = sharing_of(made.store, made.clock)
 
 
+def _sets_limits(test, made):
+    @implementer(ISetsLimits)
+    class Administrator(Avatar):
+        async def set_limits(self, path, limits):
+            if path:
+                await self.mailboxes.set_limits(path, limits)
+                return
+            self.account = evolve(
+                self.account,
+                storage_limit_octets=limits.octets,
+                message_limit=limits.messages,
+            )
+            made.store.mailboxes(self.account)
+
+    made.accounts.avatar = Administrator
+
+
 def _urls(test, made):
     def key(name):
         return login_key(name, "example.test")
@@ -155,6 +174,7 @@ def _slow_copy(test, made):
 PREPARE = {
     "anybody": _anybody,
     "sharing": _sharing,
+    "sets_limits": _sets_limits,
     "urls": _urls,
     "text_index": _text_index,
     "scripts": _scripts,

@@ -3,7 +3,7 @@
 import smtplib
 
 from tests.integration import ways_in
-from tests.integration.daemon import DaemonTestCase
+from tests.integration.daemon import DOMAIN, DaemonTestCase
 
 MORE = """
 [quota]
@@ -147,3 +147,72 @@ class DomainTests(DaemonTestCase):
         client.store("1", "+FLAGS", "\\Deleted")
         client.expunge()
         self.send(bob)
+
+
+class SetQuotaTests(DaemonTestCase):
+    """Limits over IMAP: for an administrator, as himself and as master."""
+
+    extra = f"""
+[quota]
+set_by = ["admin@{DOMAIN}"]
+[[master]]
+account = "admin@{DOMAIN}"
+domains = ["{DOMAIN}"]
+protocols = ["imap4"]
+[[master]]
+account = "helper@{DOMAIN}"
+domains = ["{DOMAIN}"]
+protocols = ["imap4"]
+"""
+
+    def setUp(self):
+        super().setUp()
+        for name in ("admin", "helper"):
+            if f"{name}@" not in self.daemon.command("user", "list"):
+                self.daemon.add_user(name)
+
+    def client(self, name):
+        client, other = ways_in.imap(self.daemon, name)
+        other.logout()
+        self.addCleanup(client.logout)
+        return client
+
+    def test_a_master_that_may_limits_the_account_he_is_in(self):
+        name = self.user()
+        master = self.client(f"{name}*admin@{DOMAIN}")
+        self.assertIn("QUOTASET", master.capability()[1][0].decode().split())
+        told = master.setquota('"User quota"', "(STORAGE 20 MESSAGE 3)")
+        self.assertEqual(told, ("OK", [b'"User quota" (STORAGE 0 20 MESSAGE 0 3)']))
+        master.create("Lists")
+        told = master.setquota("Lists", "(MESSAGE 1)")
+        self.assertEqual(told, ("OK", [b"Lists (MESSAGE 0 1)"]))
+
+        owner = self.client(name)
+        self.assertNotIn("QUOTASET", owner.capability()[1][0].decode().split())
+        _, (roots, quotas) = owner.getquotaroot("Lists")
+        self.assertEqual(roots, [b'Lists Lists "User quota"'])
+        for root in ("Lists", '"User quota"'):
+            status, (text,) = owner.setquota(root, "(MESSAGE 9)")
+            self.assertEqual((status, text[:8]), ("NO", b"[NOPERM]"))
+        self.assertEqual(owner.append("Lists", "", None, LETTER)[0], "OK")
+        self.assertEqual(owner.append("Lists", "", None, LETTER)[0], "NO")
+        told = self.daemon.command("quota", "list", name)
+        self.assertIn("of 20480 octets", told)
+        self.assertIn("1 of 3 messages", told)
+        self.assertIn("  Lists: ", told)
+        self.assertIn(f"changes what {name} may hold", self.daemon.log.read_text())
+
+    def test_other_masters_may_not(self):
+        helper = self.client(f"{self.user()}*helper@{DOMAIN}")
+        self.assertNotIn("QUOTASET", helper.capability()[1][0].decode().split())
+        status, (text,) = helper.setquota('"User quota"', "(MESSAGE 9)")
+        self.assertEqual((status, text[:8]), ("NO", b"[NOPERM]"))
+
+    def test_the_administrator_limits_himself(self):
+        client = self.client(f"admin@{DOMAIN}")
+        told = client.setquota('"User quota"', "(MESSAGE 30)")
+        self.assertEqual(told, ("OK", [b'"User quota" (MESSAGE 0 30)']))
+        told = client.setquota('"User quota"', "()")
+        self.assertEqual(told, ("OK", [b'"User quota" ()']))
+        status, (text,) = client.setquota('"User quota"', "(MAILBOX 3)")
+        self.assertEqual((status, text[:8]), ("NO", b"[NOPERM]"))

@@ -8,11 +8,13 @@ that of its domain, which is the sum of all its accounts.  What has no limit is 
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import cast
 
 from ...address import ascii_domain
 from ...errors import MailboxFault, NotPermitted
+from ...interfaces import ISetsLimits
 from ...mailbox.held_rights import personal
-from ...mailbox.model import Limits, Quota
+from ...mailbox.model import Limits, Path, Quota
 from ..names import split, text_of
 from ..response import Answer, astring, no, ok, parenthesized, untagged
 from ..session import Session
@@ -22,6 +24,12 @@ from .mailboxes import name_of
 ROOT = b"User quota"  # as Dovecot names it, which clients show
 DOMAIN_ROOT = b"Domain %b"
 BLOCK_OCTETS = 1024  # of STORAGE (RFC 9208 §5.1)
+RESOURCES = {  # names and units of limits (RFC 9208 §5)
+    "STORAGE": ("octets", BLOCK_OCTETS),
+    "MESSAGE": ("messages", 1),
+    "MAILBOX": ("mailboxes", 1),
+}
+MOST = 2**62  # of octets, and of anything
 
 
 async def get_quota(session: Session, command: GetQuota) -> Answer:
@@ -51,8 +59,49 @@ async def get_quota_root(session: Session, command: GetQuotaRoot) -> Answer:
 
 
 async def set_quota(session: Session, command: SetQuota) -> Answer:
-    """Limits are the administrator's, who has other ways (§4.1.3)."""
-    raise NotPermitted("Limits are set by the administrator")
+    """Limits are the administrator's (§4.1.3); a mailbox that had none gets a root."""
+    login = session.login
+    if login is None or not ISetsLimits.providedBy(login.account):
+        raise NotPermitted("Limits are set by the administrator")
+    setter = cast(ISetsLimits, login.account)
+    limits = _limits(command)
+    if limits is None:
+        return no("That cannot be limited", b"CANNOT")
+    path = await _settable(session, command.root)
+    await setter.set_limits(path, limits)
+    for quota in await session.mailboxes.quotas(path or None):
+        if quota.root == path and not quota.domain:
+            session.put(_line(session, quota))
+            break
+    else:
+        session.put(untagged(b"QUOTA", astring(command.root), b"()"))
+    return ok("SETQUOTA completed")
+
+
+async def _settable(session: Session, root: bytes) -> Path:
+    """The mailbox whose limits are meant, () for the account; raises MailError."""
+    if root == ROOT:
+        return ()
+    for quota in await session.mailboxes.quotas():
+        if quota.domain and _name(session, quota) == astring(root):
+            raise NotPermitted("Limits of domains stand in the configuration")
+    text = text_of(root, utf8=session.engine.utf8)
+    path = split(text, session.config.delimiter)
+    if not personal(session.mailboxes, path):
+        raise NotPermitted("Only its owner's login may limit a mailbox")
+    await session.mailboxes.status(path)
+    return path
+
+
+def _limits(command: SetQuota) -> Limits | None:
+    """None for a resource that is none, is named twice, or for too much of it."""
+    found: dict[str, int] = {}
+    for resource, limit in command.limits:
+        name, unit = RESOURCES.get(resource, ("", 1))
+        if not name or name in found or limit * unit > MOST:
+            return None
+        found[name] = limit * unit
+    return Limits(**found)
 
 
 def _name(session: Session, quota: Quota) -> bytes:
