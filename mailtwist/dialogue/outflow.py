@@ -9,6 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from .at_once import write_at_once
+
 MOST_HELD = 64 * 1024  # octets gathered before they are written
 
 
@@ -44,7 +46,7 @@ class Outflow:
     def flush(self) -> None:
         if self._held and not self._ended:
             octets = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-            self._transport.write(octets)
+            write_at_once(self._transport, octets)
         self._held.clear()
         self._octets = 0
 

@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from ..auth.channel import TlsChannel
 from ..auth.login import Peer
+from ..dialogue.at_once import write_at_once
 from ..log import mail_log
 from .cmd import dispatch, idle
 from .commands import State
@@ -183,7 +184,7 @@ class IMAP4Server(Protocol):
                 self._rest = self.factory.reactor.callLater(REST_S, self._may_rest)
             self._written = self.now()
             octets = self._deflater.write(octets)
-        self.transport.write(octets)
+        write_at_once(self.transport, octets)
 
     def now(self) -> float:
         seconds: float = self.factory.reactor.seconds()
