@@ -27,7 +27,7 @@ FOLLOW_S = 5.0  # while a session has one of the folders selected
 KNOWN_S = 1.0  # the links are followed anew after
 
 READS = parsed("lrsw")
-WRITES = READS | {"i"}
+WRITES = READS | parsed("ite")
 
 # A name, the home of the account that the copy belongs to, and which of its folders may
 # be written to.

@@ -80,6 +80,29 @@ class OwnUidsTests(SystemUsersTestCase):
             self.daemon.logged,
         )
 
+    def test_what_the_reader_wrote_he_may_expunge(self):
+        """Courier's folders are sticky: nobody removes what another wrote."""
+        path = self.shared / ".Talk" / "new" / "2.others"
+        path.write_bytes(message("from others"))
+        path.chmod(0o644)
+        client = self.client()
+        client.append(TALK, message("mine"))
+        self.assertEqual(client.select_folder(TALK)[b"EXISTS"], 2)
+        client.delete_messages(client.search("ALL"))
+        client.expunge()
+
+        def there():
+            client.noop()
+            return [one.name for one in (self.shared / ".Talk" / "new").iterdir()]
+
+        until(lambda: there() == ["2.others"], lambda: str(there()))
+        until(
+            lambda: client.folder_status(TALK, "MESSAGES")[b"MESSAGES"] == 1,
+            self.daemon.logged,
+        )
+        client.select_folder(READ)
+        self.assertRaises(IMAPClientError, client.delete_messages, [1])
+
     def test_each_reader_has_flags_of_its_own(self):
         other, name = self.daemon.add()
         self.deliver(to=name)

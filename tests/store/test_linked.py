@@ -1,6 +1,8 @@
 """Links of a Maildir to sharable ones."""
 
 import os
+import shutil
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -79,6 +81,51 @@ class LinkedTests(SynchronousTestCase):
             )
         os.unlink(f"{self.shared}/.Talk/new/9.z")
         self.follow()
+        self.assertEqual(list(self.copied()), ["1.a"])
+
+    def quiet(self):
+        """Nothing has happened in the copy for a while."""
+        for part in ("new", "cur"):
+            then = time.time() - 10 * linked.DOUBT_S
+            os.utime(f"{self.home}/linked/News/Maildir/.Talk/{part}", (then, then))
+
+    def test_what_is_expunged_here_goes_there_once_that_is_sure(self):
+        gone, kept = self.write("1.a"), self.write("2.b")
+        self.follow()
+        here = f"{self.home}/linked/News/Maildir/.Talk"
+        os.unlink(f"{here}/new/1.a")
+        self.follow()
+        self.assertTrue(os.path.exists(gone), "a listing may have missed it")
+        self.assertEqual(list(self.copied()), ["2.b"], "but it does not come back")
+        self.quiet()
+        self.follow()
+        self.assertFalse(os.path.exists(gone))
+        self.assertTrue(os.path.exists(kept))
+
+    def test_what_the_system_does_not_let_be_removed_comes_back(self):
+        self.write("1.a")
+        self.follow()
+
+        def refuse(name, **options):
+            if options:
+                raise PermissionError(1, "Operation not permitted")
+            real(name)
+
+        real = os.unlink
+        real(f"{self.home}/linked/News/Maildir/.Talk/new/1.a")
+        self.patch(os, "unlink", refuse)
+        self.quiet()
+        self.follow()
+        self.assertEqual(list(self.copied()), ["1.a"])
+
+    def test_a_copy_that_was_lost_takes_nothing_away(self):
+        kept = self.write("1.a")
+        self.follow()
+        shutil.rmtree(f"{self.home}/linked")
+        self.follow()
+        self.quiet()
+        self.follow()
+        self.assertTrue(os.path.exists(kept))
         self.assertEqual(list(self.copied()), ["1.a"])
 
     def test_what_could_not_be_put_there_stays_here(self):

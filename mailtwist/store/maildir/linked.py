@@ -5,7 +5,8 @@ else owns (`making.link`).  Its folders are read with the rights of whoever has 
 link, and may be such that nobody but their owner renames a file in them.  So a *copy*
 is kept for each reader, a Maildir like any other with UIDs and flags of its own: files
 come as hard links where the system lets, else as copies, and go when they are gone.
-What a reader puts into the copy of a folder that may be written to is put there too.
+What a reader puts into the copy of a folder that may be written to is put there too,
+and what he expunges goes there, if the system lets him remove it; if not it comes back.
 
 Everything here blocks, so it runs in a thread.  Names below the linked path are opened
 one by one without following symbolic links, so that nothing else is ever read.
@@ -167,10 +168,13 @@ class _Folder:
             if self._is_current(cur, new):
                 return writable
             there = _bases(cur, new)
-            here = self._copied()
+            here, sure = self._copied_surely()
             known, put = self._known(), set[str]()
             for base in sorted(there.keys() - here.keys()):
-                self._take(base, *there[base])
+                if not writable or base not in known:
+                    self._take(base, *there[base])
+                elif sure and not _removed(*there[base]):
+                    self._take(base, *there[base])  # not the reader's to remove
             for base in sorted(here.keys() - there.keys()):
                 if base in known:
                     with suppress(FileNotFoundError):
@@ -179,8 +183,9 @@ class _Folder:
                     put.add(base)
             if there.keys() | put != known:
                 self._write_known(there.keys() | put)
-            with suppress(FileNotFoundError):
-                os.utime(os.path.join(self._copy, KNOWN), (began, began))
+            if sure:
+                with suppress(FileNotFoundError):
+                    os.utime(os.path.join(self._copy, KNOWN), (began, began))
         return writable
 
     def _is_current(self, cur: int, new: int) -> bool:
@@ -192,6 +197,17 @@ class _Folder:
         except FileNotFoundError:
             return False
         return all(os.stat(one).st_mtime < looked - DOUBT_S for one in watched)
+
+    def _copied_surely(self) -> tuple[dict[str, str], bool]:
+        """What is in the copy, and whether what is not in it was expunged: a listing
+        may miss a file that is renamed meanwhile, so nothing may have changed for a
+        while."""
+        parts = [os.path.join(self._copy, part) for part in ("cur", "new")]
+        before = [os.stat(part).st_mtime_ns for part in parts]
+        now = time.time()
+        here = self._copied()
+        quiet = before == [os.stat(part).st_mtime_ns for part in parts]
+        return here, quiet and max(before) / 1e9 < now - DOUBT_S
 
     def _copied(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -280,6 +296,17 @@ def _copied(name: str, part: int, draft: str) -> bool:
             os.fsync(target)
         finally:
             os.close(target)
+    return True
+
+
+def _removed(part: int, name: str) -> bool:
+    """Remove a message from the linked folder; False if the system does not let."""
+    try:
+        os.unlink(name, dir_fd=part)
+    except FileNotFoundError:
+        return True  # or renamed: then the next look tells
+    except OSError:
+        return False
     return True
 
 
