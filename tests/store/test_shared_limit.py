@@ -1,6 +1,7 @@
 """Limits of domains whose accounts are reached through agents."""
 
 import os
+import signal
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
@@ -10,6 +11,7 @@ from mailtwist.address import Address
 from mailtwist.delivery.model import Envelope, LocalRecipient
 from mailtwist.errors import MailboxUnreachable, OverQuota
 from mailtwist.mailbox.model import INBOX
+from mailtwist.store.maildir import domain_sum
 
 from .contract import StoreWords
 from .on_disk import OnDisk
@@ -101,6 +103,28 @@ class SharedLimitTests(OverSocket, OnDisk, StoreWords, TestCase):
         self.assertEqual(self.sum(), 2)
         for _ in range(self.MOST - 2):
             self.assertEqual(await self.send(self.accounts[1]), [None])
+
+    async def test_what_another_process_has_in_flight_counts_until_it_ends(self):
+        begun, listens = os.pipe(), os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                with domain_sum.opened(self.limit) as total:
+                    total.fly(-1, (100, self.MOST), 1)
+                os.write(begun[1], b".")
+                os.close(listens[1])
+                os.read(listens[0], 1)
+            finally:
+                os._exit(0)
+        os.read(begun[0], 1)
+        self.patch(domain_sum, "TRUSTED_S", -1.0)
+        self.assertIsInstance((await self.send(self.account))[0], OverQuota)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        for descriptor in (*begun, *listens):
+            os.close(descriptor)
+        self.assertEqual(await self.send(self.account), [None])
+        self.assertEqual(self.sum(), 1)
 
     async def test_what_clients_are_sending_counts_at_RCPT(self):
         to = (LocalRecipient(Address.parse("bob@example.test"), self.accounts[1]),)

@@ -27,7 +27,7 @@ from ..maildir.ledger import Amount
 
 log = Logger("mailtwist")
 
-MOST_PLACES = 100_000  # of accounts in the files, that are remembered
+MOST_PLACES = 100_000  # in the files, that are remembered
 NOTHING = (0, 0)
 
 Result = TypeVar("Result")
@@ -40,7 +40,7 @@ class SharedLimits:
     def __init__(self, defer: Callable[..., Deferred[Any]], full: str) -> None:
         self._defer, self._full = defer, full
         self._places: dict[str, int] = {}
-        self._flying: dict[str, list[Amount]] = {}  # by home; within the file's lock
+        self._flying: dict[str, list[Amount]] = {}  # by file
         self.coming = Coming()
 
     async def _thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
@@ -130,29 +130,33 @@ class SharedLimits:
         with domain_sum.opened(account.summed) as total:
             if not total.fits(more):
                 return False
-            self._flying.setdefault(account.home, []).append(more)
-            self._put(total, account, None)
+            self._flying.setdefault(account.summed.file, []).append(more)
+            self._fly(total)
         return True
 
     def _end(self, account: Account, held: Amount | None, gone: Amount) -> None:
         if account.summed is None:
             return
         if gone != NOTHING:
-            self._flying[account.home].remove(gone)
+            self._flying[account.summed.file].remove(gone)
         with domain_sum.opened(account.summed) as total:
-            self._put(total, account, held)
-            if not self._flying.get(account.home, True):
-                del self._flying[account.home]
+            if held is not None:
+                hint = self._places.get(account.home, -1)
+                self._remember(account.home, total.tell(account.home, hint, held))
+            if gone != NOTHING:
+                self._fly(total)
 
-    def _put(self, total: DomainSum, account: Account, held: Amount | None) -> None:
-        """What is in flight is what this process knows of: others are dead."""
-        flying = self._flying.get(account.home, [])
+    def _fly(self, total: DomainSum) -> None:
+        file = total.limit.file
+        flying = self._flying[file]
         coming = sum(one[0] for one in flying), sum(one[1] for one in flying)
-        hint = self._places.get(account.home, -1)
-        place = total.tell(account.home, hint, held, coming, len(flying))
+        hint = self._places.get(file, -1)
+        self._remember(file, total.fly(hint, coming, len(flying)))
+
+    def _remember(self, key: str, place: int) -> None:
         if len(self._places) >= MOST_PLACES:
             self._places.clear()
-        self._places[account.home] = place
+        self._places[key] = place
 
 
 def _fits(account: Account, more: Amount) -> bool:

@@ -10,8 +10,11 @@ Killed between any two system calls: the head says which record it is about and 
 to be in it, and is written first; the next one who comes does what is missing.  A copy
 may still tell of a flight that its account's page knows nothing of, or knows to be cut
 short: before anybody is refused, the copies with flights are compared with their pages
-(`settle`).  Nothing is synced: after a boot the records that are whole are summed anew,
-and what is missing comes with the counts that accounts need then.
+(`settle`).  Accounts whose pages are not ours to read (`tell`) have no flights: those
+are in a record of the process that has them under way (`fly`).
+
+Nothing is synced: after a boot the records that are whole are summed anew, and what is
+missing comes with the counts that accounts need then.
 
 Locks: an account's page first, then the sum of its domain, never the other way.
 """
@@ -38,6 +41,7 @@ from .octet_locks import alone
 MAGIC = b"mtsum001"
 RECORD_OCTETS = 512
 MUTEX = 0  # octet that is locked
+PROCESS = "process "  # begins the name of one
 
 _HEAD = struct.Struct("<8s40sd11q")
 _RECORD = struct.Struct("<16s5qH450s")
@@ -136,6 +140,27 @@ class Record:
         return os.fsdecode(self.home) if self.key == _key(self.home) else None
 
 
+def this_process() -> str:
+    """A name in place of a folder's; no other process ever has it."""
+    pid = os.getpid()
+    return f"{PROCESS}{pid} {_started(pid)}"
+
+
+def is_running(name: str) -> bool:
+    """True if the process of that name has not ended."""
+    pid, _, started = name.removeprefix(PROCESS).partition(" ")
+    return _started(int(pid)) == started
+
+
+def _started(pid: int) -> str:
+    """In the kernel's ticks since the boot; "" for no process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[19].decode()
+    except OSError:
+        return ""
+
+
 def _key(home: bytes) -> bytes:
     return blake2b(home, digest_size=16).digest()
 
@@ -209,14 +234,19 @@ class DomainSum:
         if figures != record.figures:
             self._set(place, evolve(record, figures=figures))
 
-    def tell(
-        self, home: str, hint: int, held: Amount | None, coming: Amount, flights: int
+    def tell(self, home: str, hint: int, held: Amount) -> int:
+        """What an account holds whose page is another process's; where it stands, for
+        the next hint."""
+        return self._figures(home, hint, Figures(*held), elsewhere=True)
+
+    def fly(self, hint: int, coming: Amount, flights: int) -> int:
+        """What this process has in flight to such accounts; where that stands."""
+        return self._figures(this_process(), hint, Figures(0, 0, *coming, flights))
+
+    def _figures(
+        self, home: str, hint: int, figures: Figures, *, elsewhere: bool = False
     ) -> int:
-        """Of an account whose page is another process's: what it holds, None if that is
-        not known now, and what is to come; where it stands, for the next hint."""
-        place, record = self._found(home, hint, elsewhere=True)
-        octets, messages = held or (record.figures.octets, record.figures.messages)
-        figures = Figures(octets, messages, *coming, flights)
+        place, record = self._found(home, hint, elsewhere=elsewhere)
         if figures != record.figures:
             self._set(place, evolve(record, figures=figures))
         return place
@@ -265,14 +295,17 @@ class DomainSum:
     # -- before somebody is refused -----------------------------------------------
 
     def suspects(self) -> list[str]:
-        """Folders of accounts whose records tell of flights; records of accounts that
-        are no more go."""
+        """Folders of accounts whose records tell of flights; records of accounts and
+        processes that are no more go."""
         found = []
         for place, record in enumerate(self._records()):
             path = None if record is None else record.path
             if record is None or path is None:
                 continue
-            if not os.path.exists(os.path.join(path, NAME)):
+            process = path.startswith(PROCESS)
+            if process and is_running(path):
+                continue
+            if process or not os.path.exists(os.path.join(path, NAME)):
                 self._set(place, evolve(record, figures=NOTHING))
                 self._free(place)
             elif record.figures.flights:
