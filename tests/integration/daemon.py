@@ -209,7 +209,7 @@ class Daemon:
     def kill(self) -> None:
         """kill -9 of all its processes, as a power cut would."""
         if self.process is not None:
-            workers = self.workers()
+            workers = self._stopped_with_workers()
             self.process.kill()
             for pid in workers:
                 with contextlib.suppress(ProcessLookupError):
@@ -217,6 +217,14 @@ class Daemon:
             self.process.wait()
             self.process = None
             self.gone(workers)
+
+    def _stopped_with_workers(self) -> list[int]:
+        """Workers, also those that do not run their program yet, and no more come."""
+        pid = self.process.pid if self.process else 0
+        os.kill(pid, signal.SIGSTOP)
+        while state_of(pid) not in ("T", "Z", ""):
+            self.pause()
+        return [child for child in children_of(pid) if b"keeper" not in words(child)]
 
     def gone(self, pids: Sequence[int], most_s: float = 20.0) -> None:
         """Wait until these have ended; raises AssertionError."""
@@ -248,14 +256,25 @@ class Daemon:
 
 def workers_of(pid: int) -> list[int]:
     """The children of a process that are workers, the oldest first."""
+    return [child for child in children_of(pid) if b"service.worker" in words(child)]
+
+
+def children_of(pid: int) -> list[int]:
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     except OSError:
         return []
-    return [int(child) for child in children if b"service.worker" in words(child)]
 
 
-def words(pid: int | str) -> bytes:
+def state_of(pid: int) -> str:
+    """As ps has it: T for one that was stopped; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def words(pid: int) -> bytes:
     """The command line of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -264,8 +283,13 @@ def words(pid: int | str) -> bytes:
 
 
 def is_alive(pid: int) -> bool:
-    """False for one that has ended, also if nobody has asked for its status yet."""
-    return bool(words(pid))
+    """False for one whose files are closed, even if nobody has asked for its end."""
+    try:
+        return (
+            state_of(pid) not in ("Z", "") or len(os.listdir(f"/proc/{pid}/task")) > 1
+        )
+    except OSError:
+        return False
 
 
 class DaemonTestCase(SynchronousTestCase):
