@@ -6,7 +6,7 @@ from ..mailbox.model import Column
 from .header import joined, table
 from .parse import read
 from .slices import Buffer, Sliced, in_one_go
-from .structure import both, envelope_of
+from .structure import ENVELOPE_FIELDS, both, envelope_of
 from .surrogate import surrogate
 
 # Lower-case names of the fields that mail programs fetch for their lists of messages
@@ -43,14 +43,16 @@ def index(buffer: Buffer) -> dict[Column, bytes]:
 def indexed(buffer: Buffer) -> Sliced[dict[Column, bytes]]:
     """`index`, with pauses in a large message."""
     part, found = yield from read(buffer)
-    kept = [raw for name, raw in found if name.lower() in KEPT_FIELDS]
+    lower = [(name.lower(), raw) for name, raw in found]
+    kept = [(name, raw) for name, raw in lower if name in KEPT_FIELDS]
+    enveloped = [field for field in kept if field[0] in ENVELOPE_FIELDS]
     body, bodystructure = yield from both(part, buffer, utf8=True)
     shown = yield from surrogate(part, buffer, KEPT_FIELDS)
     return {
-        Column.ENVELOPE: envelope_of(table(found), utf8=True),
+        Column.ENVELOPE: envelope_of(table(enveloped), utf8=True),
         Column.BODY: body,
         Column.BODYSTRUCTURE: bodystructure,
-        Column.FIELDS: joined(kept),
+        Column.FIELDS: joined([raw for _, raw in kept]),
         Column.PARTS: part.encode(),
         Column.SURROGATE: shown.encode() if shown else b"",
     }

@@ -8,6 +8,7 @@ reads that (RFC 6855 §3).  NUL has no form in IMAP and becomes U+FFFD.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .address_list import Listed, addresses
 from .header import Table, fields, table, unfold
@@ -52,8 +53,14 @@ def envelope(header_octets: bytes, utf8: bool = False) -> bytes:
     return envelope_of(table(fields(header_octets)), utf8)
 
 
+ENVELOPE_FIELDS = frozenset(
+    b"date subject from sender reply-to to cc bcc in-reply-to message-id".split()
+)
+
+
 def envelope_of(values: Table, utf8: bool = False) -> bytes:
-    """The ENVELOPE list of a header as `header.table` gives it."""
+    """The ENVELOPE list of a header as `header.table` gives it, or ENVELOPE_FIELDS of
+    that."""
     sender = _list(values, b"from", utf8)
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
         _text(values, b"date", utf8),
@@ -83,7 +90,7 @@ def both(part: Part, buffer: Buffer, utf8: bool = False) -> Sliced[tuple[bytes, 
     """(BODY, BODYSTRUCTURE), the lines counted once."""
     writer = Writer(buffer, utf8)
     yield from writer.count(part)
-    return writer.list_of(part, extended=False), writer.list_of(part, extended=True)
+    return writer.lists_of(part)
 
 
 def _text(values: Table, name: bytes, utf8: bool) -> bytes:
@@ -145,47 +152,60 @@ class Writer:
         start, count = part.header
         return self._buffer[start : start + min(count, MOST_HEADER)]
 
-    def list_of(self, part: Part, *, extended: bool) -> bytes:
+    def lists_of(self, part: Part) -> tuple[bytes, bytes]:
+        """(BODY, BODYSTRUCTURE) of a part with all that is in it."""
         utf8 = self._utf8
         if part.multipart:
-            inner = b"".join(
-                [self.list_of(child, extended=extended) for child in part.children]
-            )
+            pairs = [self.lists_of(child) for child in part.children]
             subtype = string(part.subtype.encode("latin-1"))
-            if not extended:
-                return b"(%b %b)" % (inner, subtype)
-            return b"(%b %b %b%b)" % (
-                inner,
-                subtype,
-                _pairs(part.parameters, utf8),
-                _extension(part, utf8),
+            return (
+                b"(%b %b)" % (b"".join([plain for plain, _ in pairs]), subtype),
+                b"(%b %b %b%b)"
+                % (
+                    b"".join([extended for _, extended in pairs]),
+                    subtype,
+                    _pairs(part.parameters, utf8),
+                    _extension(part, utf8),
+                ),
             )
         text = part.media_type == "text"
-        parameters = part.parameters
-        if text and not any(name in _CHARSET for name, _ in parameters):
-            parameters = (*parameters, (b"charset", b"us-ascii"))  # RFC 2045 §5.2
-        basic = b"%b %b %b %b %b %b %d" % (
-            string(part.media_type.encode("latin-1")),
-            string(part.subtype.encode("latin-1")),
-            _pairs(parameters, utf8),
+        kind = _kind if len(part.parameters) <= _FEW else _kind.__wrapped__
+        start = b"%b %b %b %b %d" % (
+            kind(part.media_type, part.subtype, part.parameters, utf8),
             nstring(part.content_id, utf8),
             nstring(part.description, utf8),
             string(part.encoding.encode("latin-1")),
             part.body[1],
         )
+        plain = extended = start
         if text:
-            basic += b" %d" % self.lines(part)
+            plain = extended = b"%b %d" % (start, self.lines(part))
         elif part.encapsulates and part.subtype == "rfc822":
             # RFC 3501's grammar has the envelope in message/rfc822 alone.
             child = part.children[0]
-            basic += b" %b %b %d" % (
-                envelope(self.header(child), self._utf8),
-                self.list_of(child, extended=extended),
-                self.lines(part),
-            )
-        if not extended:
-            return b"(%b)" % basic
-        return b"(%b %b%b)" % (basic, nstring(part.md5, utf8), _extension(part, utf8))
+            inner = envelope(self.header(child), self._utf8)
+            lines = self.lines(part)
+            plain, extended = [
+                b"%b %b %b %d" % (start, inner, one, lines)
+                for one in self.lists_of(child)
+            ]
+        more = nstring(part.md5, utf8), _extension(part, utf8)
+        return b"(%b)" % plain, b"(%b %b%b)" % (extended, *more)
+
+
+_FEW = 2  # parameters of a kind that is remembered
+
+
+@lru_cache(maxsize=512)
+def _kind(media_type: str, subtype: str, parameters: Parameters, utf8: bool) -> bytes:
+    """Type, subtype and parameters; most messages share a few."""
+    if media_type == "text" and not any(name in _CHARSET for name, _ in parameters):
+        parameters = (*parameters, (b"charset", b"us-ascii"))  # RFC 2045 §5.2
+    return b"%b %b %b" % (
+        string(media_type.encode("latin-1")),
+        string(subtype.encode("latin-1")),
+        _pairs(parameters, utf8),
+    )
 
 
 def _extension(part: Part, utf8: bool) -> bytes:

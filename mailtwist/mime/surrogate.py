@@ -160,12 +160,13 @@ def surrogate(
     yield from writer.count(root)
     shown = writer.recast(root)
     found = fields(writer.header(shown))
+    body, bodystructure = writer.lists_of(shown)
     return Surrogate(
         edits,
         {
             Column.ENVELOPE: envelope_of(table(found)),
-            Column.BODY: writer.list_of(shown, extended=False),
-            Column.BODYSTRUCTURE: writer.list_of(shown, extended=True),
+            Column.BODY: body,
+            Column.BODYSTRUCTURE: bodystructure,
             Column.FIELDS: joined([raw for name, raw in found if name.lower() in kept]),
             Column.PARTS: shown.encode(),
         },
