@@ -115,6 +115,8 @@ FLOORS = {
     "policy.actions": 1,
     "policy.faults": 1,
     "policy.orders": 0,
+    "policy.dmarc_reports": 4,
+    "policy.dmarc_store": 4,
     "policy.shared_rate": 4,
     "trust": 1,
     "trust.model": 0,

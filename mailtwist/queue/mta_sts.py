@@ -75,6 +75,15 @@ class StsPolicy:
         )
 
 
+def policy_text(mode: str, mx: Sequence[str], max_age_s: int) -> str:
+    """The policy of a domain of ours, as its web server gives it at
+    /.well-known/mta-sts.txt: of `mode`, for the hosts or patterns `mx` (A-labels)."""
+    lines = [f"version: {_VERSION}", f"mode: {mode}"]
+    lines += [f"mx: {host}" for host in mx]
+    lines.append(f"max_age: {min(max_age_s, MOST_AGE_S)}")
+    return "".join(f"{line}\r\n" for line in lines)
+
+
 def record_id(records: Sequence[bytes]) -> str | None:
     """The id in the TXT records of _mta-sts.DOMAIN; None if the domain has no MTA-STS:
     not exactly one record of this version, or one that breaks the grammar (§3.1)."""

@@ -64,7 +64,7 @@ from .sharing import (
 )
 from .sieve import Sieving, offer_of, scripts_in, url_of
 from .tls import AskingTls, renewal_watch, server_tls
-from .trust import content_checks, signing_of
+from .trust import Trusting, signing_of
 from .urls import url_access
 
 log = Logger("mailtwist")
@@ -185,6 +185,15 @@ class MailService(MultiService):
             self.privileges.open,
         )
         self.relaying.setServiceParent(self)
+        self.trusting = Trusting(
+            reactor,
+            config,
+            self.hostname,
+            resolver=self.relaying.resolver,
+            router=self.router,
+            delivery=self.delivery,
+        )
+        self.trusting.setServiceParent(self)
         self.queue = QueueService(
             reactor,
             config,
@@ -199,7 +208,7 @@ class MailService(MultiService):
             ),
             place,
         )
-        self.queue.when_leading.append(self.relaying.lead)
+        self.queue.when_leading += [self.relaying.lead, self.trusting.lead]
         self.queue.setServiceParent(self)
         self.auth.realm.senders = build_send_as(
             config,
@@ -262,13 +271,8 @@ class MailService(MultiService):
             tables=self.routing.tables.by_name,
             classes=config.restriction_class,
         )
-        content = content_checks(
-            self._reactor,
-            config,
-            self.hostname,
-            resolver=self.relaying.resolver,
-            keeper=self.sieving.keeper,
-            junk=Junk(self.store, self.router),
+        content = self.trusting.checks(
+            self.sieving.keeper, Junk(self.store, self.router)
         )
         restrictions = config.restrictions
         if not restrictions.etrn_domains:
@@ -373,6 +377,7 @@ class MailService(MultiService):
 
     async def close(self) -> None:
         """End the threads of all rooms; enough for a service that was never started."""
+        await self.trusting.close()
         await self.relaying.close()
         await self.routing.close()
         await self.sieving.close()

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.queue.mta_sts import MOST_AGE_S, BadPolicy, StsPolicy, record_id
+from mailtwist.queue.mta_sts import (
+    MOST_AGE_S,
+    BadPolicy,
+    StsPolicy,
+    policy_text,
+    record_id,
+)
 
 TEXT = (
     b"version: STSv1\r\nmode: enforce\r\nmx: Mail.example.test\r\n"
@@ -38,6 +44,12 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual((policy.mode, policy.max_age_s), ("enforce", 86400))
         self.assertEqual(policy.mx, ("mail.example.test", "*.example.net"))
         self.assertEqual(policy.text, TEXT.decode().strip().replace("\r\n", "\n"))
+
+    def test_a_policy_of_ours_is_written_as_others_read_it(self):
+        text = policy_text("enforce", ["mail.example.test", "*.example.net"], 86400)
+        self.assertEqual(text.encode(), TEXT.replace(b"Mail", b"mail"))
+        long = policy_text("none", [], MOST_AGE_S * 2)
+        self.assertEqual(StsPolicy.parse(long.encode()).max_age_s, MOST_AGE_S)
 
     def test_freedom_of_the_grammar(self):
         for octets, why in (
