@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 from zope.interface import implementer
 
@@ -178,6 +178,7 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
             raise MailboxExists()
         if old == INBOX:
             before = set(self._folders)
+            self._check_number(new)
             self._make_parents(new)
             self._make(new, frozenset())
             self._folders[new].metadata.update(self._folders[INBOX].metadata)
@@ -198,6 +199,7 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
             renamed[old] = new
         for path in renamed.values():
             check_path(path)
+        self._check_number(*renamed.values(), gone=renamed)
         changes = []
         for path, target in renamed.items():
             folder = self._folders[path]
@@ -457,13 +459,16 @@ class MemoryMailboxes(KeptRights, MemoryScripts):
         if not self._fits(changes):
             raise OverQuota()
 
-    def _check_number(self, path: Path) -> None:
-        """Raises OverQuota if a mailbox of that name, and its parents, are too many."""
-        new = {path[:depth] for depth in range(1, len(path) + 1)} | set(self._folders)
+    def _check_number(self, *new: Path, gone: Collection[Path] = ()) -> None:
+        """Raises OverQuota if mailboxes of these names, and their parents, are too many
+        when others are gone."""
+        after = set(self._folders).difference(gone)
+        for path in new:
+            after.update(path[:depth] for depth in range(1, len(path) + 1))
         for root, limits in self._roots().items():
-            count = sum(covers(root, each) for each in new)
-            most = limits.mailboxes
-            if most is not None and covers(root, path) and count > most:
+            count = sum(covers(root, each) for each in after)
+            more = count > sum(covers(root, each) for each in self._folders)
+            if limits.mailboxes is not None and more and count > limits.mailboxes:
                 raise OverQuota("Too many mailboxes")
 
 

@@ -16,9 +16,16 @@ from mailtwist.directory.model import Account
 from mailtwist.errors import OverQuota
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.maildir import domain_sum, ledger
-from tests.integration.test_store_crash import CrashCase, letter
+from tests.integration.test_store_crash import (
+    OLD,
+    OLD_CHILD,
+    THERE,
+    CrashCase,
+    letter,
+)
 from tests.store.inline import InlineStore
 from tests.store.test_domain_sum import limit_in, sum_of, told
+from tests.store.test_maildir_quota import held as below
 
 
 def held(maildir):
@@ -91,6 +98,44 @@ class FigureTests(CrashCase):
             await (await tree.open(INBOX)).close()
 
         self.assertIn(True, self.right_after(work))
+
+
+class RenameTests(CrashCase):
+    """Into a mailbox with a limit and out of another one."""
+
+    LIMITS = ((OLD, 10**5, 100), (THERE, 10**5, 100))
+
+    def account(self, home):
+        return Account(
+            "ann@example.test", home, message_limit=1000, mailbox_limits=self.LIMITS
+        )
+
+    async def figures(self, tree):
+        """Of each root: what is told, and what is there."""
+        maildir = os.path.join(self.home, "Maildir")
+        return {
+            quota.root: (
+                (quota.octets, quota.messages),
+                below(maildir, quota.root),
+            )
+            for quota in await tree.quotas()
+        }
+
+    def test_the_figures_of_both_are_right(self):
+        async def rename(tree):
+            await tree.rename(OLD_CHILD, (*THERE, "new"))
+
+        moved = set()
+        for acknowledged, call in self.killed(rename):
+            store, tree = self.opened(self.home)
+            names = {info.path for info in store.now(tree.listed())}
+            for root, (said, there) in store.now(self.figures(tree)).items():
+                self.assertEqual(said, there, f"{root}, {call}")
+            store.now(store.close())
+            self.assertNotEqual(OLD_CHILD in names, (*THERE, "new") in names, call)
+            moved.add(OLD_CHILD in names)
+            self.assertFalse(acknowledged and OLD_CHILD in names, call)
+        self.assertEqual(moved, {False, True})
 
 
 class DomainTests(FigureTests):

@@ -97,6 +97,56 @@ class QuotaContract:
         self.assertIn(("D",), await self.names())
         self.assertEqual((await self.tree.quotas(("A",)))[0].octets, 0)
 
+    async def test_a_mailbox_that_is_renamed_out_of_a_limit_leaves_its_room(self):
+        await self.tree.create(("A", "B"))
+        await self.tree.set_limits(("A",), Limits(octets=1000, messages=2))
+        await self.put(("A",), b"x" * 300)
+        await self.put(("A", "B"), b"x" * 600)
+        await self.faulty(OverQuota, self.put(("A",), b"x"))
+        await self.tree.rename(("A", "B"), ("A", "C"))  # it only moves
+        await self.tree.rename(("A", "C"), ("C",))
+        (quota,) = await self.tree.quotas(("A",))
+        self.assertEqual((quota.octets, quota.messages), (300, 1))
+        await self.put(("A",), b"x" * 700)
+        await self.faulty(OverQuota, self.tree.rename(("C",), ("A", "C")))
+        self.assertEqual((await self.tree.status(("C",))).messages, 1)
+        (quota,) = await self.tree.quotas(("A",))
+        self.assertEqual((quota.octets, quota.messages), (1000, 2))
+
+    async def test_what_is_below_a_renamed_mailbox_counts_with_it(self):
+        for path in (("A",), ("D", "E", "F")):
+            await self.tree.create(path)
+        await self.tree.set_limits(("A",), Limits(messages=2))
+        for path in (("D",), ("D", "E"), ("D", "E", "F")):
+            await self.put(path, b"x" * 100)
+        names = await self.names()
+        for target in (("A", "D"), ("A", "new", "one", "D")):
+            await self.faulty(OverQuota, self.tree.rename(("D",), target))
+            self.assertEqual(await self.names(), names)
+        await self.tree.rename(("D", "E"), ("A", "E"))
+        (quota,) = await self.tree.quotas(("A", "E", "F"))
+        self.assertEqual((quota.octets, quota.messages), (200, 2))
+
+    async def test_a_limit_that_waits_for_a_name_refuses_what_is_renamed_to_it(self):
+        await self.tree.create(("D",))
+        await self.tree.set_limits(("A",), Limits(messages=0))
+        await self.put(("D",), b"x")
+        await self.faulty(OverQuota, self.tree.rename(("D",), ("A",)))
+        self.assertEqual((await self.tree.status(("D",))).messages, 1)
+
+    async def test_RENAME_makes_no_more_mailboxes_than_there_may_be(self):
+        await self.tree.create(("A",))
+        await self.tree.create(("D", "E"))
+        await self.tree.set_limits(("A",), Limits(mailboxes=2))
+        names = await self.names()
+        await self.faulty(OverQuota, self.tree.rename(("D",), ("A", "D")))
+        await self.faulty(OverQuota, self.tree.rename(("D", "E"), ("A", "x", "E")))
+        self.assertEqual(await self.names(), names)
+        await self.tree.rename(("D", "E"), ("A", "E"))
+        await self.tree.rename(("A", "E"), ("A", "F"))
+        (quota,) = await self.tree.quotas(("A",))
+        self.assertEqual(quota.mailboxes, 2)
+
     async def test_limits_of_mailboxes_come_with_the_account_too(self):
         account = evolve(self.account, mailbox_limits=((("A",), 500, None),))
         self.tree = self.mailboxes(account)

@@ -5,6 +5,8 @@ Everything here runs in a thread, within a turn.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import (
     BadMailboxName,
     MailboxExists,
@@ -28,20 +30,24 @@ def create(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str
     return _make(files, path, special_uses)
 
 
-def _check_number(files: AccountFiles, path: Path) -> None:
-    """Raises OverQuota if a mailbox of that name, and its parents, are too many."""
+def _check_number(files: AccountFiles, *new: Path, gone: Collection[Path] = ()) -> None:
+    """Raises OverQuota if mailboxes of these names, and their parents, are too many
+    when others are gone."""
     limits = {(): files.account.limits, **state_counts.limits(files.state)}
     limited = [
         (root, each.mailboxes)
         for root, each in limits.items()
-        if each.mailboxes is not None and covers(root, path)
+        if each.mailboxes is not None and any(covers(root, path) for path in new)
     ]
     if not limited:
         return
-    there = set(files.place.listed())
-    there.update(path[:depth] for depth in range(1, len(path) + 1))
+    before = set(files.place.listed())
+    after = before.difference(gone)
+    for path in new:
+        after.update(path[:depth] for depth in range(1, len(path) + 1))
     for root, most in limited:
-        if sum(covers(root, each) for each in there) > most:
+        count = sum(covers(root, each) for each in after)
+        if count > most and count > sum(covers(root, each) for each in before):
             raise OverQuota("Too many mailboxes")
 
 
@@ -52,10 +58,14 @@ def set_limits(files: AccountFiles, path: Path, limits: Limits) -> None:
         state_counts.set_limits(files.state, path, limits)
 
 
-def _make_parents(files: AccountFiles, path: Path) -> None:
+def _make_parents(files: AccountFiles, path: Path) -> list[Path]:
+    """Those that were not there, the outermost first."""
+    made = []
     for depth in range(1, len(path)):
         if not files.place.present(path[:depth]):
             _make(files, path[:depth], frozenset())
+            made.append(path[:depth])
+    return made
 
 
 def _make(files: AccountFiles, path: Path, special_uses: frozenset[str]) -> str:
@@ -109,7 +119,29 @@ def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, tuple[Path, 
         raise BadMailboxName("A mailbox cannot be moved into itself")
     for path in moved.values():
         files.place.check(path)
-    _make_parents(files, new)
+    _check_number(files, *moved.values(), gone=moved)
+    parents = _make_parents(files, new)
+    try:
+        names = _renamed(files, old, new, moved, present)
+    except OverQuota:
+        for path in reversed(parents):
+            files.place.purge(delete(files, path)[0])
+        raise
+    placed = [files.place.rename(name, to) for name, to in names]
+    files.place.sync()
+    with files.transaction():
+        files.state.forget_renames()
+    return dict(zip(moved, zip(moved.values(), placed, strict=True), strict=True))
+
+
+def _renamed(
+    files: AccountFiles,
+    old: Path,
+    new: Path,
+    moved: dict[Path, Path],
+    present: dict[Path, str],
+) -> list[tuple[str, Path]]:
+    """In the state: the folders that are to have other names.  Raises OverQuota."""
     state = files.state
     names = [(files.place.name_of(present[path]), to) for path, to in moved.items()]
     with files.transaction():
@@ -127,11 +159,7 @@ def rename(files: AccountFiles, old: Path, new: Path) -> dict[Path, tuple[Path, 
         limited = state_counts.rename_limits(state, old, new)
     if limited:
         files.counting.doubted()
-    placed = [files.place.rename(name, to) for name, to in names]
-    files.place.sync()
-    with files.transaction():
-        state.forget_renames()
-    return dict(zip(moved, zip(moved.values(), placed, strict=True), strict=True))
+    return names
 
 
 def subscription(files: AccountFiles, path: Path, wanted: bool) -> None:
