@@ -179,6 +179,10 @@ class DovecotTests(DaemonTestCase):
         self.assertIn(b"Subject: mine", octets)
 
 
+# What it finds in file names; keywords it keeps in files that nobody else writes.
+COURIERS_FLAGS = ("", "\\Seen", "\\Flagged \\Answered", "\\Draft", "\\Deleted")
+
+
 class CourierTests(DaemonTestCase):
     def test_a_home_of_couriers_comes_in(self):
         user = self.user()
@@ -210,6 +214,24 @@ class CourierTests(DaemonTestCase):
                 self.assertEqual(reader.select(shared, readonly=True)[0], "OK")
                 held = reader.myrights(shared)[1][0].split()[-1]
                 self.assertEqual(held, b"lrs")
+
+    def test_courier_reads_what_is_exported_as_it_was(self):
+        user = self.user()
+        home = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
+        self.addCleanup(shutil.rmtree, home)
+        _, client = ways_in.imap(self.daemon, user)
+        client.create("Lists")
+        for folder in ("INBOX", "Lists"):
+            for number, flags in enumerate(COURIERS_FLAGS):
+                octets = message(subject=f"mail {number}")
+                client.append(folder, f"({flags})", DATE % (number + 1), octets)
+        ours = by_imap(client, ["INBOX", "Lists"])
+        client.logout()
+        self.daemon.command("export", user, str(home / "Maildir"))
+        theirs = courier.client(home, user)
+        found = by_imap(theirs, ["INBOX", "INBOX.Lists"])
+        theirs.logout()
+        self.assertEqual(list(found.values()), list(ours.values()))
 
     def test_rights_of_a_home_of_couriers_that_is_taken_over_hold(self):
         user, friend, other = self.user(), self.user(), self.user()
