@@ -120,18 +120,19 @@ class Worker(ProcessProtocol):
     async def state(self) -> dict[str, Any]:
         """What it is and does; less of one that does not answer in time."""
         state = "leaving" if self.leaving else "serving" if self.serves else "starting"
-        told = {"number": self.number, "pid": self.pid, "state": state}
+        mine = {"number": self.number, "pid": self.pid, "state": state}
+        told: dict[str, Any] = {}
         number = next(self._numbers)
         answer = self._questions[number] = Deferred()
         answer.addTimeout(ANSWER_S, self._reactor)
         try:
             if self.line.say("ask", number):
-                told |= await answer
-        except TimeoutError:
-            told["state"] = "silent"
+                told = dict(await answer)
+        except (TimeoutError, TypeError, ValueError):
+            mine["state"] = "silent"
         finally:
             del self._questions[number]
-        return told
+        return told | mine
 
     def _answered(self, number: int, told: dict[str, Any]) -> None:
         answer = self._questions.get(number)
