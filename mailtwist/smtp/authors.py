@@ -49,8 +49,8 @@ def authors_of(header: bytes, *, resent: bool) -> Authors:
 
     Raises BadMessage for fields that are no addresses, or are there twice."""
     at, prefix, found = 0, b"", _table(header)
-    if resent:
-        at, block = _resending(header)
+    if resent and any(name.startswith(RESENT) for name, _ in found):
+        at, block = _resending(found)
         if RESENT + b"from" in (name for name, _ in block):
             prefix, found = RESENT, block
     authors = [raw for name, raw in found if name == prefix + b"from"]
@@ -73,11 +73,14 @@ def _table(header: bytes) -> list[tuple[bytes, bytes]]:
     return [(name.lower(), raw) for name, raw in fields(header)]
 
 
-def _resending(header: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
-    """The first run of Resent- fields, which are of the last resending."""
+def _resending(
+    found: list[tuple[bytes, bytes]],
+) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """The first run of Resent- fields, which are of the last resending, and its
+    offset."""
     start = at = 0
     block: list[tuple[bytes, bytes]] = []
-    for name, raw in _table(header):
+    for name, raw in found:
         if name.startswith(RESENT):
             start = start if block else at
             block.append((name, raw))
@@ -109,7 +112,7 @@ def with_sender(header: bytes, sender: bytes, found: Authors | None) -> bytes:
     `found` is what it says, None if that cannot be told."""
     if found is not None and found.resent:
         before, behind = header[: found.at], header[found.at :]
-        length = sum(len(raw) for _, raw in _resending(header)[1])
+        length = sum(len(raw) for _, raw in _resending(_table(header))[1])
         block = _without(behind[:length], RESENT + b"sender")
         return b"%bResent-Sender: %b\r\n%b%b" % (before, sender, block, behind[length:])
     return b"Sender: %b\r\n%b" % (sender, _without(header, b"sender"))
