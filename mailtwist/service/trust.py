@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import lru_cache
 from random import SystemRandom
 from typing import Any
 
@@ -78,7 +79,9 @@ class Trusting(Service):
                 lambda: SystemRandom().uniform(0, 100),
                 self._suffixes,
                 told=self._told,
-                exempt=lambda address: in_networks(address, trust.exempt_networks),
+                exempt=lru_cache(1024)(
+                    lambda address: in_networks(address, trust.exempt_networks)
+                ),
             )
         )
         return ContentChecks([origin], authserv_id, keeper.kept, pieces_of, junk.filed)

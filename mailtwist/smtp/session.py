@@ -348,7 +348,8 @@ class Session:
         """Messages of strangers are checked as a whole; their look-ups start here."""
         checks = self._rooms.content
         if checks is not None and not self.trusted and self._rooms.role == "smtp":
-            self._checking = Checking(checks, visit)
+            checking = Checking(checks, visit)
+            self._checking = checking if checking.looks else None
 
     async def _rcpt(self, event: Rcpt) -> Reply:
         transaction = self._transaction
