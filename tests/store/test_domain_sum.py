@@ -234,6 +234,14 @@ class FullTests(InlineCase):
         self.assertTrue(self.deliver(0))
         self.assertEqual(told(self.limit), (2 * LETTER, 2))
 
+    def test_a_recount_leaves_out_who_is_gone(self):
+        for who in (0, 1, 1):
+            self.assertTrue(self.deliver(who))
+        shutil.rmtree(self.accounts.accounts[1].home)
+        tree = self.accounts.tree(0)
+        self.accounts.store.now(tree.recount())
+        self.assertEqual(told(self.limit), (LETTER, 1))
+
     def test_accounts_with_long_names_of_folders_are_summed_too(self):
         deep = self.folder
         while len(deep) < 455:

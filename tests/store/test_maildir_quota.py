@@ -19,7 +19,7 @@ from mailtwist.address import Address
 from mailtwist.config.limiting import QuotaLimits
 from mailtwist.delivery.model import Envelope, LocalRecipient
 from mailtwist.directory.model import Account
-from mailtwist.errors import MailError, OverQuota
+from mailtwist.errors import MailError, MessageGone, OverQuota
 from mailtwist.flags import NONE
 from mailtwist.mailbox.model import INBOX, Limits, Range
 from mailtwist.store.maildir import ledger, maildirsize, transfer
@@ -307,7 +307,9 @@ class ParallelTests(QuotaWords, TestCase):
         async def one(store, tree):
             for _ in range(25):
                 self.store, self.tree = store, tree
-                doing = chance.choice([self.arrive, self.arrive, self.append])
+                doing = chance.choice(
+                    [self.arrive, self.arrive, self.append, self.copied]
+                )
                 outcomes.append(await doing(store, tree))
                 if chance.random() < 0.2:
                     mailbox = await tree.open(INBOX)
@@ -343,6 +345,16 @@ class ParallelTests(QuotaWords, TestCase):
             await tree.append(INBOX, [(upload, NONE, None)])
         except OverQuota:
             return False
+        return True
+
+    async def copied(self, store, tree):
+        mailbox = await tree.open(INBOX)
+        try:
+            await mailbox.copy((await mailbox.rows()).uids[:2], INBOX)
+        except (OverQuota, MessageGone):
+            return False
+        finally:
+            await mailbox.close()
         return True
 
     async def test_a_hundred_at_once_for_the_last_places(self):

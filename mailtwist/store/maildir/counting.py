@@ -199,11 +199,11 @@ class Counting:
         with domain_sum.opened(domain) as total:
             return total.fits(more)
 
-    def settle(self) -> None:
+    def settle(self, *, anew: bool = False) -> None:
         """Make the sum of the domain one for which somebody may be refused."""
         domain = self._account().summed
         if domain is not None:
-            domain_sum.settle(domain)
+            domain_sum.settle(domain, anew=anew)
 
     def _differences(self) -> list[Change]:
         """Of each mailbox between now and when it was counted last."""

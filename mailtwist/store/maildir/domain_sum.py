@@ -397,11 +397,12 @@ def opened(limit: DomainLimit) -> Iterator[DomainSum]:
         os.close(descriptor)
 
 
-def settle(limit: DomainLimit) -> None:
+def settle(limit: DomainLimit, *, anew: bool = False) -> None:
     """Make the sum one for which somebody may be refused: what tells of flights is
-    compared with the pages of the accounts.  The caller has no page."""
+    compared with the pages of the accounts, if that was not done lately, or `anew`.
+    The caller has no page."""
     with opened(limit) as total:
-        if total.settled_lately:
+        if total.settled_lately and not anew:
             return
         suspects = total.suspects()
     for home in suspects:

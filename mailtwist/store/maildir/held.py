@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from ...errors import NotPermitted, OverQuota
 from ...mailbox.model import Limits, Path, Quota, Usage
@@ -46,7 +47,13 @@ class Held:
         return page is None or await self._fits(page, [(path, more)], beside=beside)
 
     async def recount(self) -> Usage:
-        await self.files.turn(self._count)
+        files = self.files
+
+        async def recount() -> None:
+            await self._count()
+            await files.thread(partial(files.counting.settle, anew=True))
+
+        await files.turn(recount)
         return await self.usage()
 
     async def set_limits(self, path: Path, limits: Limits) -> None:
