@@ -299,7 +299,7 @@ class IScripts(Interface):
 
 
 class IIndexedMailbox(IMailbox):
-    """A mailbox with an index of its text."""
+    """A mailbox with an index of its text, and a place for its threads."""
 
     async def text_hits(needle: str, place: TextPlace) -> TextHits | None:
         """What the index knows of a needle that `mime.text.normal` gave; None while it
@@ -309,6 +309,14 @@ class IIndexedMailbox(IMailbox):
     async def text_extracts(uids: Sequence[int]) -> list[str | None]:
         """For each what commands made of its attachments, normalized; None for one of
         which the index has nothing like that."""
+
+    async def kept_threads(algorithm: str, of: bytes) -> bytes | None:
+        """What `keep_threads` was given last for this algorithm, if that was `of` the
+        same messages."""
+
+    async def keep_threads(algorithm: str, of: bytes, threads: bytes) -> None:
+        """Keep an answer of THREAD as long as there is no other and the cache is
+        there; `of` says of which messages it is."""
 
 
 class IReadByMany(IMailbox):

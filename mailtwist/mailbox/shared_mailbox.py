@@ -61,6 +61,13 @@ class OwnMailbox(Proxy):
         found: list[str | None] = await self._open.text_extracts(uids)
         return found
 
+    async def kept_threads(self, algorithm: str, of: bytes) -> bytes | None:
+        kept: bytes | None = await self._open.kept_threads(algorithm, of)
+        return kept
+
+    async def keep_threads(self, algorithm: str, of: bytes, threads: bytes) -> None:
+        await self._open.keep_threads(algorithm, of, threads)
+
     def _here(self, target: Path) -> Path | None:
         """The name in this mailbox's own tree; None if the target is in another."""
         return target if self._tree.namespaces.personal(target) else None
@@ -178,6 +185,10 @@ class ViewedMailbox(OwnMailbox):
     async def text_extracts(self, uids: Sequence[int]) -> list[str | None]:
         await self._need("r")
         return await super().text_extracts(uids)
+
+    async def kept_threads(self, algorithm: str, of: bytes) -> bytes | None:
+        await self._need("r")
+        return await super().kept_threads(algorithm, of)
 
     async def changes(self, modseq: int) -> Changes:
         """None while the reader may not read (RFC 4314 §5.1.1): a session that has it

@@ -14,7 +14,7 @@ from ..mailbox.model import Column
 from . import sqlite
 from .derived import DerivedFile
 
-VERSION = 5  # of the rendering and the tables; what another version wrote is dropped
+VERSION = 6  # of the rendering and the tables; what another version wrote is dropped
 PAGE_OCTETS = 8192
 
 # Columns that are asked for together lie together.
@@ -81,6 +81,9 @@ class Cache(DerivedFile):
 
         def forget(db: sqlite3.Connection) -> None:
             first = self._number(db, mailbox) << 32
+            if uids is None:
+                number = self._number(db, mailbox)
+                db.execute("DELETE FROM trees WHERE mailbox = ?", (number,))
             for table in TABLES:
                 if uids is None:
                     db.execute(
@@ -96,6 +99,30 @@ class Cache(DerivedFile):
         if not os.path.exists(self.path):
             return
         self.guarded(lambda db: sqlite.whole(db, forget), None)
+
+    def threads(self, mailbox: str, algorithm: str, of: bytes) -> bytes | None:
+        """See IIndexedMailbox.kept_threads."""
+
+        def threads(db: sqlite3.Connection) -> bytes | None:
+            row = db.execute(
+                "SELECT threads FROM trees"
+                " WHERE mailbox = ? AND algorithm = ? AND of = ?",
+                (self._number(db, mailbox), algorithm, of),
+            ).fetchone()
+            return row and bytes(row[0])
+
+        return self.guarded(threads, None)
+
+    def put_threads(
+        self, mailbox: str, algorithm: str, of: bytes, threads: bytes
+    ) -> None:
+        def put(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT OR REPLACE INTO trees VALUES (?, ?, ?, ?)",
+                (self._number(db, mailbox), algorithm, of, threads),
+            )
+
+        self.guarded(put, None)
 
     # -- how ------------------------------------------------------------------
 
@@ -165,6 +192,11 @@ class Cache(DerivedFile):
     def make(self, db: sqlite3.Connection) -> None:
         db.execute(
             "CREATE TABLE mailboxes (number INTEGER PRIMARY KEY, name TEXT UNIQUE)"
+        )
+        db.execute(
+            "CREATE TABLE trees (mailbox INTEGER NOT NULL, algorithm TEXT NOT NULL,"
+            " of BLOB NOT NULL, threads BLOB NOT NULL,"
+            " PRIMARY KEY (mailbox, algorithm))"
         )
         for table, columns in TABLES.items():
             blobs = ", ".join(f"{column.value} BLOB NOT NULL" for column in columns)

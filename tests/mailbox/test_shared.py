@@ -307,6 +307,9 @@ class SharedCases:
             if indexed:
                 await mailbox.text_hits("lunch", None)
                 self.assertEqual(await mailbox.text_extracts([1, 2]), [None, None])
+                await mailbox.keep_threads("REFS", b"these", b"(1)")
+                kept = await mailbox.kept_threads("REFS", b"these")
+                self.assertEqual(kept, b"(1)")
 
     # -- messages that come and go ------------------------------------------------
 

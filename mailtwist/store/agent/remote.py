@@ -40,13 +40,12 @@ from ...mailbox.model import (
     Range,
     Stored,
     TextFigures,
-    TextHits,
-    TextPlace,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
 from .connection import Connection
 from .listings import Got
 from .remote_held import RemoteHeld
+from .remote_index import RemoteIndex
 from .remote_scripts import RemoteScripts
 from .remote_writer import RemoteUpload
 from .shared_limit import SharedLimits
@@ -249,7 +248,7 @@ def _taken(
 
 
 @implementer(IIndexedMailbox, IReadByMany)
-class RemoteMailbox:
+class RemoteMailbox(RemoteIndex):
     """See IMailbox.  When its agent was lost it is opened again at the next request:
     UIDs and MODSEQs are durable, so nobody but those who waited notices."""
 
@@ -372,14 +371,6 @@ class RemoteMailbox:
     async def octets(self, ranges: Sequence[Range]) -> list[bytes | None]:
         octets: list[bytes | None] = await self._ask("octets", list(ranges))
         return octets
-
-    async def text_hits(self, needle: str, place: TextPlace) -> TextHits | None:
-        hits: TextHits | None = await self._ask("text_hits", needle, place)
-        return hits
-
-    async def text_extracts(self, uids: Sequence[int]) -> list[str | None]:
-        found: list[str | None] = await self._ask("text_extracts", _list(uids))
-        return found
 
     # -- changing -------------------------------------------------------------
 

@@ -41,7 +41,7 @@ TREE = frozenset(
 MAILBOX = frozenset(
     ("status", "rows", "changes", "take_recent", "rendered", "octets", "store_flags")
     + ("copy", "move", "expunge", "text_hits", "text_extracts")
-    + ("seen_by", "see")
+    + ("seen_by", "see", "kept_threads", "keep_threads")
 )
 Forward = Callable[[Account, list[str]], Awaitable[tuple[str, str] | None]]
 

@@ -170,6 +170,16 @@ class MaildirMailbox:
         files = self.files
         return await files.text_turn(None, files.text.extracts, text_name(self), uids)
 
+    async def kept_threads(self, algorithm: str, of: bytes) -> bytes | None:
+        files, cache = self.files, self.files.cache
+        name = self.readable().row.object_id
+        return await files.cache_turn(cache.threads, name, algorithm, of)
+
+    async def keep_threads(self, algorithm: str, of: bytes, threads: bytes) -> None:
+        files, cache = self.files, self.files.cache
+        name = self.readable().row.object_id
+        await files.cache_turn(cache.put_threads, name, algorithm, of, threads)
+
     async def _one(self, live: Live, one: Range) -> bytes | None:
         """The octets if they were read ahead, or now together with what may be next;
         None if there is nothing to gain from that."""
