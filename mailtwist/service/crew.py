@@ -144,8 +144,8 @@ class Worker(ProcessProtocol):
         if self.leaving or not self.alive:
             return
         self.leaving = True
-        if not self.line.say("end"):
-            self.kill(signal.SIGTERM)
+        if not self.serves or not self.line.say("end"):
+            self.kill(signal.SIGTERM)  # which ends one that only begins at once
         self._late = self._reactor.callLater(most_s, self.kill)
 
     def kill(self, number: int = signal.SIGKILL) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 log = Logger("mailtwist")
+
+MOST_UNSENT = 16
+AGAIN_S = 0.1
 
 
 class Notifier(Service):
@@ -27,7 +31,9 @@ class Notifier(Service):
         self._reactor = reactor
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._watchdog_s = watchdog_s(environment, os.getpid())
-        self._ticks = LoopingCall(self.tell, "WATCHDOG=1")
+        self._unsent: deque[bytes] = deque(maxlen=MOST_UNSENT)
+        self._later: Any = None
+        self._ticks = LoopingCall(self._tick)
         self._ticks.clock = reactor
 
     def startService(self) -> None:
@@ -38,6 +44,8 @@ class Notifier(Service):
 
     def stopService(self) -> None:
         super().stopService()
+        if self._later is not None and self._later.active():
+            self._later.cancel()
         self.tell("STOPPING=1", "STATUS=Ending what is under way")
         if self._ticks.running:
             self._ticks.stop()
@@ -52,8 +60,17 @@ class Notifier(Service):
         self.tell("RELOADING=1", f"MONOTONIC_USEC={now_us}", "STATUS=Replacing workers")
 
     def tell(self, *lines: str) -> None:
-        """Without a wait; a manager that takes nothing now is told nothing."""
-        if not self._address:
+        """In order; what a manager does not take yet waits, the newest lines."""
+        if self._address:
+            self._unsent.append("\n".join(lines).encode())
+            self._send()
+
+    def _tick(self) -> None:
+        if not self._unsent:
+            self.tell("WATCHDOG=1")
+
+    def _send(self) -> None:
+        if self._later is not None and self._later.active():
             return
         address = self._address
         if address.startswith("@"):
@@ -61,8 +78,14 @@ class Notifier(Service):
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
                 out.setblocking(False)
-                out.sendto("\n".join(lines).encode(), address)
+                while self._unsent:
+                    out.sendto(self._unsent[0], address)
+                    self._unsent.popleft()
+        except BlockingIOError:
+            if self.running:
+                self._later = self._reactor.callLater(AGAIN_S, self._send)
         except OSError as fault:
+            self._unsent.clear()
             log.warn("NOTIFY_SOCKET: {fault}", fault=fault.strerror)
 
 

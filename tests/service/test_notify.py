@@ -53,6 +53,32 @@ class NotifierTests(SynchronousTestCase):
             manager.setblocking(False)
             self.assertRaises(BlockingIOError, manager.recv, 1000)
 
+    def test_a_manager_that_is_slow_hears_it_later_and_in_order(self):
+        manager, reactor = (
+            self.manager("\0mailtwist-slow-" + os.urandom(8).hex()),
+            Reactor(),
+        )
+        address = manager.getsockname().decode().replace("\0", "@")
+        notifier = Notifier(reactor, {"NOTIFY_SOCKET": address})
+        notifier.startService()
+        reactor.advance(0)
+        self.assertTrue(manager.recv(1000).startswith(b"READY=1"))
+        for number in range(100):
+            notifier.tell(f"X={number}")
+        manager.setblocking(False)
+        told = []
+        while True:
+            try:
+                told.append(manager.recv(1000))
+            except BlockingIOError:
+                if not notifier._unsent:
+                    break
+                reactor.advance(0.1)
+        self.assertEqual(told[-1], b"X=99")
+        self.assertEqual(told, sorted(told, key=lambda line: int(line[2:])))
+        notifier.stopService()
+        self.assertEqual(reactor.getDelayedCalls(), [])
+
     def test_without_a_manager_nothing_happens(self):
         reactor = Reactor()
         for environment in ({}, {"NOTIFY_SOCKET": "/nowhere/at/all"}):
