@@ -8,7 +8,9 @@ import os
 import signal
 import smtplib
 import socket
+import threading
 import time
+from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -147,6 +149,76 @@ class DeathTests(WorkersTestCase):
         self.assertEqual(self.daemon.stop(), -signal.SIGTERM)
         self.daemon.gone(workers, most_s=1.0)
         self.assertIn(b"BYE", client.sock.recv(1000))
+
+
+class LoadTests(WorkersTestCase):
+    """Senders that go on wherever they can, as other hosts do."""
+
+    def killed(self, victims):
+        """Workers are killed one after the other under load; the names of messages
+        that were answered, and of those that were begun."""
+        senders = [
+            Sending(self.daemon.port("smtp"), number, self.ann) for number in range(4)
+        ]
+        watching = self.imap()
+        watching.send(b"x IDLE\r\n")
+        home = self.served_by(watching)
+        for sender in senders:
+            sender.start()
+        for _ in range(victims):
+            before = sum(len(sender.answered) for sender in senders)
+            self.until(
+                lambda b=before: sum(len(s.answered) for s in senders) > b + 20, 60
+            )
+            dead = next(pid for pid in self.daemon.workers() if pid != home)
+            os.kill(dead, signal.SIGKILL)
+            self.until(lambda d=dead: len(set(self.daemon.workers()) - {d}) == 2)
+        for sender in senders:
+            sender.done = True
+        for sender in senders:
+            sender.join(60)
+            self.assertFalse(sender.is_alive())
+        watching.sock.settimeout(20)
+        answered = {name for sender in senders for name in sender.answered}
+        told = b""
+        while b"EXISTS" not in told:
+            told = watching.readline()
+        return answered, {name for sender in senders for name in sender.begun}
+
+    def test_what_was_answered_is_there_once_whichever_workers_are_killed(self):
+        answered, begun = self.killed(3)
+        names = Counter()
+        client = self.imap()
+        _, found = client.fetch("1:*", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]")
+        for part in found:
+            if isinstance(part, tuple):
+                names[part[1].decode().strip().removeprefix("Subject: ")] += 1
+        self.assertEqual(answered - names.keys(), set())
+        self.assertEqual(names.keys() - begun, set())
+        self.assertEqual({name for name, count in names.items() if count > 1}, set())
+
+
+class Sending(threading.Thread):
+    """One message a connection, with a new name each; begins again after each fault."""
+
+    def __init__(self, port, number, to):
+        super().__init__(daemon=True)
+        self.port, self.number, self.to = port, number, to
+        self.begun, self.answered, self.done = [], [], False
+
+    def run(self):
+        at = 0
+        while not self.done:
+            at += 1
+            name = f"{self.number}-{at}"
+            self.begun.append(name)
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                client = smtplib.SMTP("127.0.0.1", self.port, timeout=20)
+                client.sendmail(
+                    "a@else.test", [self.to], f"Subject: {name}\r\n\r\nx\r\n"
+                )
+                self.answered.append(name)
+                client.close()
 
 
 class RestartTests(WorkersTestCase):
