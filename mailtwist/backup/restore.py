@@ -12,6 +12,7 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 
+from ..directory.model import INBOX_IS, MAILDIR, MBOX, Account
 from ..errors import MailError
 from . import snapshot, tree
 from .objects import Objects
@@ -34,24 +35,32 @@ def home_of(held: Snapshot, account: str) -> Home:
 def beside(objects: Objects, held: Snapshot, home: Home, folder: str) -> str:
     """Write an account's home into `folder`, a new one; the `mailbox` of the account
     there (see Account).  Owners are the caller's affair."""
-    mail = os.path.join(home.home, home.mailbox or "Maildir/").rstrip("/")
+    account = Account("", home.home, mailbox=home.mailbox)
     count = 0
     for path, entry in snapshot.entries(objects, held, home.home):
         _written(objects, entry, _moved(path, home.home, folder))
         count += 1
-    if _within(mail, home.home):
-        if not count:
-            raise MailError("The snapshot has nothing of this account")
-        return (
-            home.mailbox
-            if not os.path.isabs(home.mailbox)
-            else _moved(mail, home.home, folder)
-            + ("/" if home.mailbox.endswith("/") else "")
-        )
-    target = os.path.join(folder, "elsewhere")
-    for path, entry in snapshot.entries(objects, held, mail):
-        _written(objects, entry, _moved(path, mail, target))
-    return target + ("/" if home.mailbox.endswith("/") else "")
+
+    def placed(path: str, name: str) -> str:
+        """Where it is there; what lies outside of the home comes under that name."""
+        nonlocal count
+        if _within(path, home.home):
+            return _moved(path, home.home, folder)
+        target = os.path.join(folder, name)
+        for each, entry in snapshot.entries(objects, held, path):
+            _written(objects, entry, _moved(each, path, target))
+            count += 1
+        return target
+
+    mail = placed(account.mailbox_path.rstrip("/"), "elsewhere")
+    if account.is_mbox:
+        kind = MAILDIR if account.has_maildir_folders else MBOX
+        mail = f"{kind}{placed(account.folders_path, 'others')}{INBOX_IS}{mail}"
+    else:
+        mail += "/"
+    if not count:
+        raise MailError("The snapshot has nothing of this account")
+    return mail
 
 
 def _written(objects: Objects, entry: tree.Entry, path: str) -> None:

@@ -353,3 +353,26 @@ class MboxTests(SynchronousTestCase):
         self.assertEqual(faults, [])
         self.assertEqual(found[str(self.home / "mail" / "Sent")], self.TWO)
         self.assertFalse([path for path in found if path.endswith(".lock")])
+
+    def test_a_copy_beside_has_nothing_of_the_live_mailbox(self):
+        """Wherever the files of an account lie."""
+        others = self.root / "others"
+        others.mkdir()
+        (others / "Sent").write_bytes(self.TWO)
+        for kind in ("mbox", "maildir"):
+            mailbox = f"{kind}:{others}:INBOX={self.file}"
+            self.account = Account("ann@x.test", str(self.home), mailbox=mailbox)
+            self.file.write_bytes(self.ONE)
+            self.backup()
+            self.file.write_bytes(b"")
+            held = snapshot.read(self.objects.target)
+            folder = str(self.root / f"beside-{kind}")
+            home = restore.home_of(held, "ann@x.test")
+            there = restore.beside(self.objects, held, home, folder)
+            copy = Account("x", folder, mailbox=there)
+            self.assertEqual(copy.has_maildir_folders, kind == "maildir")
+            self.assertEqual(Path(copy.mailbox_path).read_bytes(), self.ONE)
+            sent = Path(copy.folders_path, "Sent")
+            self.assertEqual(sent.read_bytes(), self.TWO)
+            for path in (copy.mailbox_path, copy.folders_path):
+                self.assertTrue(path.startswith(folder))

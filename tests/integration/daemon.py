@@ -148,6 +148,13 @@ class Daemon:
             raise AssertionError(f"mailtwist {arguments}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def sound(self, accounts: int = 1) -> None:
+        """After a crash: `fsck` looks at so many accounts, or more, and everything
+        that is kept of each agrees."""
+        told = self.command("fsck").splitlines()  # raises for any fault
+        if len(told) < accounts or not all("agree" in line for line in told):
+            raise AssertionError("\n".join(told))
+
     def add_user(self, local_part: str, *options: str) -> str:
         """A new account, in the first domain if none is named; its login name."""
         name = local_part if "@" in local_part else f"{local_part}@{self.domains[0]}"

@@ -188,6 +188,7 @@ class OwnFilesTests(SharedCase, DaemonTestCase):
         self.assertEqual(reader.search(None, "SEEN")[1], [b"1"])
         held = {name.decode() for name, _ in owner.getacl("Work")}
         self.assertEqual(held, {ann, bob})
+        self.daemon.sound(2)
 
 
 class OwnUidsTests(SharedCase, SystemUsersTestCase):

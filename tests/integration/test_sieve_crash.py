@@ -77,6 +77,7 @@ class SieveCrashTests(SynchronousTestCase):
                 thread.join()
         self.daemon.start()
         until(self.all_is_done, lambda: str(self.there()), wait_s=120)
+        self.daemon.sound(2)
 
     def there(self):
         """The subjects in each place where a message has to be."""

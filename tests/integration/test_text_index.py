@@ -100,6 +100,7 @@ class TextIndexTests(SynchronousTestCase):
             imap.shutdown()
         self.daemon.start()
         self.assertEqual(self.answers(), wanted, "after a few kills")
+        self.daemon.sound()
         self.daemon.stop()
         told = self.daemon.command("index")
         self.assertIn(f"{MESSAGES} messages in 1 mailboxes indexed", told)

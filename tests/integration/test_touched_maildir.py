@@ -217,4 +217,5 @@ alias_maps = inline:{{ {{{local_part}={self.maildir}/}} }}
             told = self.subjects(self.member)
             self.assertEqual(told, {**told, **told_before})
             self.assertEqual(sorted(told.values()), sorted(sent))
+            self.daemon.sound()
             self.member = self.idling()

@@ -97,6 +97,7 @@ class TouchedMboxTests(TouchedMaildirTestCase):
         box.close()
         left = [path.name for path in self.box.parent.glob("*.journal*")]
         self.assertEqual(left, [])
+        self.daemon.sound()
 
     def send(self, life: int, taken: list[str]) -> None:
         """Until the server is gone; what it was not heard to take may be there."""

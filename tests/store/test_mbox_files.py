@@ -3,6 +3,7 @@
 import fcntl
 import mailbox
 import os
+import shutil
 import subprocess
 import sys
 
@@ -371,9 +372,11 @@ class KilledTests(SynchronousTestCase):
     FIRST = b"Subject: first\r\n\r\n" + b"one\r\n" * 50
     SECOND = b"Subject: second\r\n\r\n"
 
+    mailbox = "mbox:mail:INBOX=box"
+
     def setUp(self):
         self.home = os.path.abspath(self.mktemp())
-        self.account = Account("ann@x.test", self.home, mailbox="mbox:mail:INBOX=box")
+        self.account = Account("ann@x.test", self.home, mailbox=self.mailbox)
 
     def within(self, work):
         """What `work(store, tree)` gives in a process of its own, as it were."""
@@ -405,6 +408,7 @@ class KilledTests(SynchronousTestCase):
             each = zip(rows.uids, octets, map(set, rows.flags), strict=True)
             found.append(list(each))
             await box.close()
+        self.assertEqual((await tree.check()).findings, [])
         return found
 
     def changes(self):
@@ -453,3 +457,58 @@ class KilledTests(SynchronousTestCase):
                 for one in inbox:
                     if one[1] in (self.FIRST, self.SECOND):
                         self.assertEqual(one[0], 1 + (one[1] == self.SECOND), what)
+                for box in (inbox, there):
+                    octets = [one[1] for one in box]
+                    self.assertEqual(len(octets), len(set(octets)), what)
+
+    def test_a_mailbox_has_its_old_name_or_its_new_one(self):
+        async def begin(tree):
+            await self.begin(tree)
+            await tree.create(("There", "below"))
+            box = await tree.open(INBOX)
+            await box.copy([1, 2], ("There",))
+            await box.copy([2], ("There", "below"))
+            await box.close()
+
+        async def rename(tree):
+            await tree.rename(("There",), ("New",))
+
+        async def seen(tree):
+            found = {}
+            for info in await tree.listed():
+                if info.selectable:
+                    box = await tree.open(info.path)
+                    rows = await box.rows()
+                    octets = await box.octets([Range(uid) for uid in rows.uids])
+                    pairs = list(zip(rows.uids, octets, strict=True))
+                    found[info.path] = box.uid_validity, pairs
+                    await box.close()
+            self.assertEqual((await tree.check()).findings, [])
+            return found
+
+        self.within(begin)
+        before = self.within(seen)
+        after = {
+            ("New", *path[1:]) if path[0] == "There" else path: held
+            for path, held in before.items()
+        }
+        prepared, number, died_at, ends = f"{self.home}.prepared", 0, "", set()
+        shutil.copytree(self.home, prepared)
+        while died_at is not None:
+            number += 2
+            shutil.rmtree(self.home)
+            shutil.copytree(prepared, self.home)
+            told, died_at = traced.killed_at(
+                number, lambda tell: tell(b"%r" % self.within(rename))
+            )
+            found = self.within(seen)
+            self.assertIn(found, (before, after), f"killed at {number}: {died_at}")
+            self.assertTrue(found == after or not told)
+            ends.add(found == after)
+        self.assertEqual(ends, {False, True})
+
+
+class MixedKilledTests(KilledTests):
+    """An mbox as INBOX, and a Maildir for the rest."""
+
+    mailbox = "maildir:Maildir:INBOX=box"
