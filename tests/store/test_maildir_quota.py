@@ -265,6 +265,18 @@ class WarningTests(QuotaWords, TestCase):
         await self.put()
         self.assertEqual(len(await self.warned(2)), 2, "50% is passed again")
 
+    async def test_two_processes_tell_it_once(self):
+        self.limited(None, 10)
+        trees = [self.tree, self.another_store().mailboxes(self.account)]
+        for at in range(5):
+            self.tree = trees[at % 2]
+            await self.put()
+        await self.warned(1)
+        self.tree = trees[1]
+        await self.put()
+        self.assertEqual(await self.warned(1), ["Your mailbox is 50% full"])
+        self.assertEqual(self.page().warned, {"": 50})
+
     async def test_a_message_that_nearly_fills_the_account_is_told_of_too(self):
         self.limited(1000)
         await self.put(octets=b"x" * 990)
