@@ -195,6 +195,14 @@ class IListFiles(Interface):
         others may write it."""
 
 
+class IMailingLists(Interface):
+    """The mailing lists of this host."""
+
+    async def serves(address: Address) -> bool:
+        """True if mail to this address is for a list, whatever it is to do there.
+        Raises LookupFailed or another MailError that may pass."""
+
+
 class ICheck(Interface):
     """One check of policy, in the list of some phase."""
 

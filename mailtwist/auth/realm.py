@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from attrs import evolve
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -44,6 +45,8 @@ class MailRealm:
         self.sharing: Sharing | None = None  # given later: it needs the directory
         self.senders: SendAs | None = None  # likewise
         self.limits: LimitSetting | None = None  # likewise
+        # What groups a login is in beside those of its account.
+        self.groups_of: Callable[[Account], Awaitable[frozenset[str]]] | None = None
         self.open_to_all: set[type[Interface]] = set()
 
     def requestAvatar(
@@ -83,6 +86,10 @@ class MailRealm:
             account = await self._directory.account(avatar_id.decode())
         if account is None or not account.enabled:
             raise UnauthorizedLogin()
+        if self.groups_of is not None:
+            more = await self.groups_of(account)
+            if more:
+                account = evolve(account, groups=account.groups | more)
         read_only = getattr(avatar_id, "read_only", False)
         about = (
             account,

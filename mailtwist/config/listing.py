@@ -90,7 +90,7 @@ class Lists:
     archive_folder: str = option(
         "Lists",
         "Name of the public folder with the archives: members read "
-        "`Shared/Lists/dev` over IMAP.",
+        "`Shared/Lists/dev@example.org` over IMAP.",
         matches_re(r"[^/.\\*%\x00-\x1f\x7f]{1,100}", "a name without / . \\ * %"),
     )
     look_s: float = option(

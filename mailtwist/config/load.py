@@ -96,6 +96,15 @@ def section_in(
     return section
 
 
+def read_option(option: Attribute[Any], found: Any, at: str) -> Any:
+    """The value of one plain option from a value of TOML; raises ConfigError."""
+    reader = _Reader(Path())
+    value = reader.value(option, found, at)
+    if reader.faults:
+        raise ConfigError("\n".join(reader.faults))
+    return value
+
+
 class _Reader:
     """Reads tables into sections and collects what is wrong."""
 

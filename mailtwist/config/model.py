@@ -13,6 +13,7 @@ from .agents import Agents
 from .checks import between, ge, in_, some_of
 from .deleting import Deleted
 from .limiting import QuotaLimits
+from .listing import ListOfConfig, Lists
 from .mbox import Mbox
 from .option import (
     DAY_S,
@@ -406,6 +407,10 @@ class Config:
     sharing: Sharing = section(Sharing, "Mailboxes that others gave rights to.")
     public_folder: tuple[PublicFolder, ...] = listing(
         PublicFolder, "Mailboxes that nobody owns."
+    )
+    lists: Lists = section(Lists, "Mailing lists.")
+    mailing_list: tuple[ListOfConfig, ...] = listing(
+        ListOfConfig, "Lists that this file makes; `mailtwist list` makes others."
     )
     table: tuple[Table, ...] = listing(
         Table, "Lookup tables that other options name as `table:NAME`."

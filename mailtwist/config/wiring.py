@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..host_port import address_port, destination
+from .listing import list_address
 from .model import Config
 from .restricting import (
     ACCESS_WORDS,
@@ -28,6 +29,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _vouching(config)
     yield from _restrictions(config)
     yield from _sharing(config)
+    yield from _lists(config)
     for number, event in enumerate(config.imap_event, 1):
         if not event.before and not event.after:
             yield f"imap_event[{number}] needs before or after: name the scripts"
@@ -52,6 +54,19 @@ def _sharing(config: Config) -> Iterator[str]:
         given = [getattr(one, name) for one in config.public_folder]
         for text in sorted({each for each in given if given.count(each) > 1} - {""}):
             yield f'public_folder {name} = "{text}" is given twice'
+
+
+def _lists(config: Config) -> Iterator[str]:
+    """Mailing lists of the file."""
+    local = {domain.name for domain in config.domain}
+    addresses = [list_address(one.address) for one in config.mailing_list]
+    for twice in sorted({str(a) for a in addresses if addresses.count(a) > 1}):
+        yield f"mailing_list {twice} is given twice"
+    for address, one in zip(addresses, config.mailing_list, strict=True):
+        if local and address.domain not in local:
+            yield f"mailing_list {address}: {address.domain} is no [[domain]]"
+        if one.one_click and not config.lists.url:
+            yield f"mailing_list {address}: one_click needs lists.url"
 
 
 def _vouching(config: Config) -> Iterator[str]:

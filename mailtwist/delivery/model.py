@@ -62,6 +62,7 @@ class Route:
       the message (`delivery.sorted`);
     - "pipe": the command; "file": the absolute path of an mbox file, or of a Maildir
       with "/" at its end;
+    - "list": "" (a mailing list, by the target's address);
     - "error": "5.1.2 text", the target fails with that; "discard": "";
     - "done": nothing is left to do but to report "delivered" or "expanded".
     """

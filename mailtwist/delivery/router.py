@@ -11,7 +11,14 @@ from ..address import Address
 from ..config.model import Config
 from ..directory.model import Account
 from ..errors import MailboxDisabled, MailError, NoRoute, NoSuchUser, OverQuota
-from ..interfaces import IDelivery, IDirectory, IListFiles, IRouter, ITable
+from ..interfaces import (
+    IDelivery,
+    IDirectory,
+    IListFiles,
+    IMailingLists,
+    IRouter,
+    ITable,
+)
 from ..mailbox.interfaces import IStore
 from ..mailbox.model import Path
 from ..mailbox.posting import Posting
@@ -45,6 +52,7 @@ class Router:
         tables: Mapping[str, ITable] | None = None,
         alias_files: Sequence[ITable] = (),
         lists: IListFiles | None = None,
+        mailing: IMailingLists | None = None,
         senders: Senders | None = None,
         pause: Callable[[], Awaitable[None]] | None = None,
         posting: Posting | None = None,
@@ -70,6 +78,7 @@ class Router:
             virtual=[tables[name] for name in config.alias.virtual],
             alias_files=alias_files,
             lists=lists,
+            mailing=mailing,
             senders=senders,
             may_queue=queue is not None,
             default_domain=default,

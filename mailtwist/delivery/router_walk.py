@@ -21,7 +21,7 @@ from ..errors import (
     RelayDenied,
     SyntaxFault,
 )
-from ..interfaces import IListFiles, ITable
+from ..interfaces import IListFiles, IMailingLists, ITable
 from . import alias_grammar
 from .alias_grammar import (
     AtDomain,
@@ -65,6 +65,7 @@ class Rooms:
     virtual: Sequence[ITable]
     alias_files: Sequence[ITable]
     lists: IListFiles | None
+    mailing: IMailingLists | None
     senders: Senders | None
     may_queue: bool
     default_domain: str
@@ -245,6 +246,11 @@ class Walk:
             return
         listed = way is None and not branch.exact and place.alias_files
         if listed and await self._alias_file(branch):
+            return
+        mailing = self._rooms.mailing
+        if mailing is not None and way is None and await mailing.serves(address):
+            self._told(branch, "mailing list", str(address))
+            self._leaf(branch, Route("list"))
             return
         account, detail = None, ""
         if place.kind != ALIASES:

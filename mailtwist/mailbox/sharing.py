@@ -158,7 +158,7 @@ class Sharing:
         own_seen: bool = True,
     ) -> None:
         self._reactor, self.shares, self._trees = reactor, shares, trees
-        self._key, self._public, self.names = key, public, names
+        self._key, self._public, self.names = key, dict(public), names
         self._anyone, self.own_seen = anyone, own_seen
         self._known: dict[str, tuple[float, IRights | None]] = {}
         self._asked: set[str] = set()  # for lists that another server left
@@ -167,6 +167,11 @@ class Sharing:
     @property
     def has_public(self) -> bool:
         return bool(self._public)
+
+    def show(self, name: str, make: Callable[[], PublicFolder]) -> None:
+        """One more public folder, if there is none of that name."""
+        if name not in self._public:
+            self._public[name] = make()
 
     @property
     def clock(self) -> Any:

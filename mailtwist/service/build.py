@@ -47,6 +47,7 @@ from .auth import build_auth
 from .domain_sums import DomainSums
 from .gate import Gate
 from .listeners import count_sessions, listener_services
+from .lists import Lists
 from .place import Place
 from .privileges import Privileges
 from .purging import FOLDER, Keeps, Purging
@@ -55,11 +56,12 @@ from .relay import Relaying
 from .routing import build_routing
 from .shares_rebuild import SharesKeeper
 from .sharing import (
-    account_of,
     build_send_as,
     build_shares,
     build_sharing,
     make_homes,
+    public_accounts,
+    show_public,
     tree_of,
 )
 from .sieve import Sieving, offer_of, scripts_in, url_of
@@ -150,6 +152,7 @@ class MailService(MultiService):
             ).setServiceParent(self)
         self.spool = build_spool(reactor, config)
         self.spool.signing = signing_of(config, self.hostname, reactor.seconds)
+        self.lists = Lists(reactor, config)
         self.routing = build_routing(
             reactor=reactor,
             config=config,
@@ -159,6 +162,7 @@ class MailService(MultiService):
             queue=self.spool,
             derived=self.auth.thread.key_file.derived,
             open_=self.privileges.open,
+            mailing=self.lists.names if config.lists.enabled else None,
         )
         self.router = self.routing.router
         self.sieving = Sieving(reactor, config)
@@ -194,6 +198,15 @@ class MailService(MultiService):
             delivery=self.delivery,
         )
         self.trusting.setServiceParent(self)
+        self.lists.join(
+            router=self.router,
+            spool=self.spool,
+            mail=self.store,
+            resolver=self.relaying.resolver,
+            hostname=self.hostname,
+            sharing=self.auth.realm.sharing,
+            show=partial(show_public, config, self.store),
+        )
         self.queue = QueueService(
             reactor,
             config,
@@ -204,12 +217,19 @@ class MailService(MultiService):
                 reactor,
                 local_transports(self.router, local)
                 | self.relaying.transports
-                | self.routing.transports,
+                | self.routing.transports
+                | {"list": self.lists.transport},
             ),
             place,
         )
-        self.queue.when_leading += [self.relaying.lead, self.trusting.lead]
+        self.queue.when_leading += [
+            self.relaying.lead,
+            self.trusting.lead,
+            self.lists.lead,
+        ]
         self.queue.setServiceParent(self)
+        self.lists.setServiceParent(self)
+        self.auth.realm.groups_of = self.lists.groups_of
         self.auth.realm.senders = build_send_as(
             config,
             self.router,
@@ -249,8 +269,7 @@ class MailService(MultiService):
 
     async def _account(self, name: str) -> Account | None:
         """Public folders are accounts as well."""
-        for one in self.config.public_folder:
-            public = account_of(self.config, one)
+        for public in public_accounts(self.config):
             if public.name == name:
                 return public
         found: Account | None = await self.auth.directory.account(name)
@@ -380,6 +399,7 @@ class MailService(MultiService):
         await self.trusting.close()
         await self.relaying.close()
         await self.routing.close()
+        await self.lists.close()
         await self.sieving.close()
         await self.spool.close()
         await self._local.close()

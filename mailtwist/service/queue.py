@@ -62,7 +62,7 @@ def reading_lines(
     """The same ways out, with mailboxes, files and commands given lines only."""
     readers = {
         name: LinesOnly(transports[name], partial(lines_only, reactor))
-        for name in ("mailbox", "file", "pipe")
+        for name in ("mailbox", "file", "pipe", "list")
     }
     return {**transports, **readers}
 

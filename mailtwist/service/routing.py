@@ -23,7 +23,7 @@ from ..directory.mailbox_tables import Directories, MailboxTables
 from ..directory.reread import Open, open_here
 from ..directory.table_owners import Owners
 from ..errors import ConfigError, LookupFailed
-from ..interfaces import IDelivery, IDirectory, ITransport
+from ..interfaces import IDelivery, IDirectory, IMailingLists, ITransport
 from ..secret import Secret
 from ..store.agent.agents import Agents
 from ..store.agent.store import AgentStore
@@ -62,6 +62,7 @@ def build_routing(
     queue: IDelivery | None,
     derived: Callable[[bytes], Secret],
     open_: Open = open_here,
+    mailing: IMailingLists | None = None,
 ) -> Routing:
     """`derived` gives a secret for a purpose; raises ConfigError for settings of a
     table that cannot be used."""
@@ -94,6 +95,7 @@ def build_routing(
             tables.in_thread, config.delivery.subaddress_separator, store.forward
         ),
         senders=senders,
+        mailing=mailing,
         pause=lambda: deferLater(reactor, 0),
         posting=build_posting(config, store),
     )

@@ -98,8 +98,22 @@ def account_of(config: Config, one: PublicConfig) -> Account:
     return Account(f"#{one.name}", home, mailbox=maildir)
 
 
+def archive_folder(config: Config) -> PublicConfig:
+    """The public folder of the archives of mailing lists: nobody has rights there but
+    by the list of a mailbox."""
+    for one in config.public_folder:
+        if one.name == config.lists.archive_folder:
+            return one
+    return PublicConfig(name=config.lists.archive_folder, rights=())
+
+
 def public_accounts(config: Config) -> list[Account]:
-    return [account_of(config, one) for one in config.public_folder]
+    """Those of the file, and that of the archives if there is one."""
+    folders = list(config.public_folder)
+    archives = archive_folder(config)
+    if archives not in folders and os.path.isdir(account_of(config, archives).home):
+        folders.append(archives)
+    return [account_of(config, one) for one in folders]
 
 
 def public_folder(
@@ -113,6 +127,17 @@ def public_folder(
         return kept
 
     return PublicFolder(tree, list_of(one, key))
+
+
+def show_public(
+    config: Config, store: IStore, sharing: Sharing, one: PublicConfig
+) -> None:
+    """Show one more public folder, if it is not shown yet."""
+
+    def key(name: str) -> str:
+        return login_key(name, config.auth.default_domain)
+
+    sharing.show(one.name, partial(public_folder, config, one, store, key))
 
 
 def make_homes(config: Config) -> None:
