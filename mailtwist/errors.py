@@ -217,9 +217,14 @@ class LookupFailed(MailError):
 
 
 class ScriptRefused(MailError):
-    """A recipient's script refuses the message (RFC 5429)."""
+    """A recipient's script refuses the message (RFC 5429), for a reason of one line or
+    more: `lines`, which need not be ASCII."""
 
     status, public = "5.7.1", "The recipient refuses this message"
+
+    def __init__(self, public: str | None = None, lines: tuple[str, ...] = ()) -> None:
+        super().__init__(public)
+        self.lines = lines or (self.public,)
 
 
 class RelayDenied(MailError):

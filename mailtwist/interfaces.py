@@ -180,6 +180,9 @@ class ITable(Interface):
         """The value of exactly this key, lower case with A-labels; None if it is not
         there.  Raises LookupFailed, never "not there", if it cannot be asked."""
 
+    async def keys() -> Collection[str] | None:
+        """All of its keys; None if it cannot say.  Raises LookupFailed."""
+
 
 class IListFiles(Interface):
     """The lists that users and aliases keep in files of their own."""

@@ -88,6 +88,9 @@ class Sieve:
     redirects: int = option(
         5, "Redirects of one message by one recipient; 0 allows none.", ge(0)
     )
+    list_members: int = option(
+        100, "Members of a list that `redirect :list` sends to, at most.", ge(1)
+    )
     vacation_least_s: float = option(
         MINUTE_S, "Shortest time between two answers to one sender.", ge(1)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from attrs import frozen
 from zope.interface import implementer
@@ -24,6 +24,9 @@ class StaticTable:
 
     def __init__(self, number: int) -> None:
         self.name, self._text = f"static:{number}", str(number)
+
+    async def keys(self) -> Collection[str] | None:
+        return None
 
     async def find(self, key: str) -> str | None:
         return self._text

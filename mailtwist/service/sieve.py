@@ -104,7 +104,7 @@ def setting_of(
         raise ConfigError(f"sieve.lists: there is no table {missing[0]}")
     domain = next((one.name for one in config.domain), hostname)
     return Setting(
-        rooms=Rooms(router, spool, hostname, new_id, time.time),
+        rooms=Rooms(router, spool, hostname, new_id, time.time, sieve.list_members),
         store=store,
         programs=programs,
         includes=Library(store, programs, sieve.shared),

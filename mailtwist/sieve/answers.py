@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
+from ..address import Address
 from ..directory.model import Account
 from ..errors import BadMailboxName, MailboxFault, MailError
 from ..imap4.names import nfc, split
@@ -187,6 +188,16 @@ class Answers:
         if found is None and name.startswith(LIST_PREFIXES):
             found = self._lists.get(name.rpartition(":")[2])
         return found
+
+    async def members(self, name: str) -> list[Address] | None:
+        """The addresses in a list; None if there is none of that name that could be
+        listed.  Raises LookupFailed."""
+        table = self._table(name)
+        keys = None if table is None else await table.keys()
+        if keys is None:
+            return None
+        found = [address_of(key) for key in sorted(keys)]
+        return [one for one in found if one is not None]
 
     async def _member(
         self, lists: tuple[str, ...], values: tuple[str, ...]

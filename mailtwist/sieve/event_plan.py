@@ -61,8 +61,8 @@ class EventPlanner(Planner):
                     memories.append(self._memory(key, seconds))
                 case actions.Discard() | actions.Reject() | actions.Vacation():
                     continue  # the last two cannot be: the script failed
-        if outcome.failed:
-            made = await self._note(outcome)
+        if failed := (*outcome.failed, *self._failed):
+            made = await self._note(failed)
             sendings += made[0]
             memories += made[1]
         if flags is None:

@@ -31,14 +31,15 @@ from ..mailbox.model import INBOX, Path
 from ..queue.model import Memory
 from . import actions, replies
 from .answers import Answers
-from .faults import printable
+from .faults import Fault, Place, printable
 from .message import Header
 
 log = Logger("mailtwist")
 
 NEVER = Notify(frozenset({"NEVER"}))
 NOTE_S = 86_400.0  # for which the owner is not told of the same mistake again
-MOST_REFUSAL = 400  # characters of a refusal in one SMTP reply
+MOST_REFUSAL = 400  # characters of a line of a refusal in an SMTP reply
+MOST_LINES = 20  # of such a reply
 
 
 @frozen
@@ -84,13 +85,14 @@ class Plan:
 @frozen
 class Rooms:
     """What plans are made with; `new_id` gives message ids, `now` seconds of the
-    epoch."""
+    epoch.  Lists with more than `most_members` are not sent to."""
 
     router: IRouter
     spool: ISpool
     hostname: str
     new_id: Callable[[], str]
     now: Callable[[], float]
+    most_members: int = 100
 
 
 @frozen
@@ -103,6 +105,7 @@ class Planner:
     header: Header
     answers: Answers
     _told: list[str] = field(factory=list)
+    _failed: list[tuple[str, Fault]] = field(factory=list)
 
     async def plan(self, outcome: actions.Outcome) -> Plan:
         """Raises a temporary MailError for what cannot be looked up now."""
@@ -115,9 +118,8 @@ class Planner:
                 case actions.Reject() if self.envelope.reverse_path is None:
                     # RFC 5429 §2.1: nobody is to hear of it.
                     return Plan(told=("refused, and discarded",))
-                case actions.Reject(reason):
-                    refused = ScriptRefused(_one_line(reason))
-                    return Plan(refused=refused, told=("refused",))
+                case actions.Reject(reason, in_smtp):
+                    return await self._refusal(reason, in_smtp=in_smtp)
                 case actions.Keep() | actions.FileInto():
                     one = await self._filing(action)
                     place = one.path, one.draft
@@ -143,8 +145,8 @@ class Planner:
         if kept is not None and not filings:
             one = await self._filing(kept)
             filings[one.path, one.draft] = one
-        if outcome.failed:
-            made = await self._note(outcome)
+        if failed := (*outcome.failed, *self._failed):
+            made = await self._note(failed)
             sendings += made[0]
             memories += made[1]
         return Plan(
@@ -153,6 +155,23 @@ class Planner:
             tuple(memories),
             told=tuple(self._told),
         )
+
+    async def _refusal(self, reason: str, *, in_smtp: bool) -> Plan:
+        """By SMTP where that can say the reason, and by a notice for reject where it
+        cannot: ereject does with less of it (RFC 5429 §2.1 and §2.2)."""
+        lines = _reply_lines(reason)
+        sayable = reason.isascii() or self.envelope.smtputf8
+        to = self.envelope.reverse_path
+        if in_smtp or sayable or to is None:
+            told = printable(" ".join(lines))[:MOST_REFUSAL]
+            return Plan(refused=ScriptRefused(told, lines), told=("refused",))
+        found = await queue_work(self.rooms.router, to, sender=None, notify=NEVER)
+        envelope = self._envelope(None, found)
+        stamp = self._stamp(envelope.message_id)
+        owner = self.recipient.address
+        octets = replies.refusal(reason, self.header, owner, to, stamp)
+        said = f"refused by a notice, {envelope.message_id}"
+        return Plan(sendings=(Sending(envelope, octets),), told=(said,))
 
     # -- here -------------------------------------------------------------------------
 
@@ -193,38 +212,57 @@ class Planner:
     # -- elsewhere --------------------------------------------------------------------
 
     async def _redirect(self, action: actions.Redirect) -> Sending | None:
-        """None where mail would go round, which leaves the keep (RFC 5228 §4.2)."""
-        address = action.address
-        if address is None:
-            self._told.append(f"list {action.members_of} cannot be sent to")
-            return None
-        if self._goes_round(address):
-            self._told.append(f"not sent on to {address}: a loop")
+        """None where mail would go round, or to nobody, which leaves the keep (RFC 5228
+        §4.2, RFC 6134 §2.3)."""
+        to = [await self._redirected(action, a) for a in await self._whereto(action)]
+        if not to:
             return None
         envelope, dsn = self.envelope, action.dsn
-        notify = without_success(self.recipient.notify)
-        if dsn.notify is not None:
-            notify = Notify(dsn.notify, notify.orcpt)
-        to = await queue_work(
-            self.rooms.router,
-            address,
-            sender=envelope.reverse_path,
-            notify=notify,
-            behind=f"script of {self.recipient.account.name}",
-        )
         wishes = evolve(envelope.wishes, hold_until_s=0.0)
         if dsn.ret:
             wishes = evolve(wishes, ret=dsn.ret)
         if dsn.by_s is not None:
             by = DeliverBy(dsn.by_s, dsn.by_mode, dsn.by_trace)
             wishes = evolve(wishes, deliver_by=by)
-        sent = evolve(
-            self._envelope(envelope.reverse_path, to),
-            wishes=wishes,
-            signing=envelope.signing,
-        )
-        self._told.append(f"sent on to {address} as {sent.message_id}")
+        sent = evolve(self._envelope(envelope.reverse_path, *to), wishes=wishes)
+        names = ", ".join(str(one.address) for one in to)
+        self._told.append(f"sent on to {names} as {sent.message_id}")
         return Sending(sent, action.draft, self._head())
+
+    async def _whereto(self, action: actions.Redirect) -> list[Address]:
+        """The addresses that are meant, without those whose mail would come back."""
+        if action.address is not None:
+            meant = [action.address]
+        else:
+            members = await self.answers.members(action.members_of)
+            if members is None or len(members) > self.rooms.most_members:
+                why = "is too long" if members else "cannot be listed"
+                text = f'the list "{action.members_of}" {why}'
+                fault = Fault(action.place or Place(1, 1), text)
+                self._failed.append(("redirect", fault))
+                return []
+            meant = members
+        found = []
+        for address in meant:
+            if self._goes_round(address):
+                self._told.append(f"not sent on to {address}: a loop")
+            else:
+                found.append(address)
+        return found
+
+    async def _redirected(
+        self, action: actions.Redirect, address: Address
+    ) -> RemoteRecipient:
+        notify = without_success(self.recipient.notify)
+        if action.dsn.notify is not None:
+            notify = Notify(action.dsn.notify, notify.orcpt)
+        return await queue_work(
+            self.rooms.router,
+            address,
+            sender=self.envelope.reverse_path,
+            notify=notify,
+            behind=f"script of {self.recipient.account.name}",
+        )
 
     def _goes_round(self, address: Address) -> bool:
         """True if what goes to `address` comes back."""
@@ -314,10 +352,10 @@ class Planner:
         return [Sending(envelope, octets), *await self._copy(octets, action.fcc)]
 
     async def _note(
-        self, outcome: actions.Outcome
+        self, failed: tuple[tuple[str, Fault], ...]
     ) -> tuple[list[Sending], list[Memory]]:
         """The owner hears of each mistake once a day (RFC 5228 §2.10.6)."""
-        for name, fault in outcome.failed:
+        for name, fault in failed:
             log.warn(
                 "{message} script {name} of {account} failed: {fault}",
                 message=self.envelope.message_id,
@@ -325,13 +363,13 @@ class Planner:
                 account=self.recipient.account.name,
                 fault=printable(str(fault)),
             )
-        key = _key("failed", *(f"{name} {fault}" for name, fault in outcome.failed))
+        key = _key("failed", *(f"{name} {fault}" for name, fault in failed))
         if await self._known(key):
             return [], []
         envelope = self._to_owner(INBOX, frozenset())
         stamp = self._stamp(envelope.message_id)
         owner = self.recipient.address
-        octets = replies.note(outcome.failed, self.header, owner, stamp)
+        octets = replies.note(failed, self.header, owner, stamp)
         return [Sending(envelope, octets)], [self._memory(key, NOTE_S)]
 
 
@@ -347,7 +385,8 @@ def _key(*words: str) -> bytes:
     return blake2b(said, digest_size=16).digest()
 
 
-def _one_line(reason: str) -> str:
-    """A refusal as the words of an SMTP reply."""
-    text = printable(" ".join(reason.split()))[:MOST_REFUSAL]
-    return text or "The recipient refuses this message"
+def _reply_lines(reason: str) -> tuple[str, ...]:
+    """A reason as the lines of an SMTP reply."""
+    lines = [" ".join(line.split())[:MOST_REFUSAL] for line in reason.splitlines()]
+    told = [line for line in lines if line][:MOST_LINES]
+    return tuple(told) or (ScriptRefused.public,)

@@ -13,6 +13,7 @@ from ..errors import BadAddress
 from ..mime.address_list import addresses
 from ..mime.ascii_header import ascii_header
 from ..mime.compose import field_of, octets_of, text_entity
+from ..mime.dsn import utf8_addr_xtext
 from .actions import Notify, Vacation
 from .faults import Fault
 from .message import Header
@@ -31,7 +32,9 @@ _FORGED = re.compile(r"(?:^|[;\s])(?:dmarc|spf)\s*=\s*fail\b", re.I)
 _BULK = frozenset(("bulk", "list", "junk"))
 _IMPORTANCE = {1: "High", 2: "Normal", 3: "Low"}
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,300}>")
+_NAMING = frozenset((b"from", b"to", b"cc", b"date", b"subject", b"message-id"))
 MOST_REFERENCES = 20
+MOST_NAMING = 20  # fields of a refused message
 
 
 @frozen
@@ -154,6 +157,64 @@ def note(
         b"Auto-Submitted: auto-generated\r\n",
     ]
     return _whole(lines, text)
+
+
+def refusal(
+    reason: str, header: Header, owner: Address, to: Address, stamp: Stamp
+) -> bytes:
+    """The notice that a message was refused (RFC 5429 §2.2, RFC 8098 §3)."""
+    subject = (header.texts(b"subject") or [""])[0]
+    text = (
+        "Your message was refused by its recipient, whose mail filter says:\r\n\r\n"
+        f"{reason.rstrip()}\r\n"
+    )
+    fields = [f"Reporting-UA: {stamp.hostname}; mailtwist\r\n"]
+    original = _MESSAGE_ID.search((header.texts(b"message-id") or [""])[0])
+    fields.append(f"Final-Recipient: {_typed(owner)}\r\n")
+    if original is not None and original[0].isascii():
+        fields.append(f"Original-Message-ID: {original[0]}\r\n")
+    fields.append("Disposition: automatic-action/MDN-sent-automatically; deleted\r\n")
+    boundary = f"=_{stamp.message_id.strip('<>').replace('@', '/')}"
+    parts = [
+        text_entity(text),
+        b"Content-Type: message/disposition-notification\r\n\r\n"
+        + "".join(fields).encode(),
+        b"Content-Type: text/rfc822-headers\r\n\r\n" + _ascii_fields(header),
+    ]
+    lines = [
+        *_head(
+            f"Mail Delivery System <MAILER-DAEMON@{stamp.hostname}>",
+            str(to),
+            f"Refused: {subject}",
+            stamp,
+        ),
+        *_thread(header),
+        b"Auto-Submitted: auto-replied (rejected)\r\nMIME-Version: 1.0\r\n",
+        b"Content-Type: multipart/report;\r\n report-type=disposition-notification;\r\n"
+        + f' boundary="{boundary}"\r\n\r\n'.encode(),
+    ]
+    mark = f"--{boundary}".encode()
+    for part in parts:
+        end = b"" if part.endswith(b"\r\n") else b"\r\n"
+        lines.append(mark + b"\r\n" + part + end)
+    return b"".join((*lines, mark + b"--\r\n"))
+
+
+def _typed(address: Address) -> str:
+    """RFC 6533 §3."""
+    if address.ascii:
+        return f"rfc822; {address.encode().decode('ascii')}"
+    return f"utf-8; {utf8_addr_xtext(str(address))}"
+
+
+def _ascii_fields(header: Header) -> bytes:
+    """The fields that tell which message it was, in ASCII and not too many."""
+    found = [
+        raw if raw.isascii() else name.title() + b": (not in ASCII)\r\n"
+        for name, raw in header.fields
+        if name in _NAMING
+    ]
+    return b"".join(found[:MOST_NAMING])
 
 
 def _head(sender: str, to: str, subject: str, stamp: Stamp) -> list[bytes]:

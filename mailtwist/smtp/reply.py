@@ -126,7 +126,10 @@ def reply_for(fault: MailError, *, auth: bool = False) -> Reply:
         code = 454
     else:
         code = _code(fault)
-    return Reply(code, fault.status, (fault.public,), closes)
+    lines: tuple[str, ...] = (fault.public,)
+    if isinstance(fault, errors.ScriptRefused):
+        lines = fault.lines
+    return Reply(code, fault.status, lines, closes)
 
 
 def _code(fault: MailError) -> int:

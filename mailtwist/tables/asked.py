@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.logger import Logger
@@ -43,6 +43,9 @@ class AskedTable:
         self._found_s, self._missing_s = config.cache_s, config.unknown_cache_s
         self._known: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
         self._down = False
+
+    async def keys(self) -> Collection[str] | None:
+        return None  # who is asked answers for a key
 
     async def find(self, key: str) -> str | None:
         """See ITable."""

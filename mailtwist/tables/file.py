@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -39,6 +39,7 @@ class Held(Readable, Protocol):
     """The content of a table's file as it is asked."""
 
     def find(self, key: str) -> str | None: ...
+    def keys(self) -> Collection[str] | None: ...
 
 
 Content = TypeVar("Content", bound=Readable)
@@ -72,6 +73,13 @@ class FileTable:
         if value is None and any(not one.harmless for one in held.mistakes):
             raise LookupFailed()
         return value
+
+    async def keys(self) -> Collection[str] | None:
+        """See ITable."""
+        held = await self._file.content()
+        if any(not one.harmless for one in held.mistakes):
+            raise LookupFailed()
+        return held.keys()
 
 
 class HeldFile(Generic[Content]):

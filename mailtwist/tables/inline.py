@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from zope.interface import implementer
 
@@ -31,3 +31,6 @@ class InlineTable:
 
     async def find(self, key: str) -> str | None:
         return self._values.get(normal_key(key))
+
+    async def keys(self) -> Collection[str] | None:
+        return self._values.keys()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from attrs import frozen
 
@@ -77,6 +77,9 @@ class HeldPairs:
             else:
                 self._values[one.key] = one.value
             yield
+
+    def keys(self) -> Collection[str] | None:
+        return self._values.keys()
 
     def find(self, key: str) -> str | None:
         return self._values.get(normal_key(key))

@@ -7,7 +7,7 @@ that is found in the key counts.  `$1` or `${1}` in a value is what a group matc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from attrs import frozen
 
@@ -95,6 +95,9 @@ class HeldRules:
         rule = self._rules[at]
         self._rules[at] = Rule(rule.pattern, rule.negated, None, len(self._rules))
         return True
+
+    def keys(self) -> Collection[str] | None:
+        return None
 
     def find(self, key: str) -> str | None:
         at = 0

@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.address import Address
 from mailtwist.delivery.model import LocalRecipient, RemoteRecipient, Route, Target
+from mailtwist.delivery.sorted import route_into, sorted_into
 from mailtwist.directory.model import Account
 from mailtwist.errors import BadAddress, MailError, NoSuchMessage, NoSuchUser
 from mailtwist.queue.admin import ALL, Filter, QueueAdmin
@@ -117,6 +118,17 @@ class AdminTests(SynchronousTestCase):
             if transport == "mailbox":
                 self.admin.close()
                 self.setUp()
+
+    def test_requeue_leaves_what_a_script_sorted_where_it_is(self):
+        way = route_into(("Lists", "Python"), frozenset({"x"}))
+        recipient = RemoteRecipient(BOB, (Target(BOB, way),))
+        self.world.queue(recipient, held=True)
+        here = LocalRecipient(BOB, Account("bob", "/bob"))
+        self.requeue(here, Filter(queue_ids=("m4",)))
+        (there,) = self.admin.entry("m4").recipients
+        self.assertEqual((there.route, there.attempts), (way, 0))
+        found = sorted_into(here, there.route.next_hop)  # as it is delivered then
+        self.assertEqual((found.path, found.sorted), (("Lists", "Python"), True))
 
     def test_requeue_leaves_a_filter_in_place(self):
         way = Route("lmtp", "unix:/run/filter")

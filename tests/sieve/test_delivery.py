@@ -1,5 +1,7 @@
 """Tests for mailtwist.sieve.delivery and .plan: a store in memory, a queue on disk."""
 
+import email
+import email.policy
 import os
 
 from attrs import evolve
@@ -10,10 +12,12 @@ from mailtwist.delivery.model import (
     Envelope,
     LocalRecipient,
     Notify,
+    Wishes,
 )
 from mailtwist.errors import ConfigError, LookupFailed, ScriptRefused
 from mailtwist.mailbox.model import INBOX
 from mailtwist.sieve.delivery import SieveSink
+from mailtwist.smtp.reply import reply_for
 
 from .running import MESSAGE, REQUIRE
 from .world import ANN, BOB, LETTER, SENDER, TRACE, Scripted
@@ -158,14 +162,88 @@ class SieveDeliveryTests(Scripted):
         self.assertEqual((await self.held(), await self.queued()), ([], []))
 
     async def test_each_recipient_has_a_verdict(self):
-        await self.script('reject "no, \u00e9 thanks\nreally";', name=ANN)
+        await self.script('ereject "no, \u00e9 thanks\nreally";', name=ANN)
         verdicts = await self.deliver(to=(BOB, ANN))
         self.assertIsNone(verdicts[0])
         self.assertIsInstance(verdicts[1], ScriptRefused)
         self.assertEqual(verdicts[1].status, "5.7.1")
         self.assertEqual(verdicts[1].public, "no, \\xe9 thanks really")
+        self.assertEqual(verdicts[1].lines, ("no, \u00e9 thanks", "really"))
         self.assertEqual(len(await self.held(name=BOB)), 1)
         self.assertEqual(await self.held(), [])
+
+    async def test_a_redirect_to_a_list(self):
+        self.build(lists=("friends",), list_members=3)
+        await self.script('redirect :list "friends";')
+        cases = [
+            (["b@x.example", "a@x.example"], 1, 0, "one message for all"),
+            (["@example.com", "a@x.example", ANN], 1, 0, "not to oneself or a domain"),
+            (None, 0, 1, "it can be asked alone"),
+            ([f"m{n}@x.example" for n in range(4)], 0, 1, "more than list_members"),
+            ([], 0, 0, "nobody to send to"),
+            ([ANN], 0, 0, "nobody but oneself"),
+        ]
+        for at, (listed, sent, notes, why) in enumerate(cases):
+            self.friends.listed = listed
+            before, held = await self.queued(), await self.held()
+            self.assertEqual(await self.deliver(LETTER + b"%d\r\n" % at), [None])
+            new = [one for one in await self.queued() if one not in before]
+            mine = [one for one in new if one[0] is None]
+            others = [to for sender, to, _ in new if sender == str(SENDER)]
+            kept = len(await self.held()) - len(held)
+            kept += sum(to[0][1] == "mailbox" for to in others)
+            others = [to for to in others if to[0][1] != "mailbox"]
+            self.assertEqual((len(others), len(mine)), (sent, notes), why)
+            self.assertEqual(kept, 0 if sent else 1, why)
+            if sent:
+                to = sorted(address for address, _, _ in others[0])
+                self.assertEqual(to, sorted(set(listed) - {"@example.com", ANN}), why)
+            self.now_s += 100_000
+
+    async def test_how_a_refusal_is_told(self):
+        ascii_, other = '"Not here\r\nreally"', '"Nicht hier, gr\u00fc\u00dfe"'
+        for command, reason, utf8, by_smtp, why in [
+            ("reject", ascii_, False, True, "ASCII can be said in SMTP"),
+            ("ereject", ascii_, False, True, "likewise"),
+            ("reject", other, True, True, "RFC 6531 can say it"),
+            ("ereject", other, False, True, "ereject prefers SMTP (RFC 5429 §2.1)"),
+            ("reject", other, False, False, "the reason must stay whole (§2.2)"),
+        ]:
+            await self.script(f"{command} {reason};")
+            before = len(await self.queued())
+            (verdict,) = await self.deliver(wishes=Wishes(smtputf8=utf8))
+            self.assertEqual(isinstance(verdict, ScriptRefused), by_smtp, why)
+            notices = len(await self.queued()) - before
+            self.assertEqual(notices, 0 if by_smtp else 1, why)
+        self.assertEqual(await self.held(), [])
+        ((sender, to, octets),) = await self.queued()
+        self.assertEqual((sender, to[0][0]), (None, str(SENDER)))
+        notice = email.message_from_bytes(octets, policy=email.policy.default)
+        self.assertEqual(notice["Auto-Submitted"], "auto-replied (rejected)")
+        self.assertEqual(notice.get_content_type(), "multipart/report")
+        told, report, header = notice.iter_parts()
+        self.assertIn("Nicht hier, gr\u00fc\u00dfe", told.get_content())
+        (fields,) = report.iter_parts()
+        self.assertEqual(fields["Final-Recipient"], f"rfc822; {ANN}")
+        self.assertEqual(
+            fields["Disposition"], "automatic-action/MDN-sent-automatically; deleted"
+        )
+        self.assertIn("Subject: lunch", header.get_content())
+
+    async def test_a_reply_has_the_lines_of_the_reason(self):
+        await self.script('reject "one\r\n\r\n  two \t words\r\nthree";')
+        (verdict,) = await self.deliver()
+        self.assertEqual(
+            reply_for(verdict).encode(),
+            b"550-5.7.1 one\r\n550-5.7.1 two words\r\n550 5.7.1 three\r\n",
+        )
+        await self.script('reject "";')
+        (verdict,) = await self.deliver()
+        self.assertEqual(verdict.lines, ("The recipient refuses this message",))
+        many = "\r\n".join("x" * 1000 for _ in range(40))
+        await self.script(f'reject "{many}";')
+        (verdict,) = await self.deliver()
+        self.assertEqual([len(line) for line in verdict.lines], [400] * 20)
 
     async def test_a_refusal_of_the_null_path_is_told_to_nobody(self):
         await self.script('reject "no";')

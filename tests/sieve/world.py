@@ -56,6 +56,12 @@ class Friends:
     async def find(self, key):
         return "yes" if key in (str(SENDER), "@example.com") else None
 
+    async def keys(self):
+        return self.listed
+
+    def __init__(self, listed=None):
+        self.listed = listed
+
 
 class Scripted(TestCase):
     """Words for tests."""
@@ -63,7 +69,7 @@ class Scripted(TestCase):
     def setUp(self):
         self.folder = os.path.abspath(self.mktemp())
         self.now_s = 1_000_000.0
-        self.store = MemoryStore()
+        self.store, self.friends = MemoryStore(), Friends()
         self.spool = DiskSpool(
             reactor, os.path.join(self.folder, "q"), Queue(), now=lambda: self.now_s
         )
@@ -84,7 +90,7 @@ class Scripted(TestCase):
             store=self.store,
             spool=self.spool,
             router=Router(),
-            tables={"friends": Friends()},
+            tables={"friends": self.friends},
         )
         self.patch(
             self.delivery,
