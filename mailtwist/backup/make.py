@@ -19,7 +19,7 @@ from .objects import Objects
 from .snapshot import Home, Part, Snapshot
 
 # What seals and proves: of use to nobody who has only the rest.
-KEYS = ("userdb.key", "tls")
+KEYS = ("userdb.key", "tls", "dkim")
 
 
 @frozen

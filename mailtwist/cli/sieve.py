@@ -17,6 +17,7 @@ from ..errors import BadAddress, MailError
 from ..mailbox.interfaces import IScripts
 from ..service.build import MailService
 from ..service.sieve import known_of, limits_of
+from ..service.trust import authserv_id_of
 from ..sieve.actions import Outcome
 from ..sieve.check import compiled
 from ..sieve.circumstances import Circumstances
@@ -191,7 +192,9 @@ def _alone(options: argparse.Namespace, octets: bytes) -> Outcome:
         sender,
         recipient,
         separators=config.delivery.subaddress_separator,
-        spam_percent=spam_percent(message.header),
+        spam_percent=spam_percent(
+            message.header, authserv_id_of(config, config.server.hostname)
+        ),
         virus_level=virus_level(message.header),
     )
     script = _script(options, config)

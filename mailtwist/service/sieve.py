@@ -27,6 +27,7 @@ from ..sieve.limits import Limits
 from ..sieve.plan import Rooms
 from ..sieve.programs import Library, Programs, ScriptFile
 from .queue import new_id
+from .trust import authserv_id_of
 
 DEFAULT_PORT = "4190"
 _PORT = re.compile(r"tcp6?:(?:port=)?([0-9]+)")
@@ -132,6 +133,7 @@ def setting_of(
         pieces=pieces_of,
         pause=lambda: deferLater(reactor, 0),
         today=lambda: datetime.now().astimezone(),
+        authserv_id=authserv_id_of(config, hostname),
     )
 
 

@@ -72,6 +72,7 @@ class Setting:
     pieces: Callable[[Buffer], Iterable[bytes]]
     pause: Callable[[], Awaitable[Any]]
     today: Callable[[], datetime]
+    authserv_id: str = ""  # of our Authentication-Results
 
     @property
     def for_all(self) -> bool:
@@ -168,7 +169,7 @@ class SieveDelivery:
             setting.today(),
             separators=setting.separator,
             environment=setting.environment,
-            spam_percent=verdicts.spam_percent(message.header),
+            spam_percent=verdicts.spam_percent(message.header, setting.authserv_id),
             virus_level=verdicts.virus_level(message.header),
         )
 

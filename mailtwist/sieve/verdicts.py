@@ -1,13 +1,14 @@
-"""What others found out about spam and viruses, read from the header (RFC 5235).
+"""What was found out about spam and viruses, read from the header (RFC 5235).
 
-SpamAssassin, rspamd, amavis and the ways of mail to say it that others copied.  Nothing
-here raises.
+Our own results of DMARC; SpamAssassin, rspamd, amavis and the ways of mail to say it
+that others copied.  Nothing here raises.
 """
 
 from __future__ import annotations
 
 import re
 
+from ..trust.results import parsed
 from .message import Header
 
 _SCORE = re.compile(r"(?:^|[\s,(])(?:score|hits)=(-?\d{1,6}(?:\.\d{1,6})?)")
@@ -17,8 +18,24 @@ _NUMBER = re.compile(r"\s*(-?\d{1,6}(?:\.\d{1,6})?)")
 REQUIRED = 5.0  # SpamAssassin's, where nothing is said
 
 
-def spam_percent(header: Header) -> int | None:
-    """How sure it is that this is spam; None if nobody looked."""
+UNWANTED = ("quarantine", "reject")  # of a domain, for mail that is not its own
+
+
+def spam_percent(header: Header, authserv_id: str = "") -> int | None:
+    """How sure it is that this is spam; None if nobody looked.
+
+    Results of `authserv_id` are our own."""
+    for raw in header.raw(b"authentication-results"):
+        read = parsed(raw.decode("utf-8", "replace"))
+        if read is not None and read[0] == authserv_id and authserv_id:
+            if any(
+                one.method == "dmarc"
+                and one.result == "fail"
+                and one.properties.get("policy.dmarc") in UNWANTED
+                for one in read[1]
+            ):
+                return 100
+            break
     for value in header.texts(b"x-spamd-result"):
         found = _RSPAMD.search(value)
         if found:

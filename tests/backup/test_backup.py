@@ -120,6 +120,8 @@ class BackupTests(World):
         self.put(ONE)
         self.held(self.home)
         (self.data / "userdb.key").write_bytes(b"secret")
+        (self.data / "dkim/a.test").mkdir(parents=True)
+        (self.data / "dkim/a.test/s1.pem").write_bytes(b"secret")
         (self.home / "cache.sqlite").write_bytes(b"x")
         for keys in (False, True):
             made = self.backup(keys=keys)
@@ -127,6 +129,7 @@ class BackupTests(World):
             (part,) = held.parts
             paths = {one.path for one in tree.read(self.objects, part.digest)}
             self.assertEqual("userdb.key" in paths, keys)
+            self.assertEqual("dkim/a.test/s1.pem" in paths, keys)
             self.assertFalse(any("cache.sqlite" in path for path in paths))
             self.assertFalse(any(path.endswith("-wal") for path in paths))
 

@@ -152,6 +152,20 @@ class VerdictTests(SynchronousTestCase):
         ]:
             self.assertEqual(spam_percent(header(octets)), percent, octets)
 
+    def test_mail_that_its_author_s_domain_does_not_want_is_spam(self):
+        ours = (
+            b"Authentication-Results: mx.test; %s header.from=b.c policy.dmarc=%s\r\n"
+        )
+        for octets, percent, why in (
+            (ours % (b"dmarc=fail", b"reject"), 100, "reject"),
+            (ours % (b"dmarc=fail", b"quarantine"), 100, "quarantine"),
+            (ours % (b"dmarc=fail", b"none"), None, "not asked for"),
+            (ours % (b"dmarc=pass", b"reject"), None, "it passed"),
+            (ours.replace(b"mx", b"other") % (b"dmarc=fail", b"reject"), None, "other"),
+            (b"Authentication-Results: ;\r\n", None, "unreadable"),
+        ):
+            self.assertEqual(spam_percent(header(octets), "mx.test"), percent, why)
+
     def test_viruses(self):
         for octets, level in [
             (b"", None),
