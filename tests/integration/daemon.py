@@ -227,7 +227,9 @@ class Daemon:
 
     def _stopped_with_workers(self) -> list[int]:
         """Workers, also those that do not run their program yet, and no more come."""
-        pid = self.process.pid if self.process else 0
+        if self.process is None or self.process.poll() is not None:
+            return []
+        pid = self.process.pid
         os.kill(pid, signal.SIGSTOP)
         while state_of(pid) not in ("T", "Z", ""):
             self.pause()
