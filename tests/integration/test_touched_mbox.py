@@ -95,7 +95,7 @@ class TouchedMboxTests(TouchedMaildirTestCase):
         for name in theirs:
             self.assertEqual(names.count(name), 1)
         box.close()
-        left = [path.name for path in self.box.parent.glob("*.journal*")]
+        left = [path.name for path in self.box.parent.glob("*.journal")]
         self.assertEqual(left, [])
         self.daemon.sound()
 

@@ -210,6 +210,9 @@ class UsageTests(Case):
 
 
 class CheckTests(Case):
+    def test_an_account_that_was_never_used_agrees(self):
+        self.assertEqual(self.now(self.tree.check()).findings, [])
+
     def test_fsck_finds_a_text_that_is_another_and_writes_it(self):
         self.set_up()
         path = f"{self.home}/{state_text.FILE}"

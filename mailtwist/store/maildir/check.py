@@ -119,7 +119,11 @@ class Check:
 
     async def _text_beside(self) -> None:
         files = self._files
-        same = await files.thread(state_text.agrees, files.state.path, files.state.db)
+
+        def compared() -> bool:
+            return state_text.agrees(files.state.path, files.state.db)
+
+        same = await files.thread(compared)
         self._note(_ACCOUNT, f"{state_text.FILE} is not what the state says", not same)
         if self._repair and not same:
             await files.thread(self._written_beside)
