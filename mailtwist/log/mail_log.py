@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import asdict
-
 from ..errors import MailError
 from ..trust.model import Decision
 from .quick import QuickLogger
@@ -90,7 +88,7 @@ def decided(message: str, decisions: Sequence[Decision]) -> None:
     log.info(
         "{message} checked: {told}",
         message=message,
-        decisions=[asdict(one) for one in decisions],
+        verdicts=[(one.check, one.verdict) for one in decisions],
         told="; ".join(one.line for one in decisions),
     )
 

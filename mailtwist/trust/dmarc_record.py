@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -54,10 +55,13 @@ def policy(domain: str, records: Sequence[bytes]) -> Policy | None:
     A record that says nothing usable counts as if it were not there."""
     texts = [record.decode("utf-8", "replace") for record in records]
     found = [text for text in texts if _VERSION.match(text)]
-    if len(found) != 1:
-        return None
+    return _policy_in(domain, found[0]) if len(found) == 1 else None
+
+
+@lru_cache(1000)  # of the domains that send most
+def _policy_in(domain: str, text: str) -> Policy | None:
     said: dict[str, str] = {}
-    for part in found[0].split(";")[:100]:
+    for part in text.split(";")[:100]:
         name, equals, value = part.partition("=")
         if equals:
             said.setdefault(name.strip().lower(), value.strip())

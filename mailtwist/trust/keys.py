@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 
 from attrs import field, frozen
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -51,7 +52,7 @@ def public_key(records: Sequence[bytes]) -> PublicKey:
     fault = BadKey("no key in DNS")
     for record in records:
         try:
-            return _public_key(tags(record))
+            return _public_key(record)
         except BadTags as bad:
             fault = BadKey(f"key record {bad}")
         except BadKey as bad:
@@ -59,7 +60,10 @@ def public_key(records: Sequence[bytes]) -> PublicKey:
     raise fault
 
 
-def _public_key(found: dict[str, str]) -> PublicKey:
+@lru_cache(1000)  # of the domains that send most
+def _public_key(record: bytes) -> PublicKey:
+    """Raises BadKey, BadTags."""
+    found = tags(record)
     version = found.get("v", "DKIM1")
     if version != "DKIM1" or ("v" in found and next(iter(found)) != "v"):
         raise BadKey("key record of another version")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from attrs import frozen
@@ -75,6 +76,7 @@ def selected(records: Sequence[bytes]) -> list[bytes]:
     return [one for one in records if _VERSION.match(one)]
 
 
+@lru_cache(1000)  # of the domains that send most
 def parsed(octets: bytes) -> Record:
     """The record; raises BadRecord."""
     try:

@@ -163,6 +163,15 @@ class CheckedTests(CheckedTestCase):
         self.assertEqual(self.sent(house), ["250 2.0.0"])
         self.assertEqual(self.checks[0].looks, [])
 
+    def test_what_no_check_wants_to_see_goes_straight_on(self):
+        check = Check(Judgement())
+        check.look = lambda visit: None
+        house = self.house(check)
+        ours = "Authentication-Results: mx.example.test; spf=pass\r\n"
+        self.assertEqual(self.sent(house, ours + MESSAGE), ["250 2.0.0"])
+        self.assertEqual(house.messages(), [(ours + MESSAGE).encode()])
+        self.assertEqual(self.kept, [])
+
     def test_who_gives_up_before_the_end_leaves_nothing(self):
         house = self.house(Judgement())
         client = house.connect().begin()

@@ -220,6 +220,23 @@ class SignTests(DkimTestCase):
     def test_a_private_key_is_not_in_its_repr(self):
         self.assertNotIn("key=", repr(PAIR[0]))
 
+    def test_a_domain_may_come_in_letters_of_its_own(self):
+        """RFC 8616 §3: d= and i= of a message in UTF-8."""
+        key = private_key("xn--bcher-kva.test", "s1", ED25519)
+        records = {"TXT s1._domainkey.xn--bcher-kva.test": [key.record]}
+        fields, octets = split(PLAIN)
+        body = Body()
+        body.want("relaxed", "sha256")
+        body.feed(octets)
+        lines = [
+            "v=1; a=ed25519-sha256; c=relaxed/relaxed;",
+            "d=b\u00fccher.test; i=j\u00f6@b\u00fccher.test; s=s1; h=From;",
+            f"bh={folded_base64(body.digest('relaxed', 'sha256')[0])};",
+        ]
+        field = signed_field("DKIM-Signature", lines, key, fields, [b"From"])
+        (found,) = self.verified(field + PLAIN, records=records)
+        self.assertEqual((found.result, found.domain), ("pass", key.domain))
+
     def test_new_keys_sign_and_their_records_verify(self):
         for algorithm in ("rsa", "ed25519"):
             key = private_key("a.test", "s1", new_key(algorithm))
