@@ -161,6 +161,7 @@ FLOORS = {
     "lists": 1,
     "lists.model": 0,
     "lists.plan": 0,
+    "lists.pages": 1,
     "lists.interfaces": 3,
     "lists.writer": 3,
     "lists.desk": 3,

@@ -67,14 +67,15 @@ def post(connection: sqlite3.Connection, number: int, mail: Mail, now_s: float) 
     """Into the outbox."""
     connection.execute(
         "INSERT INTO outbox"
-        " (queue_id, list, sender, recipients, wishes, octets, at_s)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        " (queue_id, list, sender, recipients, wishes, signing, octets, at_s)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             mail.number,
             number,
             mail.sender,
             json.dumps([[to.address, to.sender] for to in mail.to]),
             wishes_text(mail.wishes),
+            mail.signing,
             mail.octets,
             now_s,
         ),

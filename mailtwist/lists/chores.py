@@ -29,22 +29,14 @@ class Waiting:
     sender: str
     recipients: Sequence[tuple[str, str | None]]
     wishes: Wishes
+    signing: str
     octets: bytes
 
 
-def outbox(connection: sqlite3.Connection) -> Waiting | None:
-    """The mail that waits longest for the queue."""
-    row = connection.execute(
-        "SELECT number, queue_id, list, sender, recipients, wishes, octets"
-        " FROM outbox ORDER BY number LIMIT 1"
-    ).fetchone()
-    return None if row is None else _waiting(row)
-
-
 def after(connection: sqlite3.Connection, number: int) -> Waiting | None:
-    """The next mail behind that one."""
+    """The next mail behind that one, 0 for the first."""
     row = connection.execute(
-        "SELECT number, queue_id, list, sender, recipients, wishes, octets"
+        "SELECT number, queue_id, list, sender, recipients, wishes, signing, octets"
         " FROM outbox WHERE number > ? ORDER BY number LIMIT 1",
         (number,),
     ).fetchone()
@@ -52,7 +44,7 @@ def after(connection: sqlite3.Connection, number: int) -> Waiting | None:
 
 
 def _waiting(row: Sequence[object]) -> Waiting:
-    number, queue_id, of_list, sender, recipients, wishes, octets = row
+    number, queue_id, of_list, sender, recipients, wishes, signing, octets = row
     pairs = [(str(to), own) for to, own in json.loads(str(recipients))]
     return Waiting(
         int(str(number)),
@@ -61,6 +53,7 @@ def _waiting(row: Sequence[object]) -> Waiting:
         str(sender),
         pairs,
         wishes_of(str(wishes)),
+        str(signing),
         bytes(octets) if isinstance(octets, bytes) else b"",
     )
 

@@ -19,7 +19,7 @@ from .desk_posts import Posts
 from .incoming import Incoming, incoming, looped, text_of
 from .interfaces import IListBook, IPolicies
 from .links import holds, read_token
-from .model import OWNER, MailingList, Member
+from .model import OWNER, MailingList, Member, Pending
 from .plan import Mail, Plan, To
 from .writer import Writer, wishes_of
 
@@ -146,15 +146,19 @@ class Desk:
         """An answer with a token, by the web or a moderator's command; what to tell.
 
         Raises NoSuchUser if nobody waits for it."""
-        found = await self.book.pending(token)
-        if found is None:
-            raise NoSuchUser("Nobody waits for that answer any more")
-        mailing_list, pending = found
+        mailing_list, pending = await self.waits(token)
         plan, told = await self._commands.answered(
             mailing_list, pending, verdict, reason
         )
         await self.book.apply(mailing_list, plan)
         return told or "Done."
+
+    async def waits(self, token: str) -> tuple[MailingList, Pending]:
+        """What waits for an answer with this token; raises NoSuchUser."""
+        found = await self.book.pending(token)
+        if found is None:
+            raise NoSuchUser("Nobody waits for that answer any more")
+        return found
 
     async def unsubscribed(self, token: str) -> str:
         """What a signed link says (RFC 8058 §3.2); what to tell.

@@ -71,12 +71,12 @@ class Outbox:
         while self._again:
             self._again = False
             try:
-                await self._each()
+                await self.look()
             except Exception:  # the next look tries again
                 log.failure("sending the mail of lists")
         self._emptying = None
 
-    async def _each(self) -> None:
+    async def look(self) -> None:
         """One look at all that waits; what cannot go now is left for the next."""
         last = 0
         while True:
@@ -119,6 +119,7 @@ class Outbox:
             tuple(recipients),
             trace.encode(),
             wishes=waiting.wishes,
+            signing=waiting.signing,
         )
         sink = self._spool.begin(envelope)
         try:

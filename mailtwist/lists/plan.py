@@ -125,7 +125,7 @@ class To:
 class Mail:
     """A message to send; `number` its id in the queue, which no message had.
 
-    `sender` "" is the null path.
+    `sender` "" is the null path; `signing` as `delivery.model.Envelope` has it.
     """
 
     number: str
@@ -133,6 +133,7 @@ class Mail:
     to: Sequence[To]
     octets: bytes = field(repr=False)
     wishes: Wishes = NO_WISHES
+    signing: str = "sender"
 
 
 @frozen

@@ -60,7 +60,8 @@ class Writer:
         )
         path = "" if null_sender else str(sender or mailing_list.at(BOUNCES))
         people = [To(str(address)) for address in to]
-        return (Mail(self.token(), path, people, octets, wishes_for(octets)),)
+        wishes = wishes_of(octets, NO_WISHES)
+        return (Mail(self.token(), path, people, octets, wishes, "author"),)
 
     def to_members(
         self,
@@ -112,11 +113,6 @@ class Writer:
 
     def confirm_url(self, token: str) -> str:
         return f"{self._url}/c/{token}" if self._url else ""
-
-
-def wishes_for(octets: bytes) -> Wishes:
-    """What a message that we wrote needs of the next hops."""
-    return wishes_of(octets, NO_WISHES)
 
 
 def wishes_of(octets: bytes, wishes: Wishes) -> Wishes:

@@ -125,6 +125,7 @@ CREATE TABLE outbox (
     sender TEXT NOT NULL,               -- empty: the null path
     recipients TEXT NOT NULL,           -- JSON: [address, sender or null] of each
     wishes TEXT NOT NULL,
+    signing TEXT NOT NULL,              -- whose signature it gets
     octets BLOB NOT NULL,
     at_s REAL NOT NULL
 );
