@@ -54,12 +54,14 @@ class Signing:
     ) -> None:
         self.keys, self.authserv_id, self.now = keys, authserv_id, now
         self.expires_s = expires_s
-        self._signs, self._seals = signs, seals
+        self.signs, self.seals = signs, seals
 
     def begin(self, envelope: Envelope) -> Signature | None:
         """For one message; None if it needs no signature."""
-        wanted = self._signs if envelope.signing else self._seals
-        return Signature(self, envelope) if wanted and leaves(envelope) else None
+        signs = self.signs and envelope.signing
+        seals = self.seals and envelope.signing != "author"
+        wanted = (signs or seals) and leaves(envelope)
+        return Signature(self, envelope) if wanted else None
 
 
 def leaves(envelope: Envelope) -> bool:
@@ -107,10 +109,10 @@ class Signature:
         found = fields(header)
         signing, envelope = self._signing, self._envelope
         self._signers = []
-        if envelope.signing:
-            keys = self._own_keys(found)
-            if keys:
-                self._signers.append(Signer(found, keys))
+        keys = self._own_keys(found) if envelope.signing and signing.signs else ()
+        if keys:
+            self._signers.append(Signer(found, keys))
+        if envelope.signing == "author" or not signing.seals:
             return
         found = fields(envelope.trace) + found
         told = ours(found, signing.authserv_id)
@@ -121,17 +123,31 @@ class Signature:
 
     def _own_keys(self, found: Sequence[Field]) -> Sequence[PrivateKey]:
         """Of the author's domain, else of the sender's."""
-        envelope, keys = self._envelope, self._signing.keys
+        envelope = self._envelope
         if envelope.signing == "author":
             for one in addresses(table(list(found)).get(b"from", []))[:1]:
-                own = keys.of(_domain((one.host or b"").decode("utf-8", "replace")))
+                own = self._keys_of((one.host or b"").decode("utf-8", "replace"))
                 if own:
                     return own
         sender = envelope.reverse_path
-        return keys.of(_domain(sender.domain)) if sender is not None else ()
+        return self._keys_of(sender.domain) if sender is not None else ()
+
+    def _keys_of(self, domain: str) -> Sequence[PrivateKey]:
+        """Of a domain, or of the next above it that has some: they are one
+        organization's, as DMARC sees it."""
+        name = _domain(domain)
+        while name:
+            keys = self._signing.keys.of(name)
+            if keys:
+                return keys
+            name = name.partition(".")[2]
+        return ()
 
     def _received_for(self) -> str:
         """The domain that the message was sent to, and goes on from."""
+        sender = self._envelope.reverse_path
+        if self._envelope.signing and sender is not None:
+            return _domain(sender.domain)
         for each in self._envelope.recipients:
             return _domain(each.address.domain)
         return ""

@@ -89,6 +89,12 @@ class SignTests(SigningTestCase):
         other = MESSAGE.replace(b"A.test", b"b.test")
         for message, more, wanted, why in (
             (MESSAGE, {"sender": ""}, ["a.test"], "the author's, for a report too"),
+            (
+                MESSAGE.replace(b"A.test", b"mail.a.test"),
+                {"sender": ""},
+                ["a.test"],
+                "that of the domain above",
+            ),
             (other, {"sender": "x@list.test"}, ["list.test"], "else the sender's"),
             (other, {"sender": ""}, [], "nobody's key"),
             (
@@ -162,6 +168,15 @@ class SealTests(SigningTestCase):
         message = b"Delivered-To: x\r\n" + OURS + MESSAGE
         head = self.sealed(message, trace=b"")
         self.assertEqual(self.verified(head + message)[1], "pass")
+
+    def test_a_list_signs_and_seals(self):
+        message = OURS + MESSAGE
+        envelope = self.envelope(signing="sender", sender="x-bounces@list.test")
+        head = self.head(message, envelope=envelope)
+        found, chain = self.verified(head + message)
+        self.assertEqual(found, [("list.test", "pass")] * 2)
+        self.assertEqual(chain, "pass")
+        self.assertIn(b"ARC-Seal: i=1; a=rsa-sha256; t=1000; cv=none", head)
 
     def test_a_chain_goes_on_if_it_was_whole(self):
         first = self.sealed() + OURS + MESSAGE
