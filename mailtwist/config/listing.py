@@ -19,6 +19,10 @@ MOST_NAME = 30  # octets, so that the list's other addresses fit into a local pa
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 _FUNCTIONS = ("request", "owner", "bounces", "subscribe", "unsubscribe", "confirm")
 FUNCTIONS = (*_FUNCTIONS, "join", "leave", "help", "archive")
+_ALLOWED = (
+    f"an address like dev@example.org: a name of at most {MOST_NAME} letters, "
+    "digits, dots, dashes and underscores, without a last part like -request"
+)
 
 SUBSCRIPTIONS = ("open", "confirm", "moderated", "confirm and moderated", "closed")
 POSTINGS = ("members", "anyone", "named", "moderators")
@@ -27,19 +31,15 @@ POSTINGS = ("members", "anyone", "named", "moderators")
 def list_address(text: str) -> Address:
     """The address of a list, its local part lower case; raises ValueError with what may
     be."""
-    allowed = (
-        f"an address like dev@example.org: a name of at most {MOST_NAME} letters, "
-        "digits, dots, dashes and underscores, without a last part like -request"
-    )
     try:
         address = Address.parse(text)
     except BadAddress as fault:
-        raise ValueError(allowed) from fault
+        raise ValueError(_ALLOWED) from fault
     name = address.local_part.lower()
     wrong = not address.domain or len(name) > MOST_NAME or not _NAME.fullmatch(name)
     first, _, last = name.rpartition("-")
     if wrong or (first and last in FUNCTIONS) or name.startswith("owner-"):
-        raise ValueError(allowed)
+        raise ValueError(_ALLOWED)
     return Address(name, address.domain)
 
 
@@ -68,7 +68,7 @@ def _are_people(texts: tuple[str, ...]) -> bool:
         return False
 
 
-LIST_ADDRESS = Check("an address like dev@example.org", _is_list)
+LIST_ADDRESS = Check(_ALLOWED, _is_list)
 PEOPLE = Check('addresses like "ann@example.org"', _are_people)
 ONE_LINE = matches_re(r"[^\x00-\x1f\x7f]{0,200}", "one line of at most 200 characters")
 
