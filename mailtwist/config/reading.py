@@ -146,11 +146,13 @@ class Imap4:
         (),
         "Names of this server in IMAP URLs that carry their authorization (URLAUTH), "
         "beside `server.hostname`.",
+        texts=True,
     )
     submitters: tuple[str, ...] = option(
         (),
         "Accounts of message submission servers elsewhere: what a URL lets submission "
         "fetch (`submit+`) is given to them. Submission here needs none.",
+        texts=True,
     )
     poll_s: float = option(
         1.0,

@@ -23,9 +23,10 @@ class Sieve:
         "Script files that all mail goes through before the user's own script; each "
         "sees what those before it kept.",
         path=True,
+        texts=True,
     )
     after: tuple[str, ...] = option(
-        (), "Script files for what the user's script keeps.", path=True
+        (), "Script files for what the user's script keeps.", path=True, texts=True
     )
     default: str = option(
         "",
@@ -40,11 +41,12 @@ class Sieve:
         path=True,
     )
     without: tuple[str, ...] = option(
-        (), "Extensions that scripts may not use, such as `editheader`."
+        (), "Extensions that scripts may not use, such as `editheader`.", texts=True
     )
     lists: tuple[str, ...] = option(
         (),
         "Tables (`[[table]]`) that scripts may ask with `:list` (RFC 6134), by name.",
+        texts=True,
     )
     events: bool = option(
         True,
@@ -118,10 +120,14 @@ class ImapEvent:
         "What clients do: `APPEND`, `COPY` (moving is the same), `FLAG` for changed "
         "flags.",
         some_of(CAUSES),
+        texts=True,
     )
     before: tuple[str, ...] = option(
-        (), "Script files that run before the one of the mailbox.", path=True
+        (),
+        "Script files that run before the one of the mailbox.",
+        path=True,
+        texts=True,
     )
     after: tuple[str, ...] = option(
-        (), "Script files for what that one keeps.", path=True
+        (), "Script files for what that one keeps.", path=True, texts=True
     )

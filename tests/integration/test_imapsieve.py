@@ -27,7 +27,19 @@ if environment "imap.cause" ["APPEND", "COPY"] {
 
 
 class ImapSieveTests(DaemonTestCase):
-    extra = listener(PORT)
+    extra = f"""
+{listener(PORT)}
+[[imap_event]]
+mailbox = "\\\\Junk"
+causes = ["APPEND", "COPY"]
+before = ["was-spam.sieve"]
+
+[[imap_event]]
+mailbox = "*"
+source = "\\\\Junk"
+causes = ["COPY"]
+before = ["was-no-spam.sieve"]
+"""
 
     def client(self, user):
         """Logged in over TLS."""
@@ -103,6 +115,38 @@ class ImapSieveTests(DaemonTestCase):
         )
         self.assertIn(b"Return-Path: <%s>" % user.encode(), arrived)
         self.assertIn(b"Subject: a star", arrived)
+
+    def test_the_server_learns_what_is_moved_into_junk_and_out_of_it(self):
+        user, spam, ham = self.user(), self.user(), self.user()
+        for name, learner in (("was-spam", spam), ("was-no-spam", ham)):
+            (self.daemon.folder / f"{name}.sieve").write_text(
+                f'require ["imapsieve", "copy"]; redirect :copy "{learner}";'
+            )
+        client = self.client(user)
+        client._imap.xatom("CREATE", "Spam", "(USE (\\Junk))")
+        client.append("INBOX", message("bad", user))
+        client.append("INBOX", message("good", user))
+        client.select_folder("INBOX")
+        client.move([1], "Spam")
+        self.assertEqual(self.learnt(spam), [b"Subject: bad"])
+        client.select_folder("Spam")
+        client.move([1], "INBOX")
+        self.assertEqual(self.learnt(ham), [b"Subject: bad"])
+        self.assertEqual(self.flags(client, "INBOX"), [set(), set()])
+        self.assertEqual(len(self.learnt(spam)), 1)
+
+    def learnt(self, user):
+        """The subjects of what came to an address, once something did."""
+        found = until(
+            lambda: ways_in.messages(self.daemon, user),
+            lambda: self.daemon.log.read_text()[-2000:],
+        )
+        return [
+            line
+            for one in found
+            for line in one.split(b"\r\n")
+            if line.startswith(b"Subject:")
+        ]
 
     def test_a_client_that_hangs_up_does_not_stop_it(self):
         user = self.user()

@@ -124,6 +124,29 @@ default = "{ROOT}/etc/sieve/junk.sieve"
         self.assertNotEqual(status, 0)
         self.assertIn("550 5.7.1 Not here, thanks", told)
 
+    def test_the_whole_reason_comes_to_the_sender(self):
+        user, sender = self.user(), self.user()
+        reason = "Nicht hier,\r\ngr\u00fc\u00dfe"
+        for command, options, code, told in [
+            ("ereject", [], 550, b"5.7.1 Nicht hier,\n5.7.1 gr??e"),
+            ("reject", ["SMTPUTF8"], 550, f"5.7.1 {reason}".encode()),
+            ("reject", [], 250, b""),
+        ]:
+            self.script(user, f'require "{command}"; {command} "{reason}";')
+            with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp")) as client:
+                client.ehlo()
+                client.mail(sender, options)
+                client.rcpt(user)
+                got = client.data(message("refused", user))
+            self.assertEqual(got[0], code, (command, options))
+            if told:
+                want = told.replace(b"\r\n", b"\n5.7.1 ")
+                self.assertEqual(got[1], want, (command, options))
+        ((_, notice),) = self.arrives(sender)
+        self.assertIn(b"report-type=disposition-notification", notice)
+        self.assertIn(b"gr=C3=BC=C3=9Fe", notice)
+        self.assertEqual(self.held(user), [])
+
     def test_a_refusal_by_some_is_told_by_mail(self):
         user, other, sender = self.user(), self.user(), self.user()
         self.script(user, 'require "reject"; reject "Not here, thanks";')
