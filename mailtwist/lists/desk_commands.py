@@ -9,6 +9,7 @@ from attrs import evolve
 from ..address import Address
 from ..config.option import HOUR_S
 from . import notes
+from .answering import Answers
 from .commands import (
     Ask,
     Bad,
@@ -40,6 +41,7 @@ from .plan import NOTHING, Alter, Join, Leave, Pend, Plan, Unpend
 from .writer import Writer
 
 AGAIN_S = HOUR_S  # until an address is asked to confirm the same thing again
+MOST_NAME = 100  # characters of a member's name
 MOST_TOLD = 10_000  # members that `who` tells
 ASKED = "A message was sent to {address}; nothing happens until it is answered."
 NO_SUCH = "There is no mailing list of that name here."
@@ -51,6 +53,7 @@ class Commands:
 
     def __init__(self, book: IListBook, writer: Writer, posts: Posts) -> None:
         self._book, self._writer, self._posts = book, writer, posts
+        self._answers = Answers()
 
     async def came(self, mailing_list: MailingList, message: Incoming) -> Plan:
         """What a message to dev-request does: its commands, and a mail with results."""
@@ -71,9 +74,13 @@ class Commands:
         if author is None or message.automatic or message.bulk:
             why = message.automatic or "it is bulk mail, or from nobody"
             return Plan(told=f"commands not read: {why}")
+        if not self._answers.may(key_of(author), self._writer.now()):
+            return Plan(told=f"commands not read: {author} had too many answers")
         plan, told = NOTHING, []
         for one in said:
-            done, answer = await self._one(mailing_list, author, one.order)
+            done, answer = await self._one(
+                mailing_list, author, one.order, message.author_name
+            )
             plan += done
             if answer:
                 told.append((one.line, answer))
@@ -90,9 +97,9 @@ class Commands:
         return plan + Plan(mails=mails)
 
     async def _one(
-        self, mailing_list: MailingList, author: Address, order: Order
+        self, mailing_list: MailingList, author: Address, order: Order, name: str
     ) -> tuple[Plan, str]:
-        """(what it does, the answer)."""
+        """(what it does, the answer); `name` is the author's."""
         match order:
             case Bad():
                 return NOTHING, f"{order.why}."
@@ -114,7 +121,8 @@ class Commands:
         match order:
             case Subscribe():
                 address = order.address or author
-                plan, told = await self.wants_in(mailing_list, address, order.mode)
+                own = name[:MOST_NAME] if address == author else ""
+                plan, told = await self.wants_in(mailing_list, address, order.mode, own)
                 return plan, _beside(plan, told, address, author)
             case Unsubscribe():
                 address = order.address or author

@@ -41,6 +41,7 @@ from .plan import (
 from .posting import ACCEPT, DISCARD, HOLD, judged
 from .writer import Writer
 
+MOST_WAITING = 1000  # posts that wait for moderators of one list
 SEEN_S = 14 * DAY_S  # how long a Message-ID is remembered
 
 _KEPT = ("smtputf8", "require_tls")  # of what the author asked of every hop
@@ -94,6 +95,8 @@ class Posts:
     async def _held(
         self, mailing_list: MailingList, message: Incoming, why: str
     ) -> Plan:
+        if await self._book.held(mailing_list.number) >= MOST_WAITING:
+            raise MailError("Too many posts wait for a moderator", status="4.2.2")
         now_s = self._writer.now()
         pending = Pending(
             self._writer.token(),

@@ -60,6 +60,9 @@ class IListBook(Interface):
     async def pending(token: str) -> tuple[MailingList, Pending] | None:
         """What waits for an answer with this token, and is not over."""
 
+    async def held(number: int) -> int:
+        """How many posts to a list wait for a moderator."""
+
     async def seen(number: int, message_id: str) -> bool:
         """True if a post with this Message-ID came to the list."""
 

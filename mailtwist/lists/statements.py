@@ -332,6 +332,14 @@ def waiting(
     return list(map(pending_of, rows))
 
 
+def held(connection: sqlite3.Connection, number: int) -> int:
+    """See IListBook."""
+    row = connection.execute(
+        "SELECT count(*) FROM pending WHERE list = ? AND kind = 'post'", (number,)
+    ).fetchone()
+    return int(row[0])
+
+
 def seen(connection: sqlite3.Connection, number: int, message_id: str) -> bool:
     """See IListBook."""
     return (

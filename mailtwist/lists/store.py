@@ -96,6 +96,9 @@ class ListStore:
             partial(statements.pending, token=token, now_s=self.now())
         )
 
+    async def held(self, number: int) -> int:
+        return await self.read(partial(statements.held, number=number))
+
     async def seen(self, number: int, message_id: str) -> bool:
         return await self.read(
             partial(statements.seen, number=number, message_id=message_id)

@@ -6,6 +6,8 @@ from zope.interface.verify import verifyObject
 from mailtwist.address import Address
 from mailtwist.config.option import DAY_S
 from mailtwist.errors import MailError, NoSuchUser
+from mailtwist.lists import desk_posts
+from mailtwist.lists.answering import MOST_ANSWERS
 from mailtwist.lists.interfaces import IListBook, IPolicies
 from mailtwist.lists.links import token_for
 from mailtwist.lists.policies import Policies
@@ -98,6 +100,21 @@ class JoinTests(OfficeTestCase):
             answers.append(self.text(office.sent()[-1]).replace(address, "X"))
         self.assertEqual(answers[0], answers[1])
 
+    def test_a_forged_sender_gets_so_many_answers_and_no_more(self):
+        office = self.office()
+        for _ in range(MOST_ANSWERS + 5):
+            office.take("request", letter(b"help\r\n"))
+        self.assertEqual(len(office.sent()), MOST_ANSWERS)
+        office.take("request", letter(b"help\r\n", author="bob@b.test"))
+        office.now_s += 3601
+        office.take("request", letter(b"help\r\n"))
+        self.assertEqual(len(office.sent()), 2)
+
+    def test_a_member_has_the_name_that_it_writes_under(self):
+        office = self.office(subscription="open")
+        office.take("subscribe", letter(author=f"Ann Example <{ANN}>"))
+        self.assertEqual(office.member(ANN).name, "Ann Example")
+
     def test_programs_are_not_answered(self):
         office = self.office()
         for more, path in (
@@ -178,6 +195,15 @@ class PostTests(OfficeTestCase):
         self.assertEqual(to(office.sent()[0]), [ANN])
         office.take("", post(message_id="<3@a.test>"))
         self.assertEqual(to(office.sent()[0]), [ANN])
+
+    def test_no_more_posts_wait_than_moderators_can_read(self):
+        office = self.office()
+        self.patch(desk_posts, "MOST_WAITING", 2)
+        for number in range(2):
+            office.take("", post(message_id=f"<{number}@a.test>"))
+        with self.assertRaises(MailError) as raised:
+            office.take("", post(message_id="<9@a.test>"))
+        self.assertTrue(raised.exception.temporary)
 
     def test_an_answer_without_a_verdict_decides_nothing(self):
         office = self.office()
