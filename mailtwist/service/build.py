@@ -46,6 +46,7 @@ from .agents import build_agents
 from .auth import build_auth
 from .domain_sums import DomainSums
 from .gate import Gate
+from .hints import MailboxHints
 from .listeners import count_sessions, listener_services
 from .lists import Lists
 from .place import Place
@@ -112,6 +113,7 @@ class MailService(MultiService):
         keepers = self.privileges.keepers
         self.agents = build_agents(reactor, config, keepers)
         self._local = LocalStore(reactor=reactor, config=config, hostname=self.hostname)
+        MailboxHints(reactor, self._local, place.bus)
         self.store = AgentStore(
             self._local,
             self.agents,

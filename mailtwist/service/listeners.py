@@ -10,12 +10,12 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from ..config.listener import translated
+from ..config.listener import parameters, translated
 from ..config.model import Listener
 from .gate import Gate, GatedFactory, Sessions
 from .place import Place
 from .proxy import ProxyProtocolFactory
-from .sockets import Inherited, endpoint_of, not_listening
+from .sockets import BACKLOG, Inherited, endpoint_of, not_listening
 from .tls import LOGIN_SERVICES, AskingTls, ServerTls
 
 
@@ -81,7 +81,9 @@ def listener_services(
         if place.sockets is None:
             endpoint = endpoint_of(reactor, listener.endpoint)
         else:
-            endpoint = Inherited(reactor, place.sockets[number], place.has_most)
+            backlog = int(parameters(listener.endpoint).get("backlog", BACKLOG))
+            descriptor = place.sockets[number]
+            endpoint = Inherited(reactor, descriptor, place.has_most, backlog)
         services.append(ListenerService(listener, endpoint, outer))
     return services
 

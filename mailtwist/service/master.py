@@ -262,7 +262,7 @@ class Master(Service):
             for number in range(self._count):
                 with suppress(StartFailed):
                     await self._roll(number)
-        await self._bound.keep(self._config.listener)
+        self._bound.keep(self._config.listener)
         log.info("workers are replaced")
 
     def _stays(self, fault: Exception) -> None:
@@ -313,7 +313,7 @@ class Master(Service):
             self._pings.stop()
         for worker in list(self._all):
             worker.leave(self._most_s)
-        await self._bound.keep(())
+        self._bound.keep(())
         for worker in list(self._all):
             await gone(worker)
         await deferLater(self._reactor, 0)

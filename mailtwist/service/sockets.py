@@ -9,20 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IStreamServerEndpoint
 from zope.interface import implementer
 
-from ..config.listener import translated
+from ..config.listener import parameters, translated
 from ..config.model import Listener
 from ..errors import ConfigError
 
@@ -60,66 +59,90 @@ def not_listening(text: str, fault: Exception) -> ConfigError:
 
 
 class Bound:
-    """Sockets by endpoint string, bound and left alone."""
+    """Sockets by endpoint string, bound; the first worker that takes one listens."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._ports: dict[str, Any] = {}
+        self._sockets: dict[str, socket.socket] = {}
 
     def bind(self, listeners: Sequence[Listener], taken_s: float = TAKEN_S) -> None:
         """Have a socket for each, those that are there stay.  Raises ConfigError, and
         then all is as before.
 
         An address that is in use is waited for, `taken_s` in all."""
-        before, until_s = set(self._ports), time.monotonic() + taken_s
+        before, until_s = set(self._sockets), time.monotonic() + taken_s
         try:
             for listener in listeners:
                 text = translated(listener).endpoint
-                while text not in self._ports:
+                while text not in self._sockets:
                     try:
-                        self._ports[text] = self._listening(text)
-                    except (CannotListenError, OSError) as fault:
-                        cause = getattr(fault, "socketError", fault)
-                        in_use = getattr(cause, "errno", 0) == errno.EADDRINUSE
+                        self._sockets[text] = self._bound(text)
+                    except OSError as fault:
+                        in_use = fault.errno == errno.EADDRINUSE
                         if not in_use or time.monotonic() > until_s:
                             raise not_listening(text, fault) from fault
                         time.sleep(AGAIN_S)
         except ConfigError:
-            for text in self._ports.keys() - before:
-                self._ports.pop(text).stopListening()
+            for text in self._sockets.keys() - before:
+                self._close(text)
             raise
 
-    def _listening(self, text: str) -> Any:
-        """A port that reads nothing."""
-        found: list[Any] = []
-        listening = endpoint_of(self._reactor, text).listen(Nobody())
-        listening.addBoth(found.append)
-        if not found:
-            listening.cancel()
-            raise OSError(errno.EOPNOTSUPP, "one process only can listen there")
-        if not IListeningPort.providedBy(found[0]):
-            found[0].raiseException()
-        found[0].stopReading()
-        return found[0]
+    def _bound(self, text: str) -> socket.socket:
+        """Raises OSError, ConfigError."""
+        if text.startswith("systemd:"):
+            endpoint = endpoint_of(self._reactor, text)
+            return socket.socket(fileno=os.dup(endpoint.fileno))
+        given = parameters(text)
+        if "address" in given:
+            return bound_unix(given["address"], int(given.get("mode", "666"), 8))
+        host = given.get("interface", "::" if text.startswith("tcp6:") else "")
+        return bound_tcp(host, int(given["port"]))
 
     def descriptors(self, listeners: Sequence[Listener]) -> list[int]:
         """Of the sockets of these, in their order."""
-        return [self._ports[translated(one).endpoint].fileno() for one in listeners]
+        return [self._sockets[translated(one).endpoint].fileno() for one in listeners]
 
-    async def keep(self, listeners: Sequence[Listener]) -> None:
+    def keep(self, listeners: Sequence[Listener]) -> None:
         """Close all others."""
         wanted = {translated(one).endpoint for one in listeners}
-        for text in self._ports.keys() - wanted:
-            await maybeDeferred(self._ports.pop(text).stopListening)
+        for text in self._sockets.keys() - wanted:
+            self._close(text)
+
+    def _close(self, text: str) -> None:
+        found = self._sockets.pop(text)
+        if text.startswith("unix:"):
+            with suppress(OSError):
+                os.unlink(parameters(text)["address"])
+        found.close()
 
 
-class Nobody(Factory):
-    """Of a port that takes no connection."""
+def bound_tcp(host: str, port: int) -> socket.socket:
+    """Raises OSError."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
-    noisy = False
 
-    def buildProtocol(self, addr: Any) -> None:
-        return None
+def bound_unix(path: str, mode: int) -> socket.socket:
+    """A name that a server before us left is taken over; raises OSError."""
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+            with socket.socket(socket.AF_UNIX) as probe:
+                if not probe.connect_ex(path):
+                    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            os.unlink(path)
+        made.bind(path)
+        os.chmod(path, mode)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 # -- a worker's end -----------------------------------------------------------------
@@ -184,16 +207,21 @@ class Inherited:
     """A socket that another process listens with."""
 
     def __init__(
-        self, reactor: Any, descriptor: int, has_most: Callable[[], bool]
+        self,
+        reactor: Any,
+        descriptor: int,
+        has_most: Callable[[], bool],
+        backlog: int = BACKLOG,
     ) -> None:
         self._reactor, self._descriptor = reactor, descriptor
-        self._has_most = has_most
+        self._has_most, self._backlog = has_most, backlog
 
     def listen(self, protocolFactory: Any) -> Deferred[Any]:
         """Once; the descriptor is closed, and the port has its own."""
         os.set_blocking(self._descriptor, False)
         with socket.socket(fileno=os.dup(self._descriptor)) as found:
             family = found.family
+            found.listen(self._backlog)
         port: Any
         if family == socket.AF_UNIX:
             port = SharedUnixPort._fromListeningDescriptor(

@@ -28,6 +28,7 @@ PASSWORD = system_users.PASSWORD
 SERVER = """
 [process]
 user = "{user}"
+workers = 1
 [[source]]
 kind = "userdb"
 [[source]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import json
 import os
 import signal
 import smtplib
@@ -11,6 +12,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -219,6 +221,64 @@ class Sending(threading.Thread):
                 )
                 self.answered.append(name)
                 client.close()
+
+
+class NewsTests(WorkersTestCase):
+    def test_an_idle_client_hears_at_once_what_another_worker_does(self):
+        idle, other = self.one_each().values()
+        for _ in range(2):
+            other.append("INBOX", None, None, b"Subject: x\r\n\r\nx\r\n")
+        for number in range(28):  # more keywords than letters in a file name
+            other.store("1", "+FLAGS", f"k{number}")
+        idle.noop()
+        other.noop()
+        idle.send(b"x IDLE\r\n")
+        while not idle.readline().startswith(b"+"):
+            pass
+        for what, told in [
+            (partial(other.store, "1", "+FLAGS", "\\Flagged"), b"\\Flagged"),
+            (partial(other.store, "2", "+FLAGS", "$Late"), b"* FLAGS"),
+            (partial(other.store, "1", "-FLAGS", "k27"), b"* 1 FETCH"),
+            (self.send, b"* 3 EXISTS"),
+            (partial(other.store, "2", "+FLAGS", "\\Deleted"), b"\\Deleted"),
+            (other.expunge, b"* 2 EXPUNGE"),
+        ]:
+            what()
+            began = time.monotonic()
+            while told not in idle.readline():
+                pass
+            self.assertLess(time.monotonic() - began, 2.0, told)
+
+    def test_the_state_of_all_workers_can_be_asked(self):
+        self.one_each()
+        told = json.loads(self.daemon.command("server", "status", "--json"))
+        counts = [one["sessions"].get("imap4", 0) for one in told["workers"]]
+        self.assertTrue(counts[0] and counts[1], counts)
+        self.assertEqual([one["queue"] for one in told["workers"]].count(True), 1)
+
+
+class LimitTests(WorkersTestCase):
+    extra = TWO.replace("[limits]", "[limits]\nconnections_per_network = 3")
+
+    def test_connections_of_a_network_are_counted_over_all_workers(self):
+        clients, refused = [], 0
+        for _ in range(6):
+            client = socket.create_connection(
+                ("127.0.0.1", self.daemon.port("smtp")), 20
+            )
+            self.addCleanup(client.close)
+            refused += client.recv(1000).startswith(b"421")
+            clients.append(client)
+        self.assertEqual(refused, 3)
+        for client in clients:
+            client.close()
+        self.until(self.greeted)
+
+    def greeted(self):
+        with socket.create_connection(
+            ("127.0.0.1", self.daemon.port("smtp")), 20
+        ) as client:
+            return client.recv(1000).startswith(b"220")
 
 
 class RestartTests(WorkersTestCase):

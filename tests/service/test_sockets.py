@@ -35,7 +35,7 @@ class SocketTests(TestCase):
 
     def bound(self, *listeners):
         bound = Bound(reactor)
-        self.addCleanup(lambda: Deferred.fromCoroutine(bound.keep(())))
+        self.addCleanup(bound.keep, ())
         bound.bind(listeners, taken_s=0.1)
         return bound
 
@@ -55,8 +55,12 @@ class SocketTests(TestCase):
         (descriptor,) = bound.descriptors([one])
         with socket.socket(fileno=os.dup(descriptor)) as found:
             address = found.getsockname()
+        with self.assertRaises(ConnectionRefusedError):  # nobody serves yet
+            socket.create_connection(address, 5)
+        factory, port = await self.taking(bound, one)
+        port.stopReading()
         with socket.create_connection(address, 5):
-            factory, _ = await self.taking(bound, one)
+            port.startReading()
             await factory.first
         self.assertEqual(factory.count, 1)
 
@@ -79,7 +83,7 @@ class SocketTests(TestCase):
                 client.settimeout(5)
                 client.connect(address)
                 await factory.first
-            await bound.keep(())
+            bound.keep(())
         self.assertFalse(os.path.exists(path))
 
     async def test_sockets_that_stay_are_not_bound_anew(self):
@@ -88,7 +92,7 @@ class SocketTests(TestCase):
         before = bound.descriptors([one])
         bound.bind([two, one])
         self.assertEqual(bound.descriptors([two, one])[1:], before)
-        await bound.keep([one])
+        bound.keep([one])
         self.assertEqual(bound.descriptors([one]), before)
         with self.assertRaises(KeyError):
             bound.descriptors([two])

@@ -90,6 +90,7 @@ class AccountFiles:
         thresholds: Sequence[int] = (),
         crossed: Callable[[Account, list[Crossing]], None] = lambda *_: None,
         coming: Coming | None = None,
+        hint: Callable[[str, Path | None], None] = lambda *_: None,
     ) -> None:
         self.account, self._defer, self.reactor = account, defer, reactor
         self.names, self._used, self._changed = names, used, changed
@@ -105,6 +106,7 @@ class AccountFiles:
             lambda: self.account, self.state, lambda: self.place, names, thresholds
         )
         self._crossed, self.coming = crossed, coming or Coming()
+        self._hint = hint
         self.watches = Watches(
             reactor,
             poll_s,
@@ -182,7 +184,7 @@ class AccountFiles:
 
     def caught_up(self, behind: Behind, until: float) -> None:
         """Take in what another process did; raises SystemBusy after `until`."""
-        self.applied(behind.live, behind.delta)
+        self.applied(behind.live, behind.delta, ours=False)
         if self.reactor.seconds() > until:
             raise SystemBusy()
 
@@ -438,7 +440,7 @@ class AccountFiles:
         self.state.forget_removed(live.row.id)
         live.removed = set()
 
-    def applied(self, live: Live, delta: Delta) -> None:
+    def applied(self, live: Live, delta: Delta, *, ours: bool = True) -> None:
         """A thread's work becomes visible to every session."""
         if delta.stamp is not None:
             live.stamp = delta.stamp
@@ -450,6 +452,8 @@ class AccountFiles:
         live.apply(delta)
         if changed:
             self.changes.tell(live.path)
+            if ours and delta.changed:
+                self._hint(self.account.home, live.path)
         if delta.added or delta.vanished:
             self._changed(self.account.home, live.path)
 
@@ -461,12 +465,29 @@ class AccountFiles:
         row = evolve(live.row, highest_modseq=live.row.highest_modseq + 1)
         live.apply(Delta(row, vanished=live.uids[:]))
 
-    def refresh(self, live: Live) -> Deferred[None]:
+    def told_here(self, path: Path | None) -> None:
+        """As AccountWatch.tell, and other processes get a hint."""
+        self.changes.tell(path)
+        self._hint(self.account.home, path)
+
+    def hinted(self, path: Path | None) -> Deferred[None] | None:
+        """Another process changed what the kernel may not tell of; see `refresh`."""
+        self.changes.tell(path)
+        live = None if path is None else self.live.get(path)
+        return self.refresh(live, behind=True) if live and live.watched else None
+
+    def refresh(self, live: Live, *, behind: bool = False) -> Deferred[None]:
         """Look soon; a fault is logged, the next look tries again."""
 
         async def look() -> None:
             if not live.gone:
                 await self.look(live)
+            if behind and not live.gone:
+                await self.thread(compare)
+
+        def compare() -> None:
+            with self.transaction(live):
+                pass  # raises Behind for what only the state tells
 
         return self.turn(look).addErrback(self._not_refreshed, live)
 

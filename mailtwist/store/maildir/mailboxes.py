@@ -160,7 +160,7 @@ class MaildirMailboxes(Held, KeptRights):
         """Names changed, or what may be done with them."""
         self._rested.forget()
         self.forget_lists()
-        self.files.changes.tell(None)
+        self.files.told_here(None)
 
     async def _rename_inbox(self, new: Path) -> None:
         """RFC 3501 §6.3.5: the messages move, INBOX stays, and so do its children."""
@@ -183,11 +183,11 @@ class MaildirMailboxes(Held, KeptRights):
     async def subscribe(self, path: Path) -> None:
         self.files.place.check(path)
         await self._in_thread(tree.subscription, path, True)
-        self.files.changes.tell(None)
+        self.files.told_here(None)
 
     async def unsubscribe(self, path: Path) -> None:
         await self._in_thread(tree.subscription, path, False)
-        self.files.changes.tell(None)
+        self.files.told_here(None)
 
     def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
         async def run() -> Any:
@@ -327,7 +327,7 @@ class MaildirMailboxes(Held, KeptRights):
             await self._in_thread(metadata.change, path, values, most)
         finally:
             self.forget_lists()
-        self.files.changes.tell(ACCOUNT)
+        self.files.told_here(ACCOUNT)
 
     # -- scripts --------------------------------------------------------------
 

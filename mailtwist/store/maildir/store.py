@@ -64,6 +64,8 @@ class MaildirStore:
         self._folders: dict[tuple[str, Path], str] = {}
         self._places = Places()
         self._closed = self._inotify_asked = False
+        # Called with the home and mailbox of what the kernel may not tell others of.
+        self.hint: Callable[[str, Path | None], None] = lambda home, path: None
         self._inotify: Inotify | None = None
         self.names, self.coming = UniqueNames(hostname), Coming()
         self.indexer = Indexer(reactor, config.search, self._trees.get)
@@ -146,7 +148,14 @@ class MaildirStore:
             "thresholds": self._delivery.thresholds,
             "crossed": self._crossed,
             "coming": self.coming,
+            "hint": lambda home, path: self.hint(home, path),
         }
+
+    def hinted(self, home: str, path: Path | None) -> None:
+        """See `hint`: another process of this server did it."""
+        tree = self._trees.get(home)
+        if tree is not None:
+            tree.files.hinted(path)
 
     @property
     def _trees_get(self) -> tuple[Any, ...]:

@@ -203,8 +203,8 @@ class MboxFiles(AccountFiles):
                 return result
         raise SystemBusy("Others change the mailbox all the time")
 
-    def applied(self, live: Live, delta: Delta) -> None:
-        super().applied(live, delta)
+    def applied(self, live: Live, delta: Delta, *, ours: bool = True) -> None:
+        super().applied(live, delta, ours=ours)
         if live.stamp is not None:
             self._place.looked_at[live.folder] = live.stamp
 

@@ -53,8 +53,8 @@ class MixedFiles(MboxFiles):
         else:
             await AccountFiles.look(self, live, sure=sure)
 
-    def applied(self, live: Live, delta: Delta) -> None:
+    def applied(self, live: Live, delta: Delta, *, ours: bool = True) -> None:
         if isinstance(live, MboxLive):
-            super().applied(live, delta)
+            super().applied(live, delta, ours=ours)
         else:
-            AccountFiles.applied(self, live, delta)
+            AccountFiles.applied(self, live, delta, ours=ours)
