@@ -67,7 +67,7 @@ from .sharing import (
 )
 from .sieve import Sieving, offer_of, scripts_in, url_of
 from .tls import AskingTls, renewal_watch, server_tls
-from .trust import Trusting, signing_of
+from .trust import Trusting, content_checks, signing_of
 from .urls import url_access
 
 log = Logger("mailtwist")
@@ -292,8 +292,12 @@ class MailService(MultiService):
             tables=self.routing.tables.by_name,
             classes=config.restriction_class,
         )
-        content = self.trusting.checks(
-            self.sieving.keeper, Junk(self.store, self.router)
+        content = content_checks(
+            config,
+            self.hostname,
+            self.trusting.checks(),
+            keeper=self.sieving.keeper,
+            junk=Junk(self.store, self.router),
         )
         restrictions = config.restrictions
         if not restrictions.etrn_domains:

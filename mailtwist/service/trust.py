@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from random import SystemRandom
 from typing import Any
@@ -14,7 +15,7 @@ from twisted.application.service import Service
 from ..config.model import Config
 from ..delivery.dkim_keys import KeyRing
 from ..delivery.signing import Signing
-from ..interfaces import IDelivery, IResolver, IRouter
+from ..interfaces import IContentCheck, IDelivery, IResolver, IRouter
 from ..policy.content import ContentChecks
 from ..policy.dmarc_reports import DmarcReports
 from ..policy.dmarc_store import FILE, DmarcStore
@@ -62,18 +63,17 @@ class Trusting(Service):
                 discovery_method="psl" if self._suffixes else "treewalk",
             )
 
-    def checks(self, keeper: Keeper, junk: Junk) -> ContentChecks | None:
-        """The checks of whole messages from strangers; None if there are none."""
+    def checks(self) -> list[IContentCheck]:
+        """What is asked of whole messages from strangers."""
         trust = self._config.trust
         if not trust.enabled:
-            return None
-        authserv_id = authserv_id_of(self._config, self._hostname)
+            return []
         origin = Origin(
             Setting(
                 trust,
                 self._resolver,
                 self._hostname,
-                authserv_id,
+                authserv_id_of(self._config, self._hostname),
                 self._reactor,
                 time.time,
                 lambda: SystemRandom().uniform(0, 100),
@@ -84,7 +84,7 @@ class Trusting(Service):
                 ),
             )
         )
-        return ContentChecks([origin], authserv_id, keeper.kept, pieces_of, junk.filed)
+        return [origin]
 
     def _told(self, found: Found) -> None:
         if self._reports is not None:
@@ -113,6 +113,21 @@ class Trusting(Service):
         """Keep what was counted."""
         if self._reports is not None:
             await self._reports.stop()
+
+
+def content_checks(
+    config: Config,
+    hostname: str,
+    checks: Sequence[IContentCheck],
+    *,
+    keeper: Keeper,
+    junk: Junk,
+) -> ContentChecks | None:
+    """The checks of whole messages in their order; None if there are none."""
+    if not checks:
+        return None
+    authserv_id = authserv_id_of(config, hostname)
+    return ContentChecks(checks, authserv_id, keeper.kept, pieces_of, junk.filed)
 
 
 def signing_of(config: Config, hostname: str, seconds: Any) -> Signing | None:
