@@ -12,6 +12,7 @@ from attrs import frozen
 from .agents import Agents
 from .checks import between, ge, in_, some_of
 from .deleting import Deleted
+from .gating import Gate
 from .limiting import QuotaLimits
 from .listing import ListOfConfig, Lists
 from .mbox import Mbox
@@ -438,6 +439,7 @@ class Config:
     restrictions: Restrictions = section(
         Restrictions, "What a client must keep to; Postfix's smtpd_*_restrictions."
     )
+    gate: Gate = section(Gate, "What is asked about strangers before their mail.")
     trust: Trust = section(Trust, "What is believed of mail from strangers.")
     dkim: Dkim = section(Dkim, "Signatures of mail that is written here.")
     process: Process = section(Process, "Whom the server runs as.")

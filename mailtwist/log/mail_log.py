@@ -83,6 +83,11 @@ def told_by_policy(session: str, word: str, text: str, about: dict[str, str]) ->
     )
 
 
+def dns_list_fails(zone: str, text: str) -> None:
+    """A list in DNS that says nothing we can use; `text` why."""
+    log.warn("DNS list {zone} {text}", zone=zone, text=text)
+
+
 def decided(message: str, decisions: Sequence[Decision]) -> None:
     """What the checks of a message said, one line for all."""
     log.info(

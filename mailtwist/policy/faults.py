@@ -93,6 +93,15 @@ class DmarcUnknown(MailError):
         super().__init__(f"Cannot look up now who signs for {domain} (DMARC)")
 
 
+class Scored(MailError):
+    """Too many points; `told` is the worst of them, `reason` what a list says."""
+
+    status = "5.7.1"
+
+    def __init__(self, told: str, reason: str = "") -> None:
+        super().__init__(f"Refused: {told}" + (f"; {reason}" if reason else ""))
+
+
 class Refused(MailError):
     status, public = "5.7.1", "Access denied"
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from ..address import Address
 from ..errors import MailError
+from ..trust.model import Decision
 from .orders import NO_ORDERS, Orders
 
 
@@ -55,6 +56,8 @@ class Visit:
     impatient: bool = False  # it talked before it had an answer it must wait for
     session: str = ""  # its id in the log
     orders: Orders = NO_ORDERS  # for the message of this transaction
+    points: int = 0  # of `[gate]`
+    decisions: dict[str, Decision] = field(factory=dict)  # about this transaction
     depth: int = 0  # of tables that name restrictions, which ask tables
     _known: dict[str, Any] = field(factory=dict, repr=False)
     _asked: dict[str, Deferred[Any]] = field(factory=dict, repr=False)

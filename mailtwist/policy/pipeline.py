@@ -37,8 +37,9 @@ class Pipeline:
 
     def begin(self, visit: Visit) -> None:
         """A client connected: look-ups that will be wanted of it start."""
-        for check in self._checks.get(Phase.CLIENT, ()):
-            check.begin(visit)
+        for phase in BEFORE_RECIPIENT:
+            for check in self._checks.get(phase, ()):
+                check.begin(visit)
 
     async def ask(self, phase: Phase, visit: Visit) -> None:
         """Every check of the phase, until one allows.  Raises its MailError."""

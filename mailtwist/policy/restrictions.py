@@ -19,6 +19,7 @@ from .orders import Orders
 from .pipeline import Pipeline
 
 Maker = Callable[[IResolver, IRouter], ICheck]
+NOTHING_BEHIND: Mapping[Phase, Sequence[ICheck]] = {}
 AccessMaker = Callable[[ITable, IResolver, access.Checks], ICheck]
 
 
@@ -29,8 +30,11 @@ def pipeline(
     router: IRouter,
     tables: Mapping[str, ITable],
     classes: Sequence[RestrictionClass] = (),
+    behind: Mapping[Phase, Sequence[ICheck]] = NOTHING_BEHIND,
 ) -> Pipeline:
-    """The checks that the configuration names; its words were checked by `load`."""
+    """The checks that the configuration names; its words were checked by `load`.
+
+    Those of `behind` come last in their lists, if nothing permits before."""
     named = {one.name: one for one in classes}
 
     def check(one: Restriction) -> ICheck:
@@ -52,7 +56,10 @@ def pipeline(
         return [each for text in texts for each in checks(restriction_list(text))]
 
     return Pipeline(
-        {phase: listed(getattr(config, phase.value)) for phase in Phase},
+        {
+            phase: (*listed(getattr(config, phase.value)), *behind.get(phase, ()))
+            for phase in Phase
+        },
         delayed=config.delay_reject,
     )
 

@@ -46,6 +46,7 @@ from .agents import build_agents
 from .auth import build_auth
 from .domain_sums import DomainSums
 from .gate import Gate
+from .gating import gate_checks
 from .hints import MailboxHints
 from .listeners import count_sessions, listener_services
 from .lists import Lists
@@ -291,6 +292,9 @@ class MailService(MultiService):
             router=self.router,
             tables=self.routing.tables.by_name,
             classes=config.restriction_class,
+            behind=gate_checks(
+                config, self.hostname, self.relaying.resolver, self._reactor
+            ),
         )
         content = content_checks(
             config,

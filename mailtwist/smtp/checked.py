@@ -31,7 +31,7 @@ class Checking:
     """The checks of one transaction, from MAIL on."""
 
     def __init__(self, checks: ContentChecks, visit: Visit) -> None:
-        self.checks = checks
+        self.checks, self.visit = checks, visit
         looks = [check.look(visit) for check in checks.checks]
         self.looks: list[IContentLook] = [look for look in looks if look is not None]
 
@@ -110,7 +110,10 @@ class CheckedSink:
         count = len(envelope.recipients)
         content = await self._kept.buffer()
         said = [await look.judge(content, envelope) for look in checking.looks]
-        decisions = [decision for one in said for decision in one.decisions]
+        decisions = [
+            *checking.visit.decisions.values(),
+            *(decision for one in said for decision in one.decisions),
+        ]
         if decisions:
             checking.checks.record(envelope.message_id, decisions)
         refused = [one.refuse for one in said if one.refuse is not None]

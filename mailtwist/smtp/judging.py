@@ -56,7 +56,7 @@ class Judging:
         visit.tls, visit.login, visit.recipient = tls, login, None
         visit.sender, visit.size_octets = mail.reverse_path, mail.size_octets
         visit.impatient = self._impatient()
-        visit.orders = self._of_helo
+        visit.orders, visit.decisions = self._of_helo, {}
         if not self._policy.judges_sender:
             return
         if self._policy.delayed:
