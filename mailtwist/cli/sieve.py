@@ -14,13 +14,15 @@ from ..config.model import Config
 from ..delivery.model import Envelope, LocalRecipient
 from ..directory.model import Account
 from ..errors import BadAddress, MailError
+from ..flags import canonical
+from ..mailbox.events import Cause
 from ..mailbox.interfaces import IScripts
 from ..service.build import MailService
 from ..service.sieve import known_of, limits_of
 from ..service.trust import authserv_id_of
 from ..sieve.actions import Outcome
 from ..sieve.check import compiled
-from ..sieve.circumstances import Circumstances
+from ..sieve.circumstances import Circumstances, after_event
 from ..sieve.compiled import Program
 from ..sieve.doubts import doubts
 from ..sieve.faults import ScriptError
@@ -51,6 +53,14 @@ def configure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         leaf.add_argument("--user", metavar=NAME, help="whose mail it is")
         leaf.add_argument("--sender", metavar="ADDRESS", help="else that of From")
         leaf.add_argument("--recipient", metavar="ADDRESS", help="else the user's")
+        leaf.add_argument(
+            "--event",
+            choices=[cause.value for cause in Cause],
+            help="as after an IMAP client did this to it",
+        )
+        leaf.add_argument("--mailbox", default="INBOX", help="where, with --event")
+        leaf.add_argument("--flags", default="", help="its flags now, with --event")
+        leaf.add_argument("--changed", default="", help="those that changed")
         leaf.set_defaults(run=run_test, trace=name == "trace")
     _add_keeping(leaves)
 
@@ -134,6 +144,8 @@ def run_test(options: argparse.Namespace) -> int:
     """1 if a script failed."""
     octets = _read(options.message, MOST_MESSAGE)
     octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if options.event and options.script is None:
+        raise MailError("Give --script with --event")
     if options.user is None:
         if options.script is None:
             raise MailError("Give --user, or --script, or both")
@@ -197,6 +209,8 @@ def _alone(options: argparse.Namespace, octets: bytes) -> Outcome:
         ),
         virus_level=virus_level(message.header),
     )
+    if options.event:
+        here = _after_event(options, here, str(recipient or ""))
     script = _script(options, config)
     work = interpret(
         [script], message, here, limits_of(config), known=known_of(config), trace=True
@@ -207,6 +221,20 @@ def _alone(options: argparse.Namespace, octets: bytes) -> Outcome:
     except StopIteration as done:
         outcome: Outcome = done.value
         return outcome
+
+
+def _after_event(
+    options: argparse.Namespace, here: Circumstances, user: str
+) -> Circumstances:
+    return after_event(
+        here,
+        options.event,
+        options.mailbox,
+        user=user,
+        email=user,
+        flags=frozenset(map(canonical, options.flags.split())),
+        changed=options.changed,
+    )
 
 
 async def _with_user(
@@ -225,6 +253,10 @@ async def _with_user(
             print(f"{name}: {fault}")
     else:
         scripts = [_script(options, service.config)]
+    if options.event:
+        here = _after_event(options, delivery.circumstances(message), account.name)
+        outcome, _ = await delivery.run(account, message, scripts, here, trace=True)
+        return outcome
     envelope = Envelope("test", "test", sender, (recipient,))
     outcome, _ = await delivery.outcome(
         envelope, recipient, message, scripts, trace=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..address import Address
 from ..delivery.model import NO_WISHES, NOTHING_SAID, Notify, Wishes
@@ -34,3 +34,31 @@ class Circumstances:
     virus_level: int | None = None
     event: bool = False
     flags: Flags = NONE
+
+
+def after_event(
+    here: Circumstances,
+    cause: str,
+    mailbox: str,
+    *,
+    user: str,
+    email: str,
+    flags: Flags = NONE,
+    changed: str = "",
+    source: str = "",
+) -> Circumstances:
+    """Those of a message in `mailbox` that `user` did something to (RFC 6785 §4).
+
+    `changed` names the flags that changed, `source` where a copy came from."""
+    items = {
+        "location": "MS",
+        "phase": "post",
+        "imap.user": user,
+        "imap.email": email,
+        "imap.cause": cause,
+        "imap.mailbox": mailbox,
+        "imap.changedflags": changed,
+        "vnd.mailtwist.mailbox-from": source,
+    }
+    environment = {**here.environment, **items}
+    return evolve(here, event=True, flags=flags, environment=environment)

@@ -28,6 +28,7 @@ from ..mailbox.metadata import ACCOUNT
 from ..mailbox.model import FlagAction, FlagChange, MailboxInfo, MessageRows, Path
 from ..mime.slices import Buffer
 from ..policy.content import IKept
+from .circumstances import Circumstances, after_event
 from .commit import drafted, queue
 from .delivery import SieveDelivery
 from .event_plan import EventPlan, EventPlanner
@@ -314,12 +315,7 @@ class _One:
         delivery, account = self.events.delivery, self.due.home.account
         message = Message(buffer)
         header = Message(buffer).header
-        here = evolve(
-            delivery.circumstances(message),
-            event=True,
-            flags=self.flags,
-            environment=delivery.setting.environment | self._environment(),
-        )
+        here = self._circumstances(delivery.circumstances(message))
         outcome, answers = await delivery.run(account, message, scripts, here)
         if bad:
             outcome = evolve(outcome, failed=(*bad, *outcome.failed))
@@ -345,21 +341,19 @@ class _One:
     def _domain(self) -> str:
         return self.events.delivery.setting.environment["domain"]
 
-    def _environment(self) -> dict[str, str]:
-        """RFC 6785 §4."""
-        event, home = self.due.event, self.due.home
+    def _circumstances(self, here: Circumstances) -> Circumstances:
+        event, user = self.due.event, self.due.event.login.account
         delimiter = self.events.delivery.setting.delimiter
-        user = event.login.account
-        return {
-            "location": "MS",
-            "phase": "post",
-            "imap.user": user.name,
-            "imap.email": str(own_address(user, self._domain)),
-            "imap.cause": event.cause.value,
-            "imap.mailbox": join(home.path, delimiter),
-            "imap.changedflags": self.changed,
-            "vnd.mailtwist.mailbox-from": self.due.source,
-        }
+        return after_event(
+            here,
+            event.cause.value,
+            join(self.due.home.path, delimiter),
+            user=user.name,
+            email=str(own_address(user, self._domain)),
+            flags=self.flags,
+            changed=self.changed,
+            source=self.due.source,
+        )
 
     # -- what is done -----------------------------------------------------------------
 
