@@ -7,6 +7,7 @@ from collections.abc import Collection
 from attrs import frozen
 
 from ..config.listing import ListOptions
+from ..sieve.replies import forged
 from .incoming import Incoming, attachments, looped, recipients
 from .model import BANNED, MODERATOR, OWNER, POSTER, MailingList, Member
 
@@ -51,6 +52,8 @@ def judged(
     trusted = OWNER in roles or MODERATOR in roles
     if not trusted and not _may_post(options, member, roles):
         return Judged(options.strangers, _NOT[options.posting])
+    if forged(message.texts(b"authentication-results")):
+        return Judged(HOLD, "its author may be forged")
     return _sized(message, options) or _moderated(
         message, options, member, roles, trusted
     )

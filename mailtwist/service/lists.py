@@ -8,6 +8,7 @@ import sqlite3
 import time
 from base64 import b32encode
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import fields
@@ -62,6 +63,7 @@ class Lists(Service):
         self._polling = LoopingCall(self._poll)
         self._polling.clock = reactor
         self._leads = False
+        self._configured = False
         self._looked_s = 0.0
         self._looking: Deferred[Any] | None = None
         self._shown: Callable[[], None] = lambda: None
@@ -134,8 +136,9 @@ class Lists(Service):
         """What changed, and what is due."""
         try:
             due = time.time() - self._looked_s >= self._config.lists.look_s
-            if self._leads and self._looked_s == 0.0:
+            if self._leads and not self._configured:
                 await self._configure()
+                self._configured = True
             if not (self.names.changed() or due):
                 return
             if due:
@@ -158,10 +161,8 @@ class Lists(Service):
     async def _configure(self) -> None:
         """The lists of the configuration are as it says."""
         wanted = self._config.mailing_list
-        path_there = await self._some()
-        if not wanted and not path_there:
-            return
-        await self.store.write(lambda connection: configure(connection, wanted))
+        if wanted or await self.names.any():
+            await self.store.write(partial(configure, wanted=wanted))
 
 
 def configure(connection: sqlite3.Connection, wanted: tuple[ListOfConfig, ...]) -> None:

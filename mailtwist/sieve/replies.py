@@ -4,7 +4,7 @@ and the note to the owner whose script failed."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from attrs import frozen
 
@@ -76,7 +76,7 @@ def silence(
     for value in header.texts(b"x-auto-response-suppress"):
         if suppressed & {word.strip().lower() for word in value.split(",")}:
             return "its sender wants no answer of a program"
-    if any(_FORGED.search(v) for v in header.texts(b"authentication-results")):
+    if forged(header.texts(b"authentication-results")):
         return "its sender may be forged"
     if any(v.lower().startswith("yes") for v in header.texts(b"x-spam-flag")):
         return "it is spam"
@@ -87,6 +87,11 @@ def silence(
             if _plain_text(text.decode("utf-8", "replace")) in own:
                 return None
     return "none of the owner's addresses is named in it"
+
+
+def forged(results: Iterable[str]) -> bool:
+    """True if a check that Authentication-Results tell of failed."""
+    return any(_FORGED.search(value) for value in results)
 
 
 def _plain(address: Address) -> str:

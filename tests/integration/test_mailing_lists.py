@@ -4,6 +4,8 @@ import re
 from email import message_from_bytes, policy
 
 from tests.integration import ways_in
+from tests.integration.daemon import DaemonTestCase
+from tests.integration.programs import message
 from tests.integration.smtp_peer import Script
 from tests.integration.world import WorldTestCase, until
 
@@ -237,6 +239,45 @@ class BounceTests(ListWorldTestCase):
         self.assertNotIn("zoe@gone.test", self.command("members"))
         self.assertIn("hard 5.1.1", self.command("bounces"))
         self.assertEqual(peer.script.messages, [])
+
+
+class CrashTests(ListWorldTestCase):
+    def test_a_killed_server_loses_no_post(self):
+        peer = self.world.peer(Script(), f"{self.name}.test")
+        ann = self.user(self.world.a)
+        self.command("subscribe", "--quiet", f"zoe@{self.name}.test", ann)
+        subjects = [f"Post {number}" for number in range(8)]
+        for subject in subjects:
+            self.post(ann, subject=subject)
+        self.world.a.kill()
+        self.world.a.start()
+
+        def told():
+            return {
+                str(parsed(octets)["Subject"]) for _, octets in peer.script.messages
+            }
+
+        until(lambda: told() == set(subjects), self.told)
+        until(lambda: self.command("archive").split()[1:] == ["8"], self.told)
+
+
+class ConfiguredTests(DaemonTestCase):
+    """A list that the configuration makes."""
+
+    extra = (
+        '[[mailing_list]]\naddress = "fixed@example.test"\nposting = "anyone"\n'
+        'from_rewriting = "never"\nfooter = "Fixed."\n'
+    )
+
+    def test_it_serves_and_is_set_in_the_file_alone(self):
+        ann, fixed = self.user(), "fixed@example.test"
+        until(lambda: fixed in self.daemon.command("list", "show"))
+        self.daemon.command("list", "subscribe", fixed, "--quiet", ann)
+        ways_in.deliver(self.daemon, fixed, message(to=fixed))
+        got = until(lambda: ways_in.messages(self.daemon, ann))
+        self.assertIn("Fixed.", text_of(got[0]))
+        with self.assertRaisesRegex(AssertionError, "in the configuration file"):
+            self.daemon.command("list", "set", fixed, "footer=x")
 
 
 class ArchiveTests(ListWorldTestCase):

@@ -39,6 +39,14 @@ class WhoMayPostTests(SynchronousTestCase):
             found = verdict(by=by, roles=roles, posting=posting)
             self.assertEqual(found.action, action, (posting, by, roles))
 
+    def test_nobody_is_trusted_whose_name_may_be_forged(self):
+        more = b"Authentication-Results: mx.test; dmarc=fail header.from=a.test\r\n"
+        for by, roles in ((member(), ()), (None, (OWNER,))):
+            found = verdict(post(more=more), by=by, roles=roles)
+            self.assertEqual(found.action, HOLD)
+        passed = more.replace(b"fail", b"pass")
+        self.assertEqual(verdict(post(more=passed), by=member()).action, ACCEPT)
+
     def test_strangers_get_what_the_list_says(self):
         for action in (HOLD, REJECT, DISCARD):
             self.assertEqual(verdict(strangers=action).action, action)
