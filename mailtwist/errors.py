@@ -305,6 +305,12 @@ class MailboxUnreachable(MailError):
     public = "Mailbox cannot be reached now, try again later"
 
 
+class RememberedMeanwhile(MailError):
+    """Somebody else did the same since it was looked up that nobody had."""
+
+    status, public = "4.3.2", "The same is being done already, try again later"
+
+
 class SystemBusy(MailError):
     status, public = "4.3.2", "Too busy, try again later"
 

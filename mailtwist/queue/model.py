@@ -111,11 +111,15 @@ NOTHING_CROWDED = Crowded()
 
 @frozen
 class Memory:
-    """That something was seen by the scripts of an account, until `until_s`."""
+    """That something was seen by the scripts of an account, until `until_s`.
+
+    `first` if it must not have been seen before: then all that goes with it is refused
+    as RememberedMeanwhile."""
 
     account: str
     key: bytes
     until_s: float
+    first: bool = False
 
 
 Told = tuple[QueuedRecipient, Outcome]  # whom a report tells of, and what

@@ -133,11 +133,13 @@ class Notify:
 
 @frozen
 class Remember:
-    """Keep in mind for `seconds` that this was seen (RFC 7352)."""
+    """Keep in mind for `seconds` that this was seen (RFC 7352); `again` if it was
+    before."""
 
     key: bytes
     seconds: int
     place: Place | None = None
+    again: bool = False
 
 
 Action = Keep | FileInto | Redirect | Discard | Reject | Vacation | Notify | Remember

@@ -25,7 +25,7 @@ from ..delivery.model import (
 )
 from ..delivery.sinks import put, verdicts_of, write_to_all
 from ..directory.model import Account
-from ..errors import MailError
+from ..errors import MailError, RememberedMeanwhile
 from ..interfaces import IDelivery, IMessageSink, ITable
 from ..mailbox.interfaces import IStore
 from ..mime.slices import Buffer
@@ -289,7 +289,10 @@ class SieveSink:
         buffer: Buffer,
         recipients: Sequence[tuple[int, LocalRecipient]],
         found: list[Verdict],
+        tries: int = 3,
     ) -> None:
+        """In turn for those of this process; another may have answered or seen the same
+        meanwhile, which the scripts are to know."""
         plain: list[tuple[int, LocalRecipient, Filing]] = []
         more: list[tuple[int, LocalRecipient, Plan]] = []
         for at, recipient in recipients:
@@ -319,7 +322,11 @@ class SieveSink:
                     setting.rooms, self._envelope, buffer, plans, setting.pieces
                 )
             except MailError as fault:
-                put(found, [at for at, _, _ in more], [fault] * len(more))
+                if isinstance(fault, RememberedMeanwhile) and tries > 1:
+                    again = [(at, recipient) for at, recipient, _ in more]
+                    await self._in_turn(buffer, again, found, tries - 1)
+                else:
+                    put(found, [at for at, _, _ in more], [fault] * len(more))
 
     async def _plan(self, buffer: Buffer, recipient: LocalRecipient) -> Plan:
         delivery, envelope = self._delivery, self._envelope

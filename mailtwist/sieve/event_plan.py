@@ -57,8 +57,8 @@ class EventPlanner(Planner):
                         sendings.append(sending)
                 case actions.Notify():
                     sendings += await self._notify(action)
-                case actions.Remember(key, seconds):
-                    memories.append(self._memory(key, seconds))
+                case actions.Remember(key, seconds, _, again):
+                    memories.append(self._memory(key, seconds, first=not again))
                 case actions.Discard() | actions.Reject() | actions.Vacation():
                     continue  # the last two cannot be: the script failed
         if failed := (*outcome.failed, *self._failed):

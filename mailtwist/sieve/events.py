@@ -18,7 +18,7 @@ from zope.interface import implementer
 from ..delivery.model import Envelope, LocalRecipient
 from ..delivery.router_walk import own_address
 from ..directory.model import Account
-from ..errors import MailError, NoSuchScript
+from ..errors import MailError, NoSuchScript, RememberedMeanwhile
 from ..flags import DELETED, RECENT, Flags
 from ..imap4.names import Matcher, join
 from ..mailbox.across import read_into
@@ -287,7 +287,13 @@ class _One:
         lock = self.events.delivery.lock(self.due.home.account.name)
         await lock.acquire()
         try:
-            await self._run(kept, scripts, bad)
+            buffer = await self._read(kept)
+            if buffer is None:
+                return  # it is gone
+            try:
+                await self._run(buffer, scripts, bad)
+            except RememberedMeanwhile:  # by another process
+                await self._run(buffer, scripts, bad)
         except MailError as fault:
             log.warn(
                 "scripts for {cause} in {where} of {name}: {fault}",
@@ -302,16 +308,18 @@ class _One:
             lock.release()
             kept.close()
 
+    async def _read(self, kept: IKept) -> Buffer | None:
+        octets = self.rows.octets[self.row]
+        if not await read_into(self.mailbox, self.uid, octets, kept.write):
+            return None
+        return await kept.buffer()
+
     async def _run(
         self,
-        kept: IKept,
+        buffer: Buffer,
         scripts: Sequence[Script],
         bad: Sequence[tuple[str, Fault]],
     ) -> None:
-        octets = self.rows.octets[self.row]
-        if not await read_into(self.mailbox, self.uid, octets, kept.write):
-            return  # it is gone
-        buffer = await kept.buffer()
         delivery, account = self.events.delivery, self.due.home.account
         message = Message(buffer)
         header = Message(buffer).header

@@ -63,7 +63,7 @@ def duplicate(run: Run, call: Call) -> Asking[bool]:
     seen = bool((yield Seen(key)))
     seconds = call.numbers.get("seconds", DUPLICATE_S)
     if seconds and (not seen or "last" in call.tags):
-        remember = Remember(key, min(seconds, MOST_DUPLICATE_S), call.place)
+        remember = Remember(key, min(seconds, MOST_DUPLICATE_S), call.place, seen)
         if all(remember != other for other in run.actions):
             run.act(remember)
     return seen

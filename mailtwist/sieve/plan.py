@@ -138,8 +138,8 @@ class Planner:
                     memories += made[1]
                 case actions.Notify():
                     sendings += await self._notify(action)
-                case actions.Remember(key, seconds):
-                    memories.append(self._memory(key, seconds))
+                case actions.Remember(key, seconds, _, again):
+                    memories.append(self._memory(key, seconds, first=not again))
                 case actions.Discard():
                     self._told.append("discarded")
         if kept is not None and not filings:
@@ -291,8 +291,9 @@ class Planner:
         date = date_time(int(self.rooms.now())).decode()
         return replies.Stamp(date, f"<{message_id}@{hostname}>", hostname)
 
-    def _memory(self, key: bytes, seconds: float) -> Memory:
-        return Memory(self.recipient.account.name, key, self.rooms.now() + seconds)
+    def _memory(self, key: bytes, seconds: float, *, first: bool = True) -> Memory:
+        until_s = self.rooms.now() + seconds
+        return Memory(self.recipient.account.name, key, until_s, first)
 
     async def _known(self, key: bytes) -> bool:
         account = self.recipient.account.name

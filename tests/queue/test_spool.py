@@ -22,7 +22,7 @@ from mailtwist.delivery.model import (
     Wishes,
 )
 from mailtwist.delivery.signing import Signing
-from mailtwist.errors import ConfigError, MailError, StorageFull
+from mailtwist.errors import ConfigError, MailError, RememberedMeanwhile, StorageFull
 from mailtwist.interfaces import IContent, ISpool, ISpoolSink
 from mailtwist.queue.admin import Filter, QueueAdmin
 from mailtwist.queue.model import (
@@ -342,6 +342,18 @@ class SpoolTests(TestCase):
         self.assertIsNone(await self.spool.message("m3"))
         self.assertEqual(await self.spool.remembered("ann", [b"k2"]), [])
         self.assertEqual(len(os.listdir(self.spool.files)), 2)
+
+    async def test_what_must_be_the_first_of_its_kind_is_refused_if_it_is_not(self):
+        first = Memory("ann", b"k", self.now_s + 60, first=True)
+        await self.spool.commit_all(self.sinks("m1"), [first])
+        with self.assertRaises(RememberedMeanwhile):
+            await self.spool.commit_all(self.sinks("m2"), [first])
+        self.assertIsNone(await self.spool.message("m2"))
+        twice = [evolve(first, account="bob")] * 2
+        await self.spool.commit_all(self.sinks("m3"), twice)
+        self.now_s += 61
+        await self.spool.commit_all(self.sinks("m4"), [first])
+        self.assertIsNotNone(await self.spool.message("m4"))
 
     def sinks(self, *names):
         """Messages that each lie in a file."""

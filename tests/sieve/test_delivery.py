@@ -14,7 +14,12 @@ from mailtwist.delivery.model import (
     Notify,
     Wishes,
 )
-from mailtwist.errors import ConfigError, LookupFailed, ScriptRefused
+from mailtwist.errors import (
+    ConfigError,
+    LookupFailed,
+    RememberedMeanwhile,
+    ScriptRefused,
+)
 from mailtwist.mailbox.model import INBOX
 from mailtwist.sieve.delivery import SieveSink
 from mailtwist.smtp.reply import reply_for
@@ -170,6 +175,37 @@ class SieveDeliveryTests(Scripted):
         self.assertEqual(verdicts[1].public, "no, \\xe9 thanks really")
         self.assertEqual(verdicts[1].lines, ("no, \u00e9 thanks", "really"))
         self.assertEqual(len(await self.held(name=BOB)), 1)
+        self.assertEqual(await self.held(), [])
+
+    async def test_processes_at_once_answer_and_see_but_once(self):
+        """The lock is of this process; the other commits between look and commit."""
+        await self.script(
+            'vacation "away"; if duplicate { fileinto :flags "twice" "INBOX"; }'
+        )
+        letter = LETTER.replace(b"\r\n\r\n", b"\r\nMessage-ID: <1@x>\r\n\r\n")
+        commit_all, other = self.spool.commit_all, []
+
+        async def late(sinks, memories=()):
+            if not other and memories:
+                other.append(memories)
+                await commit_all((), memories)  # what another process did
+            await commit_all(sinks, memories)
+
+        self.patch(self.spool, "commit_all", late)
+        self.assertEqual(await self.deliver(letter), [None])
+        self.assertEqual(len(other[0]), 2)
+        self.assertEqual(await self.queued(), [])  # no second answer
+        self.assertEqual([flags for flags, _ in await self.held()], [{"twice"}])
+
+    async def test_what_always_comes_between_is_tried_later(self):
+        await self.script('vacation "away";')
+
+        async def never(sinks, memories=()):
+            raise RememberedMeanwhile()
+
+        self.patch(self.spool, "commit_all", never)
+        (verdict,) = await self.deliver()
+        self.assertTrue(verdict.temporary)
         self.assertEqual(await self.held(), [])
 
     async def test_a_redirect_to_a_list(self):

@@ -227,7 +227,7 @@ class DiskSpool:
             now_s = self.now()
 
             def work(connection: Any) -> None:
-                memory.insert_all(connection, new, memories)
+                memory.insert_all(connection, new, memories, now_s)
                 if memories:
                     memory.forget(connection, now_s)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from ...errors import RememberedMeanwhile
 from ..model import Memory, QueuedMessage, QueuedRecipient
 from . import statements
 
@@ -28,9 +29,15 @@ class New:
 
 
 def insert_all(
-    connection: sqlite3.Connection, new: Sequence[New], memories: Sequence[Memory] = ()
+    connection: sqlite3.Connection,
+    new: Sequence[New],
+    memories: Sequence[Memory] = (),
+    now_s: float = 0.0,
 ) -> None:
-    """The messages, and what is to be remembered."""
+    """The messages, and what is to be remembered.  Raises RememberedMeanwhile."""
+    for memory in memories:
+        if memory.first and remembered(connection, memory.account, [memory.key], now_s):
+            raise RememberedMeanwhile()
     for each in new:
         statements.insert(
             connection,
