@@ -73,7 +73,7 @@ def post(connection: sqlite3.Connection, number: int, mail: Mail, now_s: float) 
             mail.number,
             number,
             mail.sender,
-            json.dumps([[to.address, to.sender] for to in mail.to]),
+            json.dumps([[to.address, to.sender, to.fields] for to in mail.to]),
             wishes_text(mail.wishes),
             mail.signing,
             mail.octets,

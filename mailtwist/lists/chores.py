@@ -13,6 +13,7 @@ from ..delivery.model import Wishes
 from ..queue.spool.rows import wishes_of
 from .digest import MOST_POSTS
 from .model import MailingList, Pending
+from .plan import To
 from .statements import PENDING, lists, numbered, pending_of
 
 BOUNCES_S = 90 * DAY_S  # how long the journal of bounces goes back
@@ -21,13 +22,13 @@ MOST_ENDED = 100
 
 @frozen
 class Waiting:
-    """A mail in the outbox; `recipients` are (address, sender or None)."""
+    """A mail in the outbox."""
 
     number: int
     queue_id: str
     list: int
     sender: str
-    recipients: Sequence[tuple[str, str | None]]
+    recipients: Sequence[To]
     wishes: Wishes
     signing: str
     octets: bytes
@@ -45,13 +46,13 @@ def after(connection: sqlite3.Connection, number: int) -> Waiting | None:
 
 def _waiting(row: Sequence[object]) -> Waiting:
     number, queue_id, of_list, sender, recipients, wishes, signing, octets = row
-    pairs = [(str(to), own) for to, own in json.loads(str(recipients))]
+    people = [To(*each) for each in json.loads(str(recipients))]
     return Waiting(
         int(str(number)),
         str(queue_id),
         int(str(of_list)),
         str(sender),
-        pairs,
+        people,
         wishes_of(str(wishes)),
         str(signing),
         bytes(octets) if isinstance(octets, bytes) else b"",

@@ -26,7 +26,6 @@ from .model import (
     Pending,
     key_of,
 )
-from .outgoing import Links
 from .plan import (
     Accepted,
     Archived,
@@ -172,7 +171,7 @@ class Posts:
         if author is not None:
             changes.append(Accepted(str(author)))
         if digests:
-            changes.append(Digested(made(self._writer.links(mailing_list)), at_s))
+            changes.append(Digested(made(), at_s))
         if options.archive:
             changes.append(Archived(entry(message, at_s)))
         return Plan(tuple(changes), mails, told=f"sent to {len(now)} members")
@@ -189,9 +188,15 @@ class Posts:
 
 
 def _post(
-    message: Incoming, mailing_list: MailingList, rewrite: bool, links: Links
+    message: Incoming,
+    mailing_list: MailingList,
+    rewrite: bool,
+    *,
+    personal: bool = False,
 ) -> bytes:
-    found = outgoing.header(message, mailing_list, rewrite_from=rewrite, links=links)
+    found = outgoing.header(
+        message, mailing_list, rewrite_from=rewrite, personal=personal
+    )
     found, body = with_footer(
         message,
         found,

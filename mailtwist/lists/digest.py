@@ -15,7 +15,7 @@ from ..mime.compose import field_of, text_entity
 from .footer import footer_of, free_boundary, multipart
 from .incoming import Incoming, attachments, incoming, text_of
 from .model import DIGEST, MailingList
-from .outgoing import NO_LINKS, Links, list_fields
+from .outgoing import list_fields
 
 MOST_POSTS = 200  # of one digest
 _RULE = re.compile(r"^(?=-{30})", re.M)
@@ -37,9 +37,11 @@ def digest(
     posts: Sequence[bytes],
     issue: int,
     stamp: Stamp,
-    links: Links = NO_LINKS,
+    *,
+    personal: bool = False,
 ) -> bytes:
-    """A digest of whole messages, DIGEST or PLAIN_DIGEST; `issue` counts from 1."""
+    """A digest of whole messages, DIGEST or PLAIN_DIGEST; `issue` counts from 1;
+    `personal` as `outgoing.header` has it."""
     read = [incoming(octets, mailing_list.address) for octets in posts]
     subject = f"{mailing_list.name} digest, issue {issue}"
     head = [
@@ -48,7 +50,7 @@ def digest(
         b"Reply-To: " + mailing_list.address.encode() + b"\r\n",
         field_of("Subject", subject),
         f"Date: {stamp.date}\r\nMessage-ID: {stamp.message_id}\r\n".encode(),
-        *list_fields(mailing_list, links),
+        *list_fields(mailing_list, personal=personal),
         b"Precedence: list\r\nX-Loop: ",
         mailing_list.address.encode() + b"\r\nMIME-Version: 1.0\r\n",
     ]

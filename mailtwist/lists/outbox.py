@@ -6,7 +6,7 @@ in the outbox goes.  What a crash leaves in between is remembered and not sent a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from attrs import evolve
@@ -19,11 +19,12 @@ from ..delivery.model import Envelope, Notify, RemoteRecipient, Route, Target
 from ..delivery.queue_work import queue_work
 from ..delivery.trace import date_time
 from ..errors import MailError
-from ..interfaces import IRouter, ISpool
+from ..interfaces import IRouter, ISpool, ISpoolSink
 from ..log import mail_log
 from ..queue.model import Memory
 from . import chores
 from .chores import Waiting
+from .plan import To
 from .store import ListStore
 from .transport import to_archive
 
@@ -32,7 +33,7 @@ log = Logger("mailtwist")
 MEMORY = "mailing lists"  # whose memory of the queue it is
 MEMORY_S = 7 * DAY_S
 FAILURES = Notify(frozenset({"FAILURE"}))
-AT_ONCE = 50  # recipients that are looked up before others have their turn
+AT_ONCE = 50  # recipients before others have their turn, and copies in a transaction
 
 
 class Outbox:
@@ -95,56 +96,81 @@ class Outbox:
 
     async def _queue(self, waiting: Waiting) -> None:
         """The mail is in the queue when this returns; raises MailError."""
-        key = waiting.queue_id.encode()
-        if not await self._spool.remembered(MEMORY, [key]):
-            await self._commit(waiting, key)
+        together = [to for to in waiting.recipients if not to.fields]
+        apart = [to for to in waiting.recipients if to.fields]
+        if together:
+            await self._once(waiting, waiting.queue_id, [together])
+        for at in range(0, len(apart), AT_ONCE):
+            some = [[to] for to in apart[at : at + AT_ONCE]]
+            await self._once(waiting, f"{waiting.queue_id}.{at}", some)
         await self._store.write(partial(chores.sent, number=waiting.number))
 
-    async def _commit(self, waiting: Waiting, key: bytes) -> None:
+    async def _once(
+        self, waiting: Waiting, name: str, copies: Sequence[Sequence[To]]
+    ) -> None:
+        """One message for each of `copies`, all in one transaction that remembers its
+        name; nothing if that is remembered."""
+        key = name.encode()
+        if await self._spool.remembered(MEMORY, [key]):
+            return
+        sinks: list[ISpoolSink] = []
+        try:
+            for number, people in enumerate(copies):
+                queue_id = f"{name}.{number}" if people[0].fields else name
+                sinks.append(await self._filled(waiting, queue_id, people))
+        except BaseException:
+            for sink in sinks:
+                sink.abort()
+            raise
+        memory = Memory(MEMORY, key, self._store.now() + MEMORY_S)
+        await self._spool.commit_all(sinks, [memory])
+        mail_log.accepted(
+            "mailing lists",
+            "list",
+            name,
+            waiting.sender,
+            sum(map(len, copies)),
+            len(waiting.octets),
+        )
+
+    async def _filled(
+        self, waiting: Waiting, queue_id: str, people: Sequence[To]
+    ) -> ISpoolSink:
+        """A message to these, on its way into the queue; raises MailError."""
         sender = Address.parse(waiting.sender) if waiting.sender else None
         recipients = []
-        for count, (to, own) in enumerate(waiting.recipients, 1):
-            recipients.append(await self._recipient(Address.parse(to), sender, own))
+        for count, to in enumerate(people, 1):
+            recipients.append(await self._recipient(to, sender))
             if count % AT_ONCE == 0:
                 await self._pause()
-        now_s = self._store.now()
+        date = date_time(int(self._store.now())).decode()
         trace = (
             f"Received: by {self._hostname} (mailtwist, mailing list)\r\n"
-            f"\tid {waiting.queue_id};\r\n\t{date_time(int(now_s)).decode()}\r\n"
+            f"\tid {queue_id};\r\n\t{date}\r\n"
         )
-        envelope = Envelope(
-            waiting.queue_id,
-            waiting.queue_id,
-            sender,
-            tuple(recipients),
-            trace.encode(),
-            wishes=waiting.wishes,
-            signing=waiting.signing,
+        sink = self._spool.begin(
+            Envelope(
+                queue_id,
+                queue_id,
+                sender,
+                tuple(recipients),
+                trace.encode(),
+                wishes=waiting.wishes,
+                signing=waiting.signing,
+            )
         )
-        sink = self._spool.begin(envelope)
         try:
-            slow = sink.write(waiting.octets)
+            slow = sink.write(people[0].fields.encode() + waiting.octets)
             if slow is not None:
                 await slow
         except BaseException:
             sink.abort()
             raise
-        memory = Memory(MEMORY, key, now_s + MEMORY_S)
-        await self._spool.commit_all([sink], [memory])
-        mail_log.accepted(
-            "mailing lists",
-            "list",
-            waiting.queue_id,
-            waiting.sender,
-            len(recipients),
-            len(waiting.octets),
-        )
+        return sink
 
-    async def _recipient(
-        self, address: Address, sender: Address | None, own: str | None
-    ) -> RemoteRecipient:
-        """The way of one address; `own` is its sender if it has one, "" that of the
-        archive."""
+    async def _recipient(self, to: To, sender: Address | None) -> RemoteRecipient:
+        """The way of one recipient; the sender "" is that of the archive alone."""
+        address, own = Address.parse(to.address), to.sender
         if own == "" and to_archive(address):
             return RemoteRecipient(address, (Target(address, Route("list"), own),))
         found = await queue_work(

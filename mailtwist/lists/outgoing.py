@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from attrs import frozen
-
 from ..address import Address
 from ..mime.address_list import Listed, addresses
 from ..mime.ascii_header import ascii_header
@@ -31,28 +29,18 @@ _SPECIAL = re.compile(r'(["\\])')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-@frozen
-class Links:
-    """Addresses in the web, "" for none: the archive, and one member's way out."""
-
-    archive: str = ""
-    unsubscribe: str = ""
-
-
-NO_LINKS = Links()
-
-
 def header(
     message: Incoming,
     mailing_list: MailingList,
     *,
     rewrite_from: bool,
-    links: Links = NO_LINKS,
+    personal: bool = False,
 ) -> list[bytes]:
-    """The raw fields of the post, in order."""
+    """The raw fields of the post, in order; those of `unsubscribe_fields` are left out
+    of a `personal` one."""
     options = mailing_list.options
     gone = set(_TAKEN_OUT)
-    made = [*list_fields(mailing_list, links), b"Precedence: list\r\n"]
+    made = [*list_fields(mailing_list, personal=personal), b"Precedence: list\r\n"]
     made.append(b"X-Loop: " + mailing_list.address.encode() + b"\r\n")
     if rewrite_from:
         gone |= {b"from", b"sender", b"author"}
@@ -79,17 +67,14 @@ def whole(found: list[bytes], body: bytes) -> bytes:
     return joined(found) + body
 
 
-def list_fields(mailing_list: MailingList, links: Links = NO_LINKS) -> list[bytes]:
-    """List-Id and its kin (RFC 2919 §3, RFC 2369 §3, RFC 8058 §3.1)."""
+def list_fields(mailing_list: MailingList, *, personal: bool = False) -> list[bytes]:
+    """List-Id and its kin (RFC 2919 §3, RFC 2369 §3), without `unsubscribe_fields` if
+    each copy has its own."""
     options, at = mailing_list.options, mailing_list.at
     title = _quoted(options.description or mailing_list.name)
-    out = [f"<mailto:{_url(at(UNSUBSCRIBE))}>"]
-    if links.unsubscribe:
-        out.insert(0, f"<{links.unsubscribe}>")
     found = [
         ("List-Id", f"{title} <{mailing_list.list_id}>"),
         ("List-Help", f"<mailto:{_url(at(HELP))}>"),
-        ("List-Unsubscribe", ", ".join(out)),
         ("List-Owner", f"<mailto:{_url(at(OWNER))}>"),
     ]
     if options.subscription != "closed":
@@ -97,11 +82,20 @@ def list_fields(mailing_list: MailingList, links: Links = NO_LINKS) -> list[byte
     closed = options.posting == "moderators"  # RFC 2369 §3.4: not for its readers
     post = "NO" if closed else f"<mailto:{_url(mailing_list.address)}>"
     found.append(("List-Post", post))
-    if links.archive:
-        found.append(("List-Archive", f"<{links.archive}>"))
-    if links.unsubscribe:
-        found.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
-    return [_address_field(name, value) for name, value in found]
+    made = [_address_field(name, value) for name, value in found]
+    return made if personal else [*made, *unsubscribe_fields(mailing_list)]
+
+
+def unsubscribe_fields(mailing_list: MailingList, link: str = "") -> list[bytes]:
+    """List-Unsubscribe; with a member's own link one click is enough
+    (RFC 8058 §3.1)."""
+    mail = f"<mailto:{_url(mailing_list.at(UNSUBSCRIBE))}>"
+    if not link:
+        return [_address_field("List-Unsubscribe", mail)]
+    return [
+        _address_field("List-Unsubscribe", f"<{link}>, {mail}"),
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+    ]
 
 
 def _address_field(name: str, value: str) -> bytes:

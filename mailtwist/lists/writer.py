@@ -16,7 +16,7 @@ from .digest import Stamp
 from .links import token_for
 from .model import MailingList, Member
 from .notes import Note
-from .outgoing import NO_LINKS, Links
+from .outgoing import unsubscribe_fields
 from .plan import Mail, To
 
 
@@ -67,49 +67,39 @@ class Writer:
         self,
         mailing_list: MailingList,
         members: Sequence[Member],
-        octets: Callable[[Links], bytes],
+        compose: Callable[..., bytes],
         *,
         archived: bool = False,
         wishes: Wishes = NO_WISHES,
     ) -> tuple[Mail, ...]:
-        """Mails of one message, made by `octets`, to these members: one for all, or one
-        for each if it has a link of its own.  The archive is one more recipient."""
+        """The mail of one message to these members, and to the archive if it is
+        `archived`; none if it is to nobody.  `compose(personal=...)` makes it: with
+        links of its own each copy gets fields in front."""
         options = mailing_list.options
-        sender = mailing_list.at(BOUNCES)
-        path, archive = str(sender), To(str(mailing_list.at(ARCHIVE)), "")
-        mails = []
-        alone = options.one_click and self._url
-        if alone:
-            for member in members:
-                made = octets(self.links(mailing_list, member))
-                to = [To(str(member.address))]
-                own = str(bounces_of(mailing_list, member))
-                mails.append(Mail(self.token(), own, to, made, wishes_of(made, wishes)))
-        people = (
-            []
-            if alone
-            else [
-                To(
-                    str(member.address),
-                    str(bounces_of(mailing_list, member)) if options.verp else None,
-                )
-                for member in members
-            ]
-        )
-        if archived:
-            people.append(archive)
-        if people:
-            made = octets(self.links(mailing_list))
-            mails.append(
-                Mail(self.token(), path, people, made, wishes_of(made, wishes))
+        personal = bool(options.one_click and self._url)
+        verp = options.verp or personal
+        people = [
+            To(
+                str(member.address),
+                str(bounces_of(mailing_list, member)) if verp else None,
+                self._own_fields(mailing_list, member) if personal else "",
             )
-        return tuple(mails)
+            for member in members
+        ]
+        if archived:
+            plain = b"".join(unsubscribe_fields(mailing_list)).decode()
+            archive = str(mailing_list.at(ARCHIVE))
+            people.append(To(archive, "", plain if personal else ""))
+        if not people:
+            return ()
+        octets = compose(personal=personal)
+        sender = str(mailing_list.at(BOUNCES))
+        wishes = wishes_of(octets, wishes)
+        return (Mail(self.token(), sender, people, octets, wishes),)
 
-    def links(self, mailing_list: MailingList, member: Member | None = None) -> Links:
-        """What the web has of the list, for this member."""
-        if not self._url or member is None:
-            return NO_LINKS
-        return Links(unsubscribe=f"{self._url}/u/{token_for(mailing_list, member)}")
+    def _own_fields(self, mailing_list: MailingList, member: Member) -> str:
+        link = f"{self._url}/u/{token_for(mailing_list, member)}"
+        return b"".join(unsubscribe_fields(mailing_list, link)).decode()
 
     def confirm_url(self, token: str) -> str:
         return f"{self._url}/c/{token}" if self._url else ""

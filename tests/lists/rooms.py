@@ -135,4 +135,4 @@ class Office:
 
 def to(mail):
     """The addresses a mail goes to."""
-    return [address for address, _ in mail.recipients]
+    return [each.address for each in mail.recipients]

@@ -12,7 +12,7 @@ from mailtwist.lists.outbox import Outbox
 from mailtwist.lists.transport import ListTransport
 from mailtwist.queue.model import Job, QueuedMessage, QueuedRecipient
 
-from .rooms import Anywhere, Office
+from .rooms import URL, Anywhere, Office
 from .samples import post
 
 
@@ -21,6 +21,7 @@ class Queue:
 
     def __init__(self):
         self.fault, self.memory, self.envelopes = None, set(), []
+        self.octets, self.commits, self.most = [], 0, 99
 
     def begin(self, envelope):
         return Sink(envelope)
@@ -29,8 +30,10 @@ class Queue:
         return [key for key in keys if key in self.memory]
 
     async def commit_all(self, sinks, memories=()):
-        if self.fault is not None:
-            raise self.fault
+        if self.fault is not None or self.commits >= self.most:
+            raise self.fault or StorageFull()
+        self.commits += 1
+        self.octets += [sink.octets for sink in sinks]
         self.envelopes += [sink.envelope for sink in sinks]
         self.memory.update(memory.key for memory in memories)
 
@@ -40,7 +43,7 @@ class Sink:
         self.envelope = envelope
 
     def write(self, octets):
-        return None
+        self.octets = octets
 
     def abort(self):
         """Nothing is kept."""
@@ -96,6 +99,26 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.wake()
         self.assertEqual(len(self.queue.envelopes), 1)
         self.assertEqual(self.office.sent(), [])
+
+    def test_copies_with_links_go_in_parts_and_each_once(self):
+        office = Office(self.mktemp(), URL, one_click=True)
+        self.addCleanup(office.close)
+        people = [f"p{number:03}@a.test" for number in range(120)]
+        office.join(*people)
+        outbox = Outbox(
+            office.store, self.queue, self.router, "mail.test", lambda: succeed(None)
+        )
+        office.take("", post(author="p001@a.test"))
+        self.queue.most = 2
+        outbox.wake()
+        self.assertEqual(len(self.queue.envelopes), 100)
+        self.queue.most = 99
+        outbox.wake()
+        sent = [str(e.recipients[0].address) for e in self.queue.envelopes]
+        self.assertEqual(sent, [*people, "dev-archive@lists.test"])
+        self.assertEqual(len({e.message_id for e in self.queue.envelopes}), 121)
+        first = [octets.partition(b"\r\n")[0] for octets in self.queue.octets]
+        self.assertEqual(len(set(first)), 121)
 
     def test_a_member_here_gets_it_in_its_mailbox(self):
         async def resolve(address, **more):

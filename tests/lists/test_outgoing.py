@@ -6,17 +6,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.lists.digest import Stamp, digest
 from mailtwist.lists.footer import footer_of, with_footer
-from mailtwist.lists.outgoing import Links, header, whole
+from mailtwist.lists.outgoing import header, unsubscribe_fields, whole
 
 from .samples import mailing_list, post, read
 
 TO_LIST = "<mailto:dev@lists.test>"
 
 
-def sent(octets=None, *, rewrite_from=False, links=None, **options):
+def sent(octets=None, *, rewrite_from=False, **options):
     """The post as members get it, parsed by the standard library."""
     message, dev = read(post() if octets is None else octets), mailing_list(**options)
-    found = header(message, dev, rewrite_from=rewrite_from, links=links or Links())
+    found = header(message, dev, rewrite_from=rewrite_from)
     found, body = with_footer(
         message, found, footer_of(dev), in_signed=dev.options.footer_in_signed
     )
@@ -39,8 +39,11 @@ class HeaderTests(SynchronousTestCase):
         self.assertIs(sent(subscription="closed")["List-Subscribe"], None)
 
     def test_one_click(self):
-        made = sent(links=Links(unsubscribe="https://x.test/u/t"))
+        found = header(read(post()), mailing_list(), rewrite_from=False, personal=True)
+        own = unsubscribe_fields(mailing_list(), "https://x.test/u/t")
+        made = message_from_bytes(whole(own + found, b""), policy=policy.default)
         self.assertEqual(made["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
+        self.assertEqual(len(made.get_all("List-Unsubscribe")), 1)
         self.assertTrue(made["List-Unsubscribe"].startswith("<https://x.test/u/t>"))
 
     def test_what_is_for_the_author_s_eyes_goes(self):

@@ -123,7 +123,7 @@ CREATE TABLE outbox (
     queue_id TEXT NOT NULL UNIQUE,
     list INTEGER NOT NULL,
     sender TEXT NOT NULL,               -- empty: the null path
-    recipients TEXT NOT NULL,           -- JSON: [address, sender or null] of each
+    recipients TEXT NOT NULL,           -- JSON: [address, sender or null, fields]
     wishes TEXT NOT NULL,
     signing TEXT NOT NULL,              -- whose signature it gets
     octets BLOB NOT NULL,
