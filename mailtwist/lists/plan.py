@@ -115,8 +115,9 @@ Change = (
 
 @frozen
 class To:
-    """A recipient; `sender` replaces the mail's if not None, "" the null path.  `fields`
-    stand in front of its copy, which is a message of its own then."""
+    """A recipient; `sender` replaces the mail's if not None, "" the null path.
+
+    `fields` stand in front of its copy, which is a message of its own then."""
 
     address: str
     sender: str | None = None
