@@ -107,6 +107,8 @@ class Judging:
 
     async def data(self) -> Orders:
         """DATA, or the first BDAT; what is to be done with the message."""
+        if self._policy.empty:
+            return NO_ORDERS
         visit = self.visit
         visit.recipient = None
         visit.impatient = self._impatient()
