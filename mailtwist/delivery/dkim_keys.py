@@ -73,6 +73,7 @@ class KeyRing:
         self._folder = Path(data, FOLDER)
         self._data, self._seconds = data, seconds
         self._index: Reread[Index] | None = None
+        self._told = ""  # why there are no keys
         self._known: Index = {}
         self._loaded: dict[str, Sequence[PrivateKey]] = {}
 
@@ -100,7 +101,9 @@ class KeyRing:
                 self._index = Reread(path, read_index, self._seconds)
             known = self._index()
         except ConfigError as fault:
-            log.error("nothing is signed: {why}", why=str(fault))
+            if str(fault) != self._told:
+                self._told = str(fault)
+                log.error("nothing is signed: {why}", why=self._told)
             known = {}
         if known is not self._known:
             self._known = known

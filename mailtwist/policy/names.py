@@ -216,7 +216,10 @@ async def names_of(resolver: IResolver, visit: Visit) -> tuple[str, str]:
 
 
 async def client_names(resolver: IResolver, address: str) -> tuple[str, str]:
-    """The first name of an IP address, and the first one that leads back to it."""
+    """The first name of an IP address, and the first one that leads back to it.
+
+    The zone of an address on the link (RFC 4007 §11) is nothing that DNS knows."""
+    address = address.partition("%")[0]
     try:
         names = (await resolver.ptr(address)).records[:MOST_NAMES]
     except NoSuchDomain:

@@ -85,7 +85,8 @@ class OriginLook:
         self._setting = setting
         self._names = MessageNames(setting.resolver, setting.config.look_ups)
         self._begun_s = setting.clock.seconds()
-        self._visit_address, self._helo = visit.address, visit.helo
+        self._client_address = visit.address.partition("%")[0]
+        self._helo = visit.helo
         self._sender = visit.sender
         self._body = Body()
         self._verifier: Verifier | None = None
@@ -93,7 +94,7 @@ class OriginLook:
         self._authors: list[str] = []
         self._work: list[Deferred[Any]] = []
         question = SpfQuestion(
-            ip_address(visit.address),
+            ip_address(self._client_address),
             visit.helo,
             visit.sender,
             setting.hostname,
@@ -185,7 +186,7 @@ class OriginLook:
             DmarcResult("temperror", author, problem=LATE),
         )
         found = Found(
-            self._visit_address,
+            self._client_address,
             self._helo,
             self._sender,
             iprev,

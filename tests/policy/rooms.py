@@ -1,5 +1,7 @@
 """A DNS and tables in memory for policy."""
 
+from ipaddress import ip_address
+
 from twisted.internet.defer import Deferred
 
 from mailtwist.dns.model import Answer
@@ -53,6 +55,8 @@ class MemoryResolver:
         return await self._answer("TXT", name)
 
     async def ptr(self, address):
+        if not ip_address(address).reverse_pointer:  # raises for a zone, as ours does
+            raise ValueError(address)
         return await self._answer("PTR", address)
 
     def wait_for(self, name):

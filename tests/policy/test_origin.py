@@ -163,6 +163,11 @@ class JudgeTests(OriginTestCase):
         for address in ("local", "unknown"):
             self.assertIsNone(Origin(setting).look(Visit(address, "smtp")))
 
+    def test_a_client_on_the_link_is_its_address_without_the_zone(self):
+        found = self.judged(address="fe80::1%eth0")
+        self.assertIn(b"policy.iprev=fe80::1;", found.fields)
+        self.assertEqual(self.words(found)["spf"], "fail")
+
     def test_what_is_found_is_told_for_reports(self):
         self.judged(address="192.0.2.9")
         ((found),) = self.told
