@@ -42,6 +42,11 @@ class Found:
     applied: str = "none"  # what became of it in the words of DMARC
     trusted: str = ""  # the forwarder whose word counted instead
 
+    @property
+    def ascii_helo(self) -> str:
+        """What HELO said, as any header can have it."""
+        return self.helo.encode("ascii", "replace").decode()
+
 
 def trusted_forwarder(found: Found, forwarders: Sequence[str]) -> str:
     """The sealer that says the message passed DMARC, and is believed; "" if none."""
@@ -105,13 +110,15 @@ def results(found: Found) -> Iterator[MethodResult]:
     yield MethodResult("iprev", result, {"policy.iprev": found.client}, comment=name)
     problem = found.spf.problem
     if found.sender is None:
-        yield MethodResult("spf", found.spf.result, {"smtp.helo": found.helo}, problem)
+        yield MethodResult(
+            "spf", found.spf.result, {"smtp.helo": found.ascii_helo}, problem
+        )
     else:
-        sender = found.sender.encode(utf8=True).decode()
+        sender = _written(found.sender)
         mail = {"smtp.mailfrom": sender}
         yield MethodResult("spf", found.spf.result, mail, problem)
         if found.helo_spf.result != "none":
-            helo = {"smtp.helo": found.helo}
+            helo = {"smtp.helo": found.ascii_helo}
             yield MethodResult("spf", found.helo_spf.result, helo)
     for one in found.dkim:
         yield _dkim(one)
@@ -141,15 +148,20 @@ def _dmarc(found: Found) -> MethodResult:
     return MethodResult("dmarc", dmarc.result, said, dmarc.problem, comment)
 
 
+def _written(sender: Address) -> str:
+    """With A-labels unless the local part needs UTF-8 anyhow (RFC 6531 §3.1)."""
+    return sender.encode(utf8=not sender.ascii).decode()
+
+
 def received_spf(found: Found, hostname: str) -> str:
     """Received-SPF (RFC 7208 §9.1), with its CRLF."""
     spf = found.spf
     identity = "helo" if found.sender is None else "mailfrom"
-    sender = "" if found.sender is None else found.sender.encode(utf8=True).decode()
+    sender = "" if found.sender is None else _written(found.sender)
     said = {
         "client-ip": found.client,
         "envelope-from": sender,
-        "helo": found.helo,
+        "helo": found.ascii_helo,
         "problem": spf.problem,
         "receiver": hostname,
         "identity": identity,

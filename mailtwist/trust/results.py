@@ -39,7 +39,7 @@ class MethodResult:
         if self.comment:
             parts.append(f"({_comment(self.comment)})")
         if self.reason:
-            parts.append(f"reason={quoted(self.reason)}")
+            parts.append(f"reason={quoted(_ascii(self.reason))}")
         parts += [f"{name}={_value(each)}" for name, each in self.properties.items()]
         return " ".join(parts)
 
@@ -150,6 +150,10 @@ def quoted(text: str) -> str:
 
 def _value(text: str) -> str:
     return text if _PLAIN.match(text) else quoted(text)
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode()
 
 
 def _comment(text: str) -> str:

@@ -163,6 +163,13 @@ class JudgeTests(OriginTestCase):
         for address in ("local", "unknown"):
             self.assertIsNone(Origin(setting).look(Visit(address, "smtp")))
 
+    def test_a_message_without_UTF8_gets_none_by_its_results(self):
+        bad = "DKIM-Signature: v=1; \u00e9\u00e9=\u00e9\r\n".encode()
+        for sender, ascii_ in (("x@b\u00fccher.test", True), ("\u00e9@a.test", False)):
+            found = self.judged(bad + MESSAGE, sender=sender, received_spf=True)
+            self.assertEqual(found.fields.isascii(), ascii_, sender)
+        self.assertIn(b"spf=none", self.judged(sender="x@b\u00fccher.test").fields)
+
     def test_a_client_on_the_link_is_its_address_without_the_zone(self):
         found = self.judged(address="fe80::1%eth0")
         self.assertIn(b"policy.iprev=fe80::1;", found.fields)
