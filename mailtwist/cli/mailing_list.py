@@ -150,8 +150,12 @@ def run_add(options: argparse.Namespace) -> int:
 
 
 async def free(service: MailService, address: Address) -> None:
-    """Raises MailError if the address is somebody's already."""
-    account = await service.auth.directory.account_for(address)
+    """Raises MailError if the address is somebody's already, or of no domain here."""
+    directory = service.routing.directory
+    domains = [one.name for one in service.config.domain]
+    if address.domain not in domains and not await directory.has_domain(address.domain):
+        raise MailError(f"{address}: {address.domain} is no domain of this host")
+    account = await directory.account_for(address)
     if account is not None:
         raise MailError(f"{address} is the address of an account")
 

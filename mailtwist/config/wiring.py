@@ -58,13 +58,17 @@ def _sharing(config: Config) -> Iterator[str]:
 
 def _lists(config: Config) -> Iterator[str]:
     """Mailing lists of the file."""
-    local = {domain.name for domain in config.domain}
+    local = {domain.name: domain for domain in config.domain}
+    tables = config.mailboxes.domains or config.alias.domains
     addresses = [list_address(one.address) for one in config.mailing_list]
     for twice in sorted({str(a) for a in addresses if addresses.count(a) > 1}):
         yield f"mailing_list {twice} is given twice"
     for address, one in zip(addresses, config.mailing_list, strict=True):
-        if local and address.domain not in local:
+        domain = local.get(address.domain)
+        if domain is None and local and not tables:
             yield f"mailing_list {address}: {address.domain} is no [[domain]]"
+        if domain is not None and domain.alias_of:
+            yield f"mailing_list {address}: name it in {domain.alias_of}"
         if one.one_click and not config.lists.url:
             yield f"mailing_list {address}: one_click needs lists.url"
 

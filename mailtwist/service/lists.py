@@ -197,12 +197,12 @@ def new_token() -> str:
 
 
 def local_list(config: Config, text: str) -> Address:
-    """The address of a list in a domain of this host; raises MailError."""
+    """The address of a list, in no domain that stands for another; raises MailError."""
     try:
         address = list_address(text)
     except ValueError as fault:
         raise MailError(f"{text}: give {fault}") from fault
-    domains = [one.name for one in config.domain]
-    if domains and address.domain not in domains:
-        raise MailError(f"{text}: {address.domain} is no domain of this host")
+    for one in config.domain:
+        if one.name == address.domain and one.alias_of:
+            raise MailError(f"{text}: {one.name} stands for {one.alias_of}; name that")
     return address

@@ -23,7 +23,7 @@ def text_of(octets):
 class ListWorldTestCase(WorldTestCase):
     """A list of its own on servidorA for each test."""
 
-    extra = "[lists]\nlook_s = 0.3\n"
+    extra = '[lists]\nlook_s = 0.3\nurl = "https://lists.test/l"\n'
     _lists = 0
 
     def setUp(self):
@@ -155,6 +155,23 @@ class PostingTests(ListWorldTestCase):
         eve = self.user(self.world.b)
         self.post(eve, daemon=self.world.b)
         self.assertIn(b"Status: 5.7.1", self.newest(eve, 1, self.world.b))
+
+    def test_each_member_may_have_a_link_of_its_own(self):
+        ann, bob = self.user(self.world.a), self.user(self.world.b)
+        self.command("subscribe", "--quiet", ann, bob)
+        self.command("set", "one_click=true")
+        self.post(ann)
+        links = []
+        for user, daemon in ((ann, self.world.a), (bob, self.world.b)):
+            made = parsed(self.newest(user, 1, daemon))
+            one_click = made["List-Unsubscribe-Post"]
+            self.assertEqual(one_click, "List-Unsubscribe=One-Click")
+            links.append(made["List-Unsubscribe"].partition(">")[0])
+        self.assertNotEqual(*links)
+        token = links[0].rpartition("/")[2]
+        self.post(bob, self.at(f"unsubscribe+{token}"), self.world.b)
+        self.assertIn("not on the mailing list", text_of(self.newest(ann, 2)))
+        self.assertNotIn(ann, self.command("members"))
 
     def test_the_same_message_goes_out_once(self):
         ann = self.user(self.world.a)
