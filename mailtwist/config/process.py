@@ -27,7 +27,7 @@ class Process:
     )
     group: str = option("", "Its group; the one of `user` in the system if empty.")
     workers: int | str = option(
-        1,
+        AUTO,
         'Processes that serve clients; `"auto"` is one for each processor that we may '
         "use. With 1 there is no master process either (docs/workers.md).",
         Check('a whole number, 1 or more, or "auto"', is_count),

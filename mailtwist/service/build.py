@@ -140,6 +140,8 @@ class MailService(MultiService):
                 config.deleted.keep_s,
             ).setServiceParent(self)
         self.shares = build_shares(reactor, config)
+        self.shares.hint = partial(place.bus.tell, "shares")
+        place.bus.on("shares", self.shares.others_changed)
         if config.sharing.enabled:
             self.auth.realm.sharing = build_sharing(
                 reactor, config, self.auth.directory, self.store, self.shares

@@ -223,6 +223,7 @@ class Shares:
         self._pool = TablePool(reactor, "shares", 1)
         self._known: dict[frozenset[str], tuple[float, list[str]]] = {}
         self._changes = 0
+        self.hint: Callable[[], None] = lambda: None  # called when we changed it
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """In a thread, of the file; raises MailError."""
@@ -269,6 +270,11 @@ class Shares:
             self._changed()
 
     def _changed(self) -> None:
+        self.others_changed()
+        self.hint()
+
+    def others_changed(self) -> None:
+        """Ask the file again: it may have changed."""
         self._known.clear()
         self._changes += 1
 

@@ -98,7 +98,7 @@ def bench_smtp(daemon: Daemon) -> None:
 
 def main() -> None:
     sizes = [int(word) for word in sys.argv[1:]] or [10_000, 100_000]
-    daemon = Daemon(PLAIN)
+    daemon = Daemon(PLAIN, workers="auto")
     try:
         for number in range(USERS):
             daemon.add_user(f"u{number}")

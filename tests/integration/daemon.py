@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -87,7 +88,8 @@ class Daemon:
 
     `extra` is TOML put behind the standard configuration; the process may be killed
     and started again on the same folder and ports.  All listen on one address, SMTP on
-    `smtp_port` if that is given; the first of `domains` is the one of its users.
+    `smtp_port` if that is given; the first of `domains` is the one of its users.  It is
+    one process where the number is not the point: `workers` or `extra` may say more.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Daemon:
         domains: Sequence[str] = (DOMAIN,),
         address: str = "127.0.0.1",
         smtp_port: int = 0,
+        workers: int | str = 1,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-test-"))
         self.hostname, self.domains, self.address = hostname, domains, address
@@ -114,7 +117,7 @@ class Daemon:
         named = "".join(f'[[domain]]\nname = "{domain}"\n' for domain in domains)
         self.config.write_text(
             f'{top}\n[server]\nhostname = "{hostname}"\ndata = "data"\n'
-            f"{named}{listeners}{extra}"
+            f"{named}{listeners}{with_workers(extra, workers)}"
         )
         self.log = self.folder / "log"
         self.runs_as: tuple[int, int] | None = None  # uid and gid, if not ours
@@ -263,6 +266,16 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def with_workers(extra: str, workers: int | str) -> str:
+    """TOML that says how many processes there are, if it does not yet."""
+    if "\nworkers = " in extra:
+        return extra
+    says = f"[process]\nworkers = {json.dumps(workers)}\n"
+    if "[process]\n" in extra:
+        return extra.replace("[process]\n", says, 1)
+    return f"{extra}\n{says}"
+
+
 def workers_of(pid: int) -> list[int]:
     """The children of a process that are workers, the oldest first."""
     return [child for child in children_of(pid) if b"service.worker" in words(child)]
@@ -309,6 +322,7 @@ class DaemonTestCase(SynchronousTestCase):
 
     extra = ""
     top = ""
+    workers: int | str = 1
     timeout = 300
     _daemons: dict[type, Daemon] = {}
     _users = 0
@@ -316,7 +330,7 @@ class DaemonTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         kind = type(self)
         if kind not in self._daemons:
-            daemon = Daemon(self.extra, self.top)
+            daemon = Daemon(self.extra, self.top, workers=self.workers)
             atexit.register(daemon.remove)
             daemon.start()
             self._daemons[kind] = daemon

@@ -17,6 +17,7 @@ PIECE = b"x" * 998 + b"\r\n"
 
 
 class HostileClientTests(DaemonTestCase):
+    workers = 2
     extra = PLAIN + "[imap4]\nmessage_octets = 209_715_200\n"
 
     def setUp(self) -> None:

@@ -47,6 +47,8 @@ ANNOTATES = (
 
 
 class NotifyTests(DaemonTestCase):
+    workers = 2
+
     def client(self, user):
         client = imaplib.IMAP4_SSL(
             self.daemon.address,

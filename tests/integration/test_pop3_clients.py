@@ -10,6 +10,8 @@ from tests.integration.programs import message, run
 
 
 class Pop3ClientTests(DaemonTestCase):
+    workers = 2
+
     def send(self, user, *messages):
         ways_in.deliver(self.daemon, user, *messages)
 

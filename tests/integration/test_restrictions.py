@@ -38,6 +38,8 @@ def table(name, *entries):
 
 
 class RestrictionsTestCase(DaemonTestCase):
+    workers = 2
+
     @contextlib.contextmanager
     def client(self, source=NAMED, helo=HELO, verb="EHLO", user=""):
         """A client at an address; logged in on the submission port if a `user`."""

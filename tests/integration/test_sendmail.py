@@ -14,6 +14,7 @@ TEXT = "Subject: {}\n\nHello.\n"
 
 
 class SendmailTests(DaemonTestCase):
+    workers = 2
     # Nobody answers at that resolver, so that mail for elsewhere waits.
     extra = (
         '[queue]\ndrop = "drop"\n[dns]\nservers = ["127.0.0.1:1"]\ntimeout_s = 0.2\n'

@@ -12,6 +12,7 @@ LMTP_PORT = free_port()
 
 
 class SieveTests(DaemonTestCase):
+    workers = 2
     extra = f"""
 [[listener]]
 protocol = "lmtp"

@@ -13,6 +13,8 @@ FROM = "MAIL FROM:<carol@example.org>"
 
 
 class FeatureTestCase(DaemonTestCase):
+    workers = 2
+
     @contextmanager
     def talk(self) -> Iterator[smtplib.SMTP]:
         with smtplib.SMTP("127.0.0.1", self.daemon.port("smtp"), timeout=20) as client:

@@ -8,6 +8,7 @@ from tests.integration.programs import message
 
 
 class UndeleteTests(DaemonTestCase):
+    workers = 2
     extra = '[deleted]\nkeep_s = "7 d"\nnamespace = "Deleted Messages"\n'
 
     def letters(self, user):
