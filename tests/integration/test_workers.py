@@ -137,8 +137,9 @@ class DeathTests(WorkersTestCase):
         client = self.imap()
         process.kill()
         process.wait()
-        self.daemon.start()
+        self.daemon.start()  # the old workers may be what answers at first
         self.daemon.gone(workers)
+        self.until(lambda: self.log().count("mailtwist serves") > 2)
         with self.assertRaises((imaplib.IMAP4.abort, OSError)):
             for _ in range(2):
                 client.noop()
