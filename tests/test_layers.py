@@ -117,6 +117,8 @@ FLOORS = {
     "policy.orders": 0,
     "policy.dmarc_reports": 4,
     "policy.dmarc_store": 4,
+    "policy.greylist_store": 4,
+    "policy.greylist": 4,
     "policy.shared_rate": 4,
     "trust": 1,
     "trust.model": 0,

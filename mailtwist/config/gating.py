@@ -6,8 +6,8 @@ import re
 
 from attrs import frozen
 
-from .checks import Check, between
-from .option import option
+from .checks import Check, between, in_
+from .option import DAY_S, MINUTE_S, option
 
 Octets = tuple[frozenset[int], ...]  # of an IPv4 address, those that match
 
@@ -152,6 +152,44 @@ class Gate:
         "How long lists may take from the connection on; what did not answer then "
         "counts for nothing.",
         between(0.1, 60),
+    )
+
+    greylist: bool = option(
+        False,
+        "Ask clients to come back that did not send from this network, for this sender "
+        "to this recipient, before: 450 4.7.1 (RFC 6647). It comes last, if nothing "
+        "else refuses.",
+    )
+    greylist_delay_s: float = option(
+        5 * MINUTE_S, "How long they must stay away at least.", between(1, DAY_S)
+    )
+    greylist_retry_s: float = option(
+        2 * DAY_S, "How long they may stay away.", between(MINUTE_S, 30 * DAY_S)
+    )
+    greylist_keep_s: float = option(
+        36 * DAY_S,
+        "How long it is remembered who came back, from the last mail on.",
+        between(MINUTE_S, 400 * DAY_S),
+    )
+    greylist_sender: str = option(
+        "domain",
+        "What counts of the sender: its `domain`, or the `address`.",
+        in_(("domain", "address")),
+    )
+    greylist_networks_after: int = option(
+        5,
+        "So many times a network (an IPv4 /24 or IPv6 /64) must have come back to be "
+        "let in with everything; 0 for never.",
+        between(0, 1000),
+    )
+    greylist_spf: bool = option(
+        True, "Let those in whom the sender's SPF record lets send."
+    )
+    greylist_rows: int = option(
+        200_000,
+        "How much is remembered at most, some 60 octets on disk each; what never came "
+        "back is forgotten first.",
+        between(1000, 10_000_000),
     )
 
     @property

@@ -88,6 +88,11 @@ def dns_list_fails(zone: str, text: str) -> None:
     log.warn("DNS list {zone} {text}", zone=zone, text=text)
 
 
+def greylist_fails(text: str) -> None:
+    """The memory of greylisting cannot be asked, so all are let in; `text` why."""
+    log.warn("greylisting lets everybody in: {text}", text=text)
+
+
 def decided(message: str, decisions: Sequence[Decision]) -> None:
     """What the checks of a message said, one line for all."""
     log.info(

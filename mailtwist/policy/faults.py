@@ -102,6 +102,15 @@ class Scored(MailError):
         super().__init__(f"Refused: {told}" + (f"; {reason}" if reason else ""))
 
 
+class Greylisted(SMTPFault):
+    """RFC 6647 §5."""
+
+    code, status = 450, "4.7.1"
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"Greylisted, try again in {wait_s} seconds")
+
+
 class Refused(MailError):
     status, public = "5.7.1", "Access denied"
 

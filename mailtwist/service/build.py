@@ -46,7 +46,7 @@ from .agents import build_agents
 from .auth import build_auth
 from .domain_sums import DomainSums
 from .gate import Gate
-from .gating import gate_checks
+from .gating import Gating
 from .hints import MailboxHints
 from .listeners import count_sessions, listener_services
 from .lists import Lists
@@ -194,6 +194,7 @@ class MailService(MultiService):
             self.privileges.open,
         )
         self.relaying.setServiceParent(self)
+        self.gating = Gating(config, self.hostname, self.relaying.resolver, reactor)
         self.trusting = Trusting(
             reactor,
             config,
@@ -294,9 +295,7 @@ class MailService(MultiService):
             router=self.router,
             tables=self.routing.tables.by_name,
             classes=config.restriction_class,
-            behind=gate_checks(
-                config, self.hostname, self.relaying.resolver, self._reactor
-            ),
+            behind=self.gating.checks(),
         )
         content = content_checks(
             config,
@@ -409,6 +408,7 @@ class MailService(MultiService):
     async def close(self) -> None:
         """End the threads of all rooms; enough for a service that was never started."""
         await self.trusting.close()
+        await self.gating.close()
         await self.relaying.close()
         await self.routing.close()
         await self.lists.close()
