@@ -13,6 +13,21 @@ from .model import Account, DomainLimit
 FOLDER = "domains"  # in the data folder: what the accounts of each domain hold
 
 
+def shared_limits(config: Config) -> list[DomainLimit]:
+    """Of every domain whose accounts share one."""
+    folder = os.path.join(os.path.abspath(config.server.data), FOLDER)
+    return [
+        DomainLimit(
+            domain.name,
+            os.path.join(folder, domain.name),
+            domain.storage_octets or None,
+            domain.messages or None,
+        )
+        for domain in config.domain
+        if domain.storage_octets or domain.messages
+    ]
+
+
 class Defaults:
     """The limits of `[quota]` and of `[[domain]]`."""
 
@@ -27,17 +42,7 @@ class Defaults:
             for domain in config.domain
             if domain.account_storage_octets or domain.account_messages
         }
-        folder = os.path.join(os.path.abspath(config.server.data), FOLDER)
-        self._shared = {
-            domain.name: DomainLimit(
-                domain.name,
-                os.path.join(folder, domain.name),
-                domain.storage_octets or None,
-                domain.messages or None,
-            )
-            for domain in config.domain
-            if domain.storage_octets or domain.messages
-        }
+        self._shared = {limit.name: limit for limit in shared_limits(config)}
         numbers = self._messages, self._storage, self._mailboxes
         named = self._below or self._domains or self._shared
         self._any = bool(any(numbers) or named)

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..address import Address, ascii_domain
-from ..delivery.model import Envelope, LocalRecipient, Notify
+from ..delivery import own_mail
 from ..delivery.trace import date_time
 from ..errors import DnsUnavailable, MailError, NoSuchDomain
 from ..interfaces import IDelivery, IResolver, IRouter
@@ -42,7 +42,6 @@ KEPT_DAYS = 7  # what could not be reported
 MOST_KEYS = 20_000  # in memory
 DAY_S = 86_400
 MOST_LOOK_UPS = 50  # to know whether two domains are of one organization
-NEVER = Notify(frozenset({"NEVER"}))
 
 
 def counted(found: Found, now_s: float, discovery_method: str) -> Counted | None:
@@ -235,19 +234,9 @@ class DmarcReports:
         return True
 
     async def _mail(self, made: MadeReport, to: Address) -> None:
-        found = await self._router.resolve(to, may_relay=True)
-        if not isinstance(found, LocalRecipient):
-            found = type(found)(found.address, found.targets, NEVER)
-        message_id = self._new_id()
-        envelope = Envelope(message_id, message_id, None, (found,), signing="author")
-        date = date_time(int(self._clock.seconds()))
-        sink = self._delivery.begin(envelope)
-        wait = sink.write(message(made, self._reporting, to, message_id, date))
-        if wait is not None:
-            await wait
-        for verdict in await sink.commit():
-            if verdict is not None:
-                raise verdict
+        message_id, date = self._new_id(), date_time(int(self._clock.seconds()))
+        octets = message(made, self._reporting, to, message_id, date)
+        await own_mail.send(self._router, self._delivery, to, message_id, octets)
 
 
 @frozen

@@ -12,7 +12,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..address import Address
-from ..delivery.model import Envelope, LocalRecipient, Notify
+from ..delivery import own_mail
 from ..errors import DnsUnavailable, MailError, NoSuchDomain
 from ..interfaces import IDelivery, IResolver, IRouter
 from .bounce import date_time
@@ -29,7 +29,6 @@ SPREAD_S = 4 * 3600.0  # after midnight, so that not all the world reports at on
 KEPT_DAYS = 7  # results that could not be reported
 MOST_KEYS = 20_000  # in memory
 MEDIA_TYPE = "application/tlsrpt+gzip"
-NEVER = Notify(frozenset({"NEVER"}))
 
 
 class Post(Protocol):
@@ -192,19 +191,9 @@ class TlsReports:
         return True
 
     async def _mail(self, made: TlsReport, to: Address) -> None:
-        found = await self._router.resolve(to, may_relay=True)
-        if not isinstance(found, LocalRecipient):
-            found = type(found)(found.address, found.targets, NEVER)
-        message_id = self._new_id()
-        envelope = Envelope(message_id, message_id, None, (found,), signing="author")
-        date = date_time(self._clock.seconds())
-        sink = self._delivery.begin(envelope)
-        wait = sink.write(message(made, self._reporting, to, message_id, date))
-        if wait is not None:
-            await wait
-        for verdict in await sink.commit():
-            if verdict is not None:
-                raise verdict
+        message_id, date = self._new_id(), date_time(self._clock.seconds())
+        octets = message(made, self._reporting, to, message_id, date)
+        await own_mail.send(self._router, self._delivery, to, message_id, octets)
 
 
 def day_of(second: float) -> str:

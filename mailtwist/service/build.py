@@ -45,6 +45,7 @@ from ..tables.access import bad_actions
 from .agents import build_agents
 from .auth import build_auth
 from .domain_sums import DomainSums
+from .domain_warnings import DomainWarnings
 from .gate import Gate
 from .gating import Gating
 from .hints import MailboxHints
@@ -180,6 +181,15 @@ class MailService(MultiService):
             tables=self.routing.tables.by_name,
         )
         self.delivery = Dispatch(local, self.spool)
+        if place.number == 0:
+            DomainWarnings(
+                reactor,
+                config,
+                self.hostname,
+                router=self.router,
+                delivery=self.delivery,
+                defer=self._local.defer,
+            ).setServiceParent(self)
         self.sieve_url = url_of(config, self.hostname)
         self.events = MailEvents()
         scripted = self.sieving.events(self.auth.directory.account, self.sieve_url)

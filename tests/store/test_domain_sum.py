@@ -19,6 +19,7 @@ from mailtwist.errors import MailError, OverQuota
 from mailtwist.flags import NONE
 from mailtwist.mailbox.model import INBOX
 from mailtwist.store.maildir import domain_sum, ledger
+from mailtwist.store.maildir.domain_sum import SUM_WRONG
 
 from .contract import StoreWords
 from .inline import InlineStore
@@ -322,6 +323,21 @@ class FileTests(InlineCase):
         self.assertTrue(self.deliver(2))
         self.assertTrue(self.deliver(0))
         self.assertFalse(self.deliver(0))
+
+    def test_fsck_compares_the_sum_with_what_accounts_hold(self):
+        self.deliver(0)
+        self.deliver(1)
+        accounts, store = self.accounts.accounts, self.accounts.stores[0]
+        tree = store.mailboxes(accounts[0])
+        self.assertEqual(store.now(tree.check()).findings, [])
+        with domain_sum.opened(self.limit) as total:
+            total._head.sums = (7, 7, 0, 0)
+            total._write_head()
+        for repair in (False, True):
+            (found,) = store.now(tree.check(repair=repair)).findings
+            self.assertEqual((found.what, found.repaired), (SUM_WRONG, repair))
+        self.assertEqual(told(self.limit), (2 * LETTER, 2))
+        self.assertEqual(store.now(tree.check()).findings, [])
 
     def test_the_file_is_for_the_server_alone(self):
         self.deliver(0)

@@ -136,3 +136,14 @@ class SharedLimitTests(OverSocket, OnDisk, StoreWords, TestCase):
         for sink in sinks:
             sink.abort()
         self.assertIs(await self.tree.fits(INBOX, 1), True)
+
+    async def test_fsck_compares_the_sum_with_what_accounts_hold(self):
+        await self.send(*self.accounts)
+        self.assertEqual((await self.tree.check()).findings, [])
+        with domain_sum.opened(self.limit) as total:
+            total.tell(self.account.home, -1, (7, 7))
+        for repair in (False, True):
+            (found,) = (await self.tree.check(repair=repair)).findings
+            told_of = found.what, found.repaired
+            self.assertEqual(told_of, (domain_sum.SUM_WRONG, repair))
+        self.assertEqual(self.sum(), 2)

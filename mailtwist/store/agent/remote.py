@@ -32,6 +32,7 @@ from ...mailbox.model import (
     Column,
     Copied,
     Expunged,
+    Finding,
     FlagChange,
     Listing,
     MailboxStatus,
@@ -42,6 +43,7 @@ from ...mailbox.model import (
     TextFigures,
 )
 from ...mailbox.rights import Entries, Rights, RightsChange
+from ..maildir.domain_sum import SUM_WRONG
 from .connection import Connection
 from .listings import Got
 from .remote_held import RemoteHeld
@@ -184,6 +186,8 @@ class RemoteMailboxes(RemoteHeld, KeptRights, RemoteScripts):
         checked: Checked = await self.reach().call_within(
             INDEX_S, "tree", self.account, "check", repair=repair, quick=quick
         )
+        if not await self._sum_is_right(repair):
+            checked.findings.append(Finding((), SUM_WRONG, 1, repair))
         return checked
 
     async def open(self, path: Path, *, read_only: bool = False) -> RemoteMailbox:

@@ -13,6 +13,8 @@ from ...mailbox.model import Limits, Path, Quota, Usage
 from ..maildir.ledger import Amount
 from .shared_limit import SharedLimits
 
+TRIES = 5  # to compare what others change meanwhile
+
 log = Logger("mailtwist")
 
 Result = TypeVar("Result")
@@ -62,6 +64,16 @@ class RemoteHeld:
         else:
             self._is_unlimited(self.account)
         return True
+
+    async def _sum_is_right(self, repair: bool) -> bool:
+        """Deliveries under way are told after they ended."""
+        for last in range(TRIES - 1, -1, -1):
+            usage: Usage = await self._ask("usage")
+            if self._shared is None or await self._shared.is_right(
+                self.account, usage, repair=repair and not last
+            ):
+                return True
+        return False
 
     async def recount(self) -> Usage:
         await self._ask("recount")

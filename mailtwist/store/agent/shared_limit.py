@@ -65,6 +65,11 @@ class SharedLimits:
             return []
         return [await self._thread(_quota, account)]
 
+    async def is_right(self, account: Account, usage: Usage, *, repair: bool) -> bool:
+        """False if the sum of the domain was not what accounts hold."""
+        held = usage.octets, usage.messages
+        return await self._thread(self._compare, account, held, repair)
+
     async def during(
         self,
         account: Account,
@@ -133,6 +138,17 @@ class SharedLimits:
             self._flying.setdefault(account.summed.file, []).append(more)
             self._fly(total)
         return True
+
+    @staticmethod
+    def _compare(account: Account, held: Amount, repair: bool) -> bool:
+        if account.summed is None:
+            return True
+        with domain_sum.opened(account.summed) as total:
+            right = total.is_right(account.home, held)
+            if repair and not right:
+                total.tell(account.home, -1, held)
+                total.add_up()
+        return right
 
     def _end(self, account: Account, held: Amount | None, gone: Amount) -> None:
         if account.summed is None:

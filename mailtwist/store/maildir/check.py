@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -24,6 +25,7 @@ from ...mailbox.turns import Turns
 from .. import state_text
 from ..derived import DerivedFile
 from . import render, scan, uidlist
+from .domain_sum import SUM_WRONG
 from .indexing import text_name
 from .live import Delta, Live
 
@@ -104,6 +106,8 @@ class Check:
     async def _usage(self) -> None:
         """What is counted against what is there, while nothing is on its way."""
         files, counting = self._files, self._files.counting
+        compared = partial(counting.sum_is_right, repair=self._repair)
+        self._note(_ACCOUNT, SUM_WRONG, not await files.aside(compared))
         for _ in range(TRIES):
             page = await files.aside(counting.page)
             if page is None:

@@ -277,6 +277,22 @@ class Counting:
                 return None
             return page
 
+    def sum_is_right(self, *, repair: bool) -> bool:
+        """False if the sum of the domain did not say what the account holds, or is
+        not what all accounts hold; then that was put right, if it was to be."""
+        account, book = self._account(), Book.open(self.path)
+        if account.summed is None or book is None:
+            return True
+        with book, book.changed() as page:
+            if page.stale:
+                return True  # nobody knows
+            with domain_sum.opened(account.summed) as total:
+                right = total.is_right(account.home, page.amount(""))
+                if repair and not right:
+                    total.put(account.home, page)
+                    total.add_up()
+        return right
+
     def doubted(self) -> None:
         """Something happened that only a count puts right."""
         book = Book.open(self.path)

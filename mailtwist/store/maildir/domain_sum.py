@@ -41,6 +41,7 @@ from .octet_locks import alone
 MAGIC = b"mtsum001"
 RECORD_OCTETS = 512
 MUTEX = 0  # octet that is locked
+SUM_WRONG = "the sum of the domain is wrong"  # what fsck says
 PROCESS = "process "  # begins the name of one
 
 _HEAD = struct.Struct("<8s40sd11q")
@@ -291,6 +292,27 @@ class DomainSum:
             self._head.count += 1
             self._write_head()
         return free, fresh
+
+    # -- is it right? -------------------------------------------------------------
+
+    def is_right(self, home: str, held: Amount) -> bool:
+        """True if the account has this here, and all accounts have what the head
+        says."""
+        place = _aligned(self._octets(), _key(os.fsencode(home)))
+        record = None if place is None else self._read(place)
+        figures = NOTHING if record is None else record.figures
+        own = figures.octets, figures.messages
+        return own == held and self._head.sums == self._added()
+
+    def add_up(self) -> None:
+        """The sums of the head, anew."""
+        self._head.sums = self._added()
+        self._write_head()
+
+    def _added(self) -> tuple[int, int, int, int]:
+        each = [one.figures.values for one in self._records() if one is not None]
+        columns = [sum(column) for column in zip(*each, strict=True)] or [0] * 4
+        return columns[0], columns[1], columns[2], columns[3]
 
     # -- before somebody is refused -----------------------------------------------
 
