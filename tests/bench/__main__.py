@@ -3,7 +3,8 @@
     python -m tests.bench [messages in the mailboxes, default 10000 100000]
 
 Messages a second and CPU milliseconds a message (the server's whole process tree) for
-SMTP into Maildirs, POP3 and IMAP, then the memory of idle connections.  Quote the
+SMTP into Maildirs, POP3 and IMAP, then the memory of idle connections, how fast texts
+are indexed and found, and mail is imported and exported.  Quote the
 ratios: absolute figures belong to the machine and the moment.
 """
 
@@ -14,7 +15,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bench import bench_idle, bench_list
+from tests.bench import bench_carry, bench_idle, bench_list, bench_search
 from tests.bench.bench_mailboxes import compare
 from tests.bench.mail import MAIL, PLAIN
 from tests.bench.peers import Postfix
@@ -110,6 +111,8 @@ def main() -> None:
         compare(messages, rounds=3 if messages <= MANY else 1)
     bench_idle.main(CONNECTIONS, MAILBOXES)
     bench_list.compare(1000)
+    bench_search.main(max(sizes))
+    bench_carry.main()
 
 
 if __name__ == "__main__":

@@ -112,12 +112,11 @@ def mailtwist(messages: int) -> None:
         daemon.remove()
 
 
-def main() -> None:
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+def main(messages: int = 10_000) -> None:
     print(f"{messages} messages")
     dovecot(messages)
     mailtwist(messages)
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))
