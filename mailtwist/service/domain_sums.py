@@ -7,28 +7,28 @@ asks them all, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ..address import Address
 from ..config.model import Config
 from ..errors import BadAddress, MailError
 from ..interfaces import IDirectory
 from ..mailbox.interfaces import IStore
+from .quiet_work import QuietWork
 
 log = Logger("mailtwist")
 
 PAUSE_S = 0.02  # between two accounts, so that a start is not slow for them all
 
 
-class DomainSums(Service):
+class DomainSums(QuietWork):
     """`names` gives the accounts that are known without being named."""
+
+    doing = "counting what domains hold"
 
     def __init__(
         self,
@@ -45,17 +45,10 @@ class DomainSums(Service):
             for domain in config.domain
             if domain.storage_octets or domain.messages
         }
-        self._running: Deferred[None] | None = None
 
-    def startService(self) -> None:
-        super().startService()
-        if self._domains:
-            self._running = Deferred.fromCoroutine(self._ask_all())
-            self._running.addErrback(self._ended)
-
-    def _ended(self, failure: Failure) -> None:
-        if failure.check(CancelledError) is None:
-            log.failure("counting what domains hold", failure)
+    def work(self) -> Coroutine[Any, Any, None] | None:
+        """See QuietWork."""
+        return self._ask_all() if self._domains else None
 
     async def _ask_all(self) -> None:
         try:
@@ -80,9 +73,3 @@ class DomainSums(Service):
             return Address.parse(name).domain in self._domains
         except BadAddress:
             return False
-
-    def stopService(self) -> Deferred[None] | None:
-        if self._running is not None:
-            self._running.cancel()
-        stopped: Deferred[None] | None = super().stopService()
-        return stopped

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from email.utils import formatdate
 from typing import Any
 
 from attrs import frozen
-from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ..address import Address
 from ..config.limiting import percents
@@ -27,6 +24,7 @@ from ..store.maildir import domain_sum
 from ..store.maildir.durable import fault_of
 from ..store.maildir.warning import sized
 from .queue import new_id
+from .quiet_work import QuietWork
 
 log = Logger("mailtwist")
 
@@ -66,9 +64,11 @@ class Fill:
         return os.path.join(folder, f".{name}.told")
 
 
-class DomainWarnings(Service):
+class DomainWarnings(QuietWork):
     """Looks at the sums now and then; of all processes one does.  `defer` runs work in
     a thread."""
+
+    doing = "warning of full domains"
 
     def __init__(
         self,
@@ -84,24 +84,10 @@ class DomainWarnings(Service):
         self._router, self._delivery = router, delivery
         self._thresholds = percents(config.quota.warn_at)
         self._limits = shared_limits(config)
-        self._running: Deferred[None] | None = None
 
-    def startService(self) -> None:
-        super().startService()
-        if self._thresholds and self._limits:
-            self._running = Deferred.fromCoroutine(self._run())
-            self._running.addErrback(self._ended)
-
-    def stopService(self) -> Deferred[None] | None:
-        if self._running is not None:
-            self._running.cancel()
-        stopped: Deferred[None] | None = super().stopService()
-        return stopped
-
-    @staticmethod
-    def _ended(failure: Failure) -> None:
-        if failure.check(CancelledError) is None:
-            log.failure("warning of full domains", failure)
+    def work(self) -> Coroutine[Any, Any, None] | None:
+        """See QuietWork."""
+        return self._run() if self._thresholds and self._limits else None
 
     async def _run(self) -> None:
         while True:

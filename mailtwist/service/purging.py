@@ -15,16 +15,14 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from attrs import evolve
-from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ..directory.model import Account
 from ..errors import MailError
 from ..mailbox.interfaces import IMailboxes, IStore
 from ..mailbox.purging import purge
+from .quiet_work import QuietWork
 
 log = Logger("mailtwist")
 
@@ -89,10 +87,12 @@ class Keeps:
         return os.path.join(self.folder, quote(name, safe="@").replace(".", "%2E"))
 
 
-class Purging(Service):
+class Purging(QuietWork):
     """Makes a round now and then.
 
     `account(name)` gives an account, None if there is none any more."""
+
+    doing = "purging deleted mail"
 
     def __init__(
         self,
@@ -104,25 +104,8 @@ class Purging(Service):
     ) -> None:
         self._reactor, self._keeps, self._store = reactor, keeps, store
         self._account, self._keep_s = account, keep_s
-        self._running: Deferred[None] | None = None
 
-    def startService(self) -> None:
-        super().startService()
-        self._running = Deferred.fromCoroutine(self._run())
-        self._running.addErrback(self._ended)
-
-    def stopService(self) -> Deferred[None] | None:
-        if self._running is not None:
-            self._running.cancel()
-        stopped: Deferred[None] | None = super().stopService()
-        return stopped
-
-    @staticmethod
-    def _ended(failure: Failure) -> None:
-        if failure.check(CancelledError) is None:
-            log.failure("purging deleted mail", failure)
-
-    async def _run(self) -> None:
+    async def work(self) -> None:
         await deferLater(self._reactor, FIRST_S)
         while True:
             try:

@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
 
 from attrs import define, field
-from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ..errors import MailError
 from ..mailbox.interfaces import IRights
 from ..mailbox.rights import NEGATIVE
 from ..store.shares import Shares, SharesFile
+from .quiet_work import QuietWork
 
 log = Logger("mailtwist")
 
@@ -75,28 +74,21 @@ async def _one(
         done.removed += 1
 
 
-class SharesKeeper(Service):
+class SharesKeeper(QuietWork):
     """Rebuilds the index of a running server when it was damaged.
 
     `names` gives the accounts that are known without being named."""
+
+    doing = "the index of what is shared"
 
     def __init__(
         self, shares: Shares, trees: Trees, names: Callable[[], Awaitable[list[str]]]
     ) -> None:
         self._shares, self._trees, self._names = shares, trees, names
-        self._running: Deferred[None] | None = None
 
     def startService(self) -> None:
         super().startService()
-        self._shares.on_damage = self._begin
-
-    def _begin(self) -> None:
-        self._running = Deferred.fromCoroutine(self._rebuild())
-        self._running.addErrback(self._ended)
-
-    def _ended(self, failure: Failure) -> None:
-        if failure.check(CancelledError) is None:
-            log.failure("the index of what is shared", failure)
+        self._shares.on_damage = lambda: self.begin(self._rebuild())
 
     async def _rebuild(self) -> None:
         try:
@@ -113,7 +105,4 @@ class SharesKeeper(Service):
 
     def stopService(self) -> Deferred[None] | None:
         self._shares.on_damage = None
-        if self._running is not None:
-            self._running.cancel()
-        stopped: Deferred[None] | None = super().stopService()
-        return stopped
+        return super().stopService()
