@@ -117,8 +117,9 @@ class Daemon:
         named = "".join(f'[[domain]]\nname = "{domain}"\n' for domain in domains)
         self.config.write_text(
             f'{top}\n[server]\nhostname = "{hostname}"\ndata = "data"\n'
-            f"{named}{listeners}{with_workers(extra, workers)}"
+            f"{named}{listeners}{extra}"
         )
+        self.workers_asked = workers
         self.log = self.folder / "log"
         self.runs_as: tuple[int, int] | None = None  # uid and gid, if not ours
         self.before: list[str] = []  # words of a program that starts it
@@ -165,6 +166,9 @@ class Daemon:
         return name
 
     def start(self) -> None:
+        said = self.config.read_text()
+        if (text := with_workers(said, self.workers_asked)) != said:
+            self.config.write_text(text)
         uid, gid = self.runs_as or (None, None)
         groups: list[int] | None = [] if self.runs_as else None
         with self.log.open("ab") as log:
@@ -266,14 +270,14 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def with_workers(extra: str, workers: int | str) -> str:
+def with_workers(text: str, workers: int | str) -> str:
     """TOML that says how many processes there are, if it does not yet."""
-    if "\nworkers = " in extra:
-        return extra
+    if "\nworkers = " in text:
+        return text
     says = f"[process]\nworkers = {json.dumps(workers)}\n"
-    if "[process]\n" in extra:
-        return extra.replace("[process]\n", says, 1)
-    return f"{extra}\n{says}"
+    if "[process]\n" in text:
+        return text.replace("[process]\n", says, 1)
+    return f"{text}\n{says}"
 
 
 def workers_of(pid: int) -> list[int]:
